@@ -1,0 +1,298 @@
+/* An endpoint: one identity on one signaller, and the sessions it has. What the
+ * elements, and later iv_av.h, are built on.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A device endpoint accepts viewers; a viewer endpoint keeps one session with
+ * one device. Elements of one process that name the same identity share the
+ * endpoint. Everything reconnects by itself, with backoff, until closed.
+ *
+ * Threads. Each endpoint has a network thread (its own GMainContext: signalling,
+ * ICE, DTLS, engine) and a notify thread (listener callbacks, which may take
+ * their time). Functions here may be called from any thread, never block on the
+ * network, and hold no lock across a callback. Which thread calls a callback is
+ * said at each.
+ * Ownership: objects are reference counted; after p2p_…_close() or …_unpublish()
+ * returns, no callback of that object begins any more, and one that runs in
+ * another thread has been waited for (frame callbacks: short by contract), unless
+ * called from within it.
+ * Time: `guint64` microseconds of g_get_monotonic_time() where named _us;
+ * nanoseconds of the sender's running time in P2pWireFrame.
+ */
+#ifndef P2P_ENDPOINT_H
+#define P2P_ENDPOINT_H
+
+#include <glib.h>
+#include "p2pcredential.h"
+#include "p2psignaller.h"
+#include "p2pwire.h"
+
+G_BEGIN_DECLS
+
+/* -- Errors of configuration (posted as RESOURCE SETTINGS) --------------- */
+
+typedef enum
+{
+  P2P_ENDPOINT_ERROR_SETTINGS,  /* a value is wrong; text names property, value
+                                   and remedy */
+  P2P_ENDPOINT_ERROR_CONFLICT,  /* another element shares this endpoint with a
+                                   different setting; text names it */
+  P2P_ENDPOINT_ERROR_SYSTEM,    /* threads, randomness, certificate */
+} P2pEndpointError;
+
+#define P2P_ENDPOINT_ERROR (p2p_endpoint_error_quark ())
+GQuark p2p_endpoint_error_quark (void);
+
+/* -- Endpoint ------------------------------------------------------------ */
+
+typedef struct
+{
+  P2pRole role;
+  const gchar *device_id;
+  const gchar *key;             /* exactly one of key and key_file */
+  const gchar *key_file;
+  const gchar *signaller;       /* NULL: lan:// */
+  const gchar *stun_server;     /* NULL: none. stun://host:port */
+  const gchar *turn_server;     /* NULL: none. turn://user:pass@host:port?… */
+  gboolean relay_only;
+  guint latency_ms;             /* viewer: announced to the sender */
+  guint max_viewers;            /* device */
+  guint keep_alive_interval_s;  /* 0: off */
+  guint keep_alive_attempts;
+  guint low_watermark, warn_watermark, high_watermark;  /* bytes per viewer */
+} P2pEndpointConfig;
+
+void p2p_endpoint_config_init (P2pEndpointConfig * config);
+
+typedef struct _P2pEndpoint P2pEndpoint;
+
+/* Checks everything that can be wrong without the network, finds or makes the
+ * shared endpoint for (role, signaller, device id, key). Cheap: no stretching
+ * of keys, no network. */
+P2pEndpoint *p2p_endpoint_acquire (const P2pEndpointConfig * config,
+    GError ** error);
+/* The first start goes to the network; later ones do nothing. */
+void p2p_endpoint_start (P2pEndpoint * endpoint);
+/* The last release says goodbye to every peer and tears everything down in the
+ * background; it waits for that, but no longer than 500 ms. */
+void p2p_endpoint_release (P2pEndpoint * endpoint);
+/* For tests: endpoints (threads) alive in this process, those in teardown
+ * included. */
+guint p2p_endpoint_count_alive (void);
+
+const gchar *p2p_endpoint_get_device_id (P2pEndpoint * endpoint);
+
+/* -- Listeners: steps, peers, requests (notify thread) ------------------- */
+
+typedef enum
+{
+  P2P_STEP_SERVER,
+  P2P_STEP_AUTH,
+  P2P_STEP_PUNCH,
+  P2P_STEP_TRANSPORT,
+  P2P_STEP_MEDIA,
+} P2pStepKind;
+
+typedef struct
+{
+  P2pStepKind step;
+  gboolean ok;
+  const gchar *peer;            /* NULL for the endpoint's own (server) */
+  const gchar *reason;          /* P2P_REASON_*, NULL when ok */
+  const gchar *detail;          /* for a person; NULL when ok */
+  const gchar *path;            /* "direct" or "relay" from punch on, or NULL */
+  guint elapsed_ms;             /* since the attempt began */
+} P2pStep;
+
+const gchar *p2p_step_kind_name (P2pStepKind step);     /* "server" … */
+
+typedef struct
+{
+  const gchar *id;              /* of the peer; stable for its session */
+  const gchar *path;            /* "direct", "relay" or NULL */
+  const gchar *local_address;   /* of the chosen pair, or NULL */
+  const gchar *remote_address;
+  guint latency_ms;             /* what it announced, or 0 */
+} P2pPeerInfo;
+
+typedef struct
+{
+  void (*step) (P2pEndpoint * endpoint, const P2pStep * step, gpointer user);
+  /* Device: FALSE refuses the viewer. Without any listener: accepted. */
+  gboolean (*authorize) (P2pEndpoint * endpoint, const P2pPeerInfo * peer,
+      gpointer user);
+  void (*peer_added) (P2pEndpoint * endpoint, const P2pPeerInfo * peer,
+      gpointer user);
+  void (*peer_removed) (P2pEndpoint * endpoint, const gchar * peer,
+      const gchar * reason, gpointer user);
+  void (*request_added) (P2pEndpoint * endpoint, const gchar * peer,
+      guint request, const gchar * params, gpointer user);
+  void (*request_removed) (P2pEndpoint * endpoint, const gchar * peer,
+      guint request, gpointer user);
+} P2pListener;
+
+/* Every member may be NULL. Returns an id for remove. */
+guint p2p_endpoint_add_listener (P2pEndpoint * endpoint,
+    const P2pListener * listener, gpointer user);
+void p2p_endpoint_remove_listener (P2pEndpoint * endpoint, guint id);
+
+/* Device: says goodbye to a viewer. FALSE: no such peer. */
+gboolean p2p_endpoint_kick (P2pEndpoint * endpoint, const gchar * peer);
+
+/* -- Sending: a stream is published once and goes to every request that its
+ * match takes, encoded once ---------------------------------------------- */
+
+typedef struct _P2pStream P2pStream;
+
+typedef struct
+{
+  P2pWireKind kind;
+  const gchar *name;            /* of the pad: "video_0" */
+  const gchar *match;           /* NULL or "": every live request */
+  gint priority;                /* -1: by kind; 0 is the highest */
+  gint deadline_ms;             /* -1: by the receiver's latency, data 0;
+                                   0: never dropped */
+} P2pStreamConfig;
+
+typedef struct
+{
+  /* A viewer needs a key unit (it is new, lost one, or asked). Network thread;
+   * already rate-limited and merged over viewers. */
+  void (*key_unit) (P2pStream * stream, gboolean all_headers, gpointer user);
+  /* There is room again after P2P_PUSH_FULL. Network thread. */
+  void (*writable) (P2pStream * stream, gpointer user);
+} P2pStreamCallbacks;
+
+P2pStream *p2p_endpoint_publish (P2pEndpoint * endpoint,
+    const P2pStreamConfig * config, const P2pStreamCallbacks * callbacks,
+    gpointer user);
+void p2p_stream_unpublish (P2pStream * stream); /* frees it */
+void p2p_stream_set_config (P2pStream * stream,
+    const P2pStreamConfig * config);
+
+/* Goes to present viewers and to each one to come. `caps`: as
+ * gst_caps_to_string() makes it, and checked by p2p_wire_check_caps(); FALSE:
+ * refused, unchanged. */
+gboolean p2p_stream_set_caps (P2pStream * stream, const gchar * caps);
+
+typedef enum
+{
+  P2P_PUSH_OK,                  /* taken (also with no viewer at all) */
+  P2P_PUSH_FULL,                /* deadline-less stream, and a viewer's buffer is
+                                   at high_watermark: not taken; writable()
+                                   follows. Push with `force` to take it anyway;
+                                   viewers at the mark are then removed from the
+                                   stream with reason "overflow" */
+  P2P_PUSH_CLOSED,
+} P2pPushResult;
+
+/* `payload` is referenced, never copied, once for every viewer. Never blocks.
+ * frame->caps_version is filled in here. */
+P2pPushResult p2p_stream_push (P2pStream * stream, GBytes * payload,
+    const P2pWireFrame * frame, gboolean force);
+
+/* EOS: crosses to every viewer behind the frames before it. New caps or frames
+ * begin the stream again. */
+void p2p_stream_end (P2pStream * stream);
+
+/* Whether any viewer takes this stream now. */
+guint p2p_stream_count_viewers (P2pStream * stream);
+
+/* Bytes that have not left for the least and the most backlogged viewer (0, 0
+ * with none). */
+void p2p_stream_get_backlog (P2pStream * stream, guint64 * least,
+    guint64 * most);
+
+/* -- Receiving: a request is opened once and stands again by itself after each
+ * reconnect -------------------------------------------------------------- */
+
+typedef struct _P2pRequest P2pRequest;
+typedef struct _P2pInStream P2pInStream;
+
+typedef struct
+{
+  P2pWireKind kind;
+  const gchar *name;            /* as the sender's pad: "video_0" */
+  const gchar *peer;
+  guint request;
+} P2pInStreamInfo;
+
+typedef struct
+{
+  /* All on the network thread; short; none may block. */
+
+  /* A stream opens. The same name comes again after a reconnect, with
+   * `epoch` one higher; the one before got stream_closed() first. The returned
+   * pointer is given to the other callbacks. */
+  gpointer (*stream_opened) (P2pRequest * request, P2pInStream * stream,
+      const P2pInStreamInfo * info, guint epoch, gpointer user);
+  /* `caps` passed p2p_wire_check_caps(). Comes before the first frame with it. */
+  void (*stream_caps) (P2pRequest * request, gpointer stream,
+      const gchar * caps, gpointer user);
+  /* FALSE: no room; `payload` was not taken and comes again after
+   * p2p_in_stream_resume(). `arrival_us`: of its first packet; `age_us`: time it
+   * had waited at the sender. `gap`: frames before it were lost. Streams start
+   * with, and after a gap go on with, a frame that is not a delta unit. */
+  gboolean (*stream_frame) (P2pRequest * request, gpointer stream,
+      GBytes * payload, const P2pWireFrame * frame, gint64 arrival_us,
+      gint64 age_us, gboolean gap, gpointer user);
+  /* EOS of this stream alone, behind all its frames. */
+  void (*stream_end) (P2pRequest * request, gpointer stream, gpointer user);
+  /* The stream is gone (sender's pad went, or the connection: `lost`, it will
+   * come again). Nothing follows for it. */
+  void (*stream_closed) (P2pRequest * request, gpointer stream,
+      gboolean lost, gpointer user);
+  /* Every stream the sender has for this request has been opened. */
+  void (*streams_complete) (P2pRequest * request, gpointer user);
+} P2pRequestCallbacks;
+
+P2pRequest *p2p_endpoint_request (P2pEndpoint * endpoint,
+    const gchar * params, const P2pRequestCallbacks * callbacks,
+    gpointer user);
+void p2p_request_close (P2pRequest * request);  /* frees it */
+
+/* `stream` must not have been closed; both may be called from any thread. */
+void p2p_in_stream_request_key_unit (P2pInStream * stream,
+    gboolean all_headers, guint count);
+void p2p_in_stream_resume (P2pInStream * stream);
+P2pInStream *p2p_in_stream_ref (P2pInStream * stream);
+void p2p_in_stream_unref (P2pInStream * stream);
+
+/* -- Statistics ----------------------------------------------------------- */
+
+typedef struct
+{
+  gchar *id, *path, *local_address, *remote_address;
+  guint requests;
+  gint64 connected_us;          /* since media could flow; 0: not yet */
+  guint64 rtt_us, min_rtt_us, queue_delay_us;
+  guint64 pacing_rate, delivery_rate;   /* bit/s */
+  guint64 bytes_sent, bytes_received, payload_bytes_sent,
+      payload_bytes_received;
+  guint64 packets_sent, packets_received, packets_lost,
+      packets_retransmitted, packets_repaired;
+  guint64 frames_sent, frames_received, frames_dropped, frames_missed;
+  guint64 send_buffer_bytes, receive_buffer_bytes;
+  guint mtu;
+} P2pPeerStats;
+
+typedef struct
+{
+  gboolean online;              /* at the signaller */
+  guint64 rejected_attempts;    /* did not prove the key */
+  guint64 refused_packets;      /* forged, replayed, malformed: all peers */
+  guint64 reconnects;
+  GPtrArray *peers;             /* of P2pPeerStats */
+} P2pEndpointStats;
+
+/* Free with p2p_endpoint_stats_free(). A snapshot at most 100 ms old; never
+ * waits for the network thread. */
+P2pEndpointStats *p2p_endpoint_get_stats (P2pEndpoint * endpoint);
+void p2p_endpoint_stats_free (P2pEndpointStats * stats);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (P2pEndpointStats, p2p_endpoint_stats_free)
+
+G_END_DECLS
+
+#endif /* P2P_ENDPOINT_H */
