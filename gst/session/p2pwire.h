@@ -30,6 +30,8 @@
 #define P2P_WIRE_MAX_FRAME_HEADER 48
 
 #define P2P_WIRE_TIME_NONE INT64_MIN
+/* 36 years either way; sums and differences of two cannot overflow. */
+#define P2P_WIRE_MAX_TIME (INT64_C (1) << 60)
 
 typedef enum
 {
@@ -85,6 +87,7 @@ typedef enum
   P2P_FRAME_GAP = 1 << 5,
   P2P_FRAME_DECODE_ONLY = 1 << 6,
   P2P_FRAME_CORRUPTED = 1 << 7,
+  P2P_FRAME_ALL = (1 << 8) - 1, /* others are ignored */
 } P2pFrameFlags;
 
 /* Times: the sender's running time in nanoseconds, or P2P_WIRE_TIME_NONE. */
@@ -100,6 +103,16 @@ typedef struct
                                    show the frame at pts + latency */
 } P2pWireFrame;
 
+/* Whether this version gives a meaning to `type`. The others, among them the
+ * reserved ones, are read all the same, with the whole body as `text` and not
+ * checked at all: the receiver ignores them, so that a newer peer can say more
+ * than an older one understands. They are not written. */
+bool p2p_wire_type_is_known (unsigned type);
+
+/* Whether `text` is UTF-8 without control characters (C0, DEL, C1). Every text
+ * of a known control message is. */
+bool p2p_wire_check_text (const char *text, size_t len);
+
 /* Bytes written, 0: does not fit or a field is out of range. */
 size_t p2p_wire_write_control (const P2pWireControl * message, uint8_t * out,
     size_t capacity);
@@ -114,12 +127,15 @@ bool p2p_wire_read_frame (const uint8_t * data, size_t len,
 
 /* Whether a caps string from the network may be given to the caps parser:
  * length, nesting at most P2P_WIRE_MAX_CAPS_DEPTH, printable UTF-8 without
- * control bytes, exactly one structure, no caps features. */
+ * control bytes, exactly one structure, no caps features, only types that hold
+ * no others. Neither ANY nor EMPTY. Reading a message does not check this. */
 bool p2p_wire_check_caps (const char *caps, size_t len);
 
 /* Whether a request's params ("action=live&channel=0") satisfy a pad's match:
  * every key of `match` is in `params` with the same value; an empty match takes
- * every request with action=live (or without an action). */
+ * every request with action=live (or without an action). NULL is empty.
+ * Compared byte by byte, nothing is decoded; of a key that comes twice the
+ * first counts, and "key" is "key=". */
 bool p2p_wire_match (const char *match, const char *params, size_t params_len);
 
 #endif /* P2P_WIRE_H */
