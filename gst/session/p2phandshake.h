@@ -24,6 +24,17 @@ G_BEGIN_DECLS
 /* First retransmission; doubles up to 1 s. RFC 6347 says 1 s and lets those who
  * know their network choose less. */
 #define P2P_HANDSHAKE_TIMER_US 100000
+/* From new() to FAILED. */
+#define P2P_HANDSHAKE_EXPIRY_S 10
+#define P2P_HANDSHAKE_EXPIRY_US (P2P_HANDSHAKE_EXPIRY_S * G_USEC_PER_SEC)
+
+typedef enum
+{
+  P2P_HANDSHAKE_ERROR_CRYPTO,   /* OpenSSL: memory, randomness, build */
+} P2pHandshakeError;
+
+#define P2P_HANDSHAKE_ERROR (p2p_handshake_error_quark ())
+GQuark p2p_handshake_error_quark (void);
 
 /* Ephemeral ECDSA P-256 key and self-signed certificate, shared by all
  * handshakes of an endpoint. */
@@ -63,8 +74,9 @@ typedef enum
 
 typedef struct _P2pHandshake P2pHandshake;
 
-/* `send` may be called from within new(), input() and tick(). The viewer is
- * the client and starts at once. */
+/* `send` may be called from within new(), input() and tick(); each datagram has
+ * at most P2P_HANDSHAKE_MTU bytes and is borrowed. It must not call back into
+ * the handshake. The viewer is the client and starts at once. */
 typedef void (*P2pHandshakeSend) (const guint8 * datagram, gsize len,
     gpointer user);
 
@@ -82,8 +94,9 @@ P2pHandshakeState p2p_handshake_tick (P2pHandshake * handshake, gint64 now_us);
 /* When to tick next; G_MAXINT64: never. */
 gint64 p2p_handshake_next_time (P2pHandshake * handshake);
 
-/* Once DONE. The server keeps the handshake until the client's first engine
- * packet shows that its last flight arrived, then frees it. */
+/* Once DONE; the caller clears its copy. The server keeps the handshake, which is
+ * small by then, and goes on giving it what arrives, until the client's first
+ * engine packet shows that its last flight arrived; then it frees it. */
 gboolean p2p_handshake_get_keys (P2pHandshake * handshake,
     P2pSessionKeys * keys);
 const gchar *p2p_handshake_get_error (P2pHandshake * handshake);
@@ -95,11 +108,21 @@ typedef struct _P2pRecord P2pRecord;
 /* The key of a direction changes every 2^22 packets, by packet number, so that
  * both sides agree without a word. */
 #define P2P_RECORD_KEY_PACKETS (G_GUINT64_CONSTANT (1) << 22)
+/* Longest payload, and longest associated data. */
+#define P2P_RECORD_MAX_BYTES 65535
 
+/* NULL: OpenSSL cannot do it, or `aead` is none. */
 P2pRecord *p2p_record_new (const P2pSessionKeys * keys, P2pAead aead);
 void p2p_record_free (P2pRecord * record);
+
+/* In place; the tag of 16 bytes goes behind `len` bytes. Packet numbers must
+ * rise from call to call, and by less than P2P_RECORD_KEY_PACKETS: one that was
+ * used already is refused. */
 gboolean p2p_record_seal (P2pRecord * record, guint64 packet_number,
     const guint8 * aad, gsize aad_len, guint8 * data, gsize len);
+
+/* In place; `len` counts the tag. In any order, as far back as one key and as
+ * far ahead. FALSE: not authentic, and `data` has been zeroed. */
 gboolean p2p_record_open (P2pRecord * record, guint64 packet_number,
     const guint8 * aad, gsize aad_len, guint8 * data, gsize len);
 
