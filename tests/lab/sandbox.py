@@ -14,6 +14,7 @@ import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -52,8 +53,9 @@ def enter():
 
     Exits with SKIPPED where such namespaces are not allowed.
     """
+    os.environ['PATH'] = os.environ.get('PATH', '') + ':/usr/sbin:/sbin'
     for tool in ('ip', 'nft'):
-        if not find_tool(tool):
+        if not shutil.which(tool):
             skip(f'{tool} is not installed')
     if not os.access('/dev/net/tun', os.R_OK | os.W_OK):
         skip('/dev/net/tun cannot be opened')
@@ -73,13 +75,19 @@ def enter():
         _mount('tmpfs', directory, 'tmpfs', MS_NOSUID | MS_NODEV)
     except OSError as error:
         skip(error)
+    _try('nft', 'add table ip trial; add chain ip trial nat '
+         '{ type nat hook postrouting priority 100; }; delete table ip trial')
+    _try('ip', 'link', 'add', 'trial', 'type', 'veth', 'peer', 'name', 'other')
+    _try('ip', 'tuntap', 'add', 'tun-trial', 'mode', 'tun')
     os.environ['LAB_DIR'] = directory
 
 
-def find_tool(name):
-    """The path of a program, also of those that only root's PATH has."""
-    return shutil.which(name, path=os.environ.get('PATH', '') +
-                        ':/usr/sbin:/sbin')
+def _try(*command):
+    """What the kernel lacks is known now, not halfway through a lab."""
+    done = subprocess.run(command, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        skip(f'{" ".join(command)}: {done.stdout.strip()}')
 
 
 def _unshare():
