@@ -38,8 +38,7 @@ check_that (bool ok, const char *file, int line, const char *what)
 }
 
 static inline bool
-check_equal (int64_t a, int64_t b, const char *file, int line,
-             const char *what)
+check_equal (int64_t a, int64_t b, const char *file, int line, const char *what)
 {
   if (a != b && check_failures++ < CHECK_MAX_PRINTED)
     printf ("# %s:%d: %s: %" PRId64 " and %" PRId64 "\n", file, line, what, a,
@@ -60,20 +59,20 @@ check_range (double value, double least, double most, const char *file,
 }
 
 /* All of them give whether it was so. */
-#define CHECK(condition)                                                      \
+#define CHECK(condition)                                                       \
   check_that ((condition), __FILE__, __LINE__, #condition)
-#define CHECK_EQ(a, b)                                                        \
+#define CHECK_EQ(a, b)                                                         \
   check_equal ((int64_t)(a), (int64_t)(b), __FILE__, __LINE__, #a " = " #b)
-#define CHECK_RANGE(value, least, most)                                       \
-  check_range ((double)(value), (double)(least), (double)(most), __FILE__,    \
+#define CHECK_RANGE(value, least, most)                                        \
+  check_range ((double)(value), (double)(least), (double)(most), __FILE__,     \
                __LINE__, #value)
 #define CHECK_MEM(a, b, len) CHECK (memcmp (a, b, len) == 0)
 #define CHECK_STR(a, b) CHECK (strcmp (a, b) == 0)
 
-#define CHECK_MAIN(cases)                                                     \
-  int main (int argc, char **argv)                                            \
-  {                                                                           \
-    return check_main (argc, argv, cases, sizeof cases / sizeof cases[0]);    \
+#define CHECK_MAIN(cases)                                                      \
+  int main (int argc, char **argv)                                             \
+  {                                                                            \
+    return check_main (argc, argv, cases, sizeof cases / sizeof cases[0]);     \
   }
 
 static inline int
