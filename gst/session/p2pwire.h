@@ -31,7 +31,7 @@
 
 #define P2P_WIRE_TIME_NONE INT64_MIN
 /* 36 years either way; sums and differences of two cannot overflow. */
-#define P2P_WIRE_MAX_TIME (INT64_C (1) << 60)
+#define P2P_WIRE_MAX_TIME ((INT64_C (1) << 60) - 1)
 
 typedef enum
 {

@@ -177,7 +177,7 @@ take_escape (Scan *scan)
 }
 
 /* Brackets in a string are harmless as long as everybody agrees that it is one.
- * They count all the same, and only upward. */
+ * GStreamer escapes them; those that are not count, and only upward. */
 static bool
 take_string (Scan *scan)
 {
