@@ -1,0 +1,351 @@
+/* The default law: delivered rate and queueing delay.
+ *
+ * It keeps the highest delivered rate of the last rounds as its model of the
+ * path and paces at that, with a short probe above it every few rounds. The
+ * lowest queueing delay of each round, which jitter cannot raise, tells whether
+ * a queue stands: above the target for two rounds (or far above it for one) the
+ * model falls to what was delivered and the queue is drained. Loss is ignored:
+ * what random loss takes off the delivered rate is added back, as measured in
+ * rounds that were not probing.
+ *
+ * Phases: START doubles per round until a queue forms or the rate no longer
+ * grows; DRAIN empties the queue; CRUISE.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "udtcongestion.h"
+
+#include <string.h>
+
+#define MS 1000u
+#define SECOND 1000000u
+
+#define START_RATE (5000000u / 8)       /* bytes per second */
+#define START_WINDOW 32                 /* packets */
+#define MIN_RATE (100000u / 8)
+#define MIN_WINDOW 8                    /* packets */
+#define ROUNDS 10                       /* the model remembers */
+#define CYCLE 8                         /* rounds from probe to probe */
+#define MIN_TARGET (10 * MS)
+#define MAX_TARGET (40 * MS)
+#define MAX_CONTENDED_TARGET (120 * MS)
+#define START_DELAY_ROUNDS 3
+#define MAX_LOSS_CREDIT 100             /* per mille */
+
+typedef enum { START, DRAIN, CRUISE } Phase;
+
+typedef struct
+{
+  uint32_t mtu;
+  Phase phase;
+  unsigned cycle;               /* round within CRUISE */
+  unsigned flat_rounds;
+  uint64_t flat_rate;
+  uint64_t best[ROUNDS];        /* delivered rate by round */
+  unsigned slot;
+  uint64_t model;               /* the highest of them */
+  UdtTime min_rtt, srtt;
+  /* This round */
+  UdtTime round_delay;
+  bool round_has_delay, round_limited, round_resumed;
+  uint64_t round_rate, round_acked, round_lost;
+  /* Queue */
+  unsigned over_rounds, backoffs;
+  UdtTime target_boost;
+  uint32_t loss;                /* per mille, averaged */
+} Law;
+
+static UdtTime
+target_delay (const Law *law)
+{
+  UdtTime target = law->min_rtt / 4;
+
+  if (target < MIN_TARGET)
+    target = MIN_TARGET;
+  if (target > MAX_TARGET)
+    target = MAX_TARGET;
+  return target + law->target_boost;
+}
+
+static void
+law_init (void *state, uint32_t mtu, UdtTime now)
+{
+  Law *law = state;
+
+  memset (law, 0, sizeof *law);
+  law->mtu = mtu;
+}
+
+static void
+law_on_sent (void *state, uint64_t bytes, uint64_t in_flight, UdtTime now)
+{
+}
+
+static void
+find_model (Law *law)
+{
+  unsigned i;
+
+  law->model = 0;
+  for (i = 0; i < ROUNDS; i++) {
+    if (law->best[i] > law->model)
+      law->model = law->best[i];
+  }
+}
+
+static void
+set_model (Law *law, uint64_t rate)
+{
+  unsigned i;
+
+  for (i = 0; i < ROUNDS; i++)
+    law->best[i] = rate;
+  law->model = rate;
+}
+
+static void
+take_rate (Law *law, const UdtAckBatch *batch)
+{
+  uint64_t rate = batch->rate;
+
+  if (rate == 0 || batch->resumed)
+    return;
+  rate += rate * law->loss / 1000;
+  if (rate > law->round_rate)
+    law->round_rate = rate;
+  if (batch->app_limited && rate <= law->model)
+    return;
+  if (!batch->app_limited)
+    law->round_limited = false;
+  if (rate > law->best[law->slot])
+    law->best[law->slot] = rate;
+  if (rate > law->model)
+    law->model = rate;
+}
+
+static void
+enter_drain (Law *law)
+{
+  law->phase = DRAIN;
+  law->over_rounds = 0;
+}
+
+/* The queue stands: fall to what gets through. */
+static void
+back_off (Law *law)
+{
+  if (law->round_rate > 0 && law->round_rate < law->model)
+    set_model (law, law->round_rate);
+  if (++law->backoffs >= 3) {
+    /* It does not go away by itself: somebody else fills the queue. Stand
+     * beside him rather than starve. */
+    law->target_boost += MIN_TARGET;
+    if (law->target_boost > MAX_CONTENDED_TARGET)
+      law->target_boost = MAX_CONTENDED_TARGET;
+  }
+  enter_drain (law);
+}
+
+static void
+start_round (Law *law)
+{
+  UdtTime limit = target_delay (law);
+
+  if (law->round_has_delay && law->round_delay > limit) {
+    enter_drain (law);
+    return;
+  }
+  if (law->round_limited)
+    return;
+  if (law->model > law->flat_rate + law->flat_rate / 4) {
+    law->flat_rate = law->model;
+    law->flat_rounds = 0;
+  } else if (++law->flat_rounds >= START_DELAY_ROUNDS) {
+    enter_drain (law);
+  }
+}
+
+static void
+steady_round (Law *law)
+{
+  UdtTime target = target_delay (law);
+
+  if (!law->round_has_delay)
+    return;
+  if (law->round_delay > target) {
+    law->over_rounds++;
+    if (law->over_rounds >= 2 || law->round_delay > 2 * target) {
+      back_off (law);
+      return;
+    }
+  } else {
+    law->over_rounds = 0;
+    if (law->round_delay < MIN_TARGET / 2 || law->round_delay < target / 2) {
+      law->backoffs = 0;
+      if (law->target_boost > 0)
+        law->target_boost -= law->target_boost < MS ? law->target_boost : MS;
+    }
+  }
+  if (law->phase == CRUISE)
+    law->cycle = (law->cycle + 1) % CYCLE;
+}
+
+static void
+measure_loss (Law *law)
+{
+  uint64_t total = law->round_acked + law->round_lost;
+  uint32_t loss;
+
+  /* Not the loss that a probe or the start caused itself. */
+  if (total < 20ull * law->mtu || law->phase == START
+      || (law->phase == CRUISE && law->cycle <= 1))
+    return;
+  loss = (uint32_t) (law->round_lost * 1000 / total);
+  if (loss > MAX_LOSS_CREDIT)
+    loss = MAX_LOSS_CREDIT;
+  law->loss = (7 * law->loss + loss) / 8;
+}
+
+static void
+end_round (Law *law)
+{
+  measure_loss (law);
+  if (!law->round_resumed) {
+    if (law->phase == START)
+      start_round (law);
+    else
+      steady_round (law);
+  }
+  if (!law->round_limited && law->phase == CRUISE) {
+    law->slot = (law->slot + 1) % ROUNDS;
+    law->best[law->slot] = 0;
+    find_model (law);
+  }
+  law->round_has_delay = false;
+  law->round_resumed = false;
+  law->round_limited = true;
+  law->round_rate = 0;
+  law->round_acked = law->round_lost = 0;
+}
+
+static uint64_t
+flight_for (const Law *law, UdtTime time)
+{
+  return law->model * time / SECOND;
+}
+
+static void
+law_on_ack (void *state, const UdtAckBatch *batch)
+{
+  Law *law = state;
+
+  law->min_rtt = batch->min_rtt;
+  law->srtt = batch->srtt;
+  law->round_acked += batch->acked;
+  take_rate (law, batch);
+  if (batch->resumed)
+    law->round_resumed = true;
+  if (batch->has_delay && !batch->resumed
+      && (!law->round_has_delay || batch->delay_min < law->round_delay)) {
+    law->round_delay = batch->delay_min;
+    law->round_has_delay = true;
+  }
+  if (law->phase == DRAIN && !batch->resumed
+      && (batch->in_flight <= flight_for (law, law->min_rtt)
+          || (batch->has_delay && batch->delay_max < target_delay (law) / 2))) {
+    law->phase = CRUISE;
+    law->cycle = 2;
+  }
+  if (batch->round)
+    end_round (law);
+}
+
+static void
+law_on_loss (void *state, const UdtLossBatch *batch)
+{
+  Law *law = state;
+
+  law->round_lost += batch->lost;
+}
+
+static void
+law_on_expiry (void *state, UdtTime now)
+{
+}
+
+static void
+law_on_tick (void *state, UdtTime now)
+{
+}
+
+static UdtTime
+law_next_time (const void *state)
+{
+  return UDT_NEVER;
+}
+
+static uint64_t
+law_rate (const void *state)
+{
+  const Law *law = state;
+  uint64_t rate = law->model;
+
+  switch (law->phase) {
+    case START:
+      rate *= 2;
+      return rate > START_RATE ? rate : START_RATE;
+    case DRAIN:
+      rate = rate * 3 / 4;
+      break;
+    case CRUISE:
+      if (law->cycle == 0)
+        rate = rate * 5 / 4;
+      else if (law->cycle == 1)
+        rate = rate * 9 / 10;
+      break;
+  }
+  return rate > MIN_RATE ? rate : MIN_RATE;
+}
+
+static uint64_t
+law_window (const void *state)
+{
+  const Law *law = state;
+  uint64_t window, least = (uint64_t) START_WINDOW * law->mtu;
+
+  if (law->phase == START) {
+    window = 3 * flight_for (law, law->min_rtt) + least;
+    return window;
+  }
+  window = 2 * flight_for (law, law->min_rtt)
+      + flight_for (law, target_delay (law))
+      + (uint64_t) MIN_WINDOW * law->mtu;
+  return window > least ? window : least;
+}
+
+static uint64_t
+law_target (const void *state)
+{
+  const Law *law = state;
+  uint64_t rate = law->model;
+
+  if (law->phase == START)
+    return rate > START_RATE ? rate : START_RATE;
+  return rate * 17 / 20;
+}
+
+const UdtCongestion udt_congestion_delay = {
+  .name = "delay",
+  .state_size = sizeof (Law),
+  .init = law_init,
+  .on_sent = law_on_sent,
+  .on_ack = law_on_ack,
+  .on_loss = law_on_loss,
+  .on_expiry = law_on_expiry,
+  .on_tick = law_on_tick,
+  .next_time = law_next_time,
+  .rate = law_rate,
+  .window = law_window,
+  .target = law_target,
+};

@@ -1,0 +1,52 @@
+/* Counters and estimates for the outside.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "udtprivate.h"
+
+void
+udt_connection_get_stats (const UdtConnection *conn, UdtTime now,
+    UdtStats *stats)
+{
+  *stats = conn->stats;
+  stats->rtt = conn->min_rtt == UDT_NEVER ? 0 : conn->srtt;
+  stats->rtt_variation = conn->min_rtt == UDT_NEVER ? 0 : conn->rttvar;
+  stats->min_rtt = conn->min_rtt == UDT_NEVER ? 0 : conn->min_rtt;
+  stats->queue_delay = conn->queue_delay;
+  stats->pacing_rate = conn->congestion->rate (conn->law) * 8;
+  stats->target_bitrate = conn->congestion->target (conn->law) * 8;
+  stats->window = conn->congestion->window (conn->law);
+  stats->bytes_in_flight = conn->bytes_in_flight;
+  stats->mtu = conn->mtu;
+  stats->send_buffered = conn->buffered;
+  stats->send_unsent = conn->unsent_bytes;
+  stats->receive_buffered = conn->in_bytes;
+}
+
+UdtStatus
+udt_connection_get_flow_stats (const UdtConnection *conn, uint16_t flow,
+    UdtTime now, UdtFlowStats *stats)
+{
+  uint32_t i;
+
+  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+    const UdtFlowOut *f = &conn->flows_out[i];
+    const UdtOut *out = f->head;
+
+    if (!f->used || f->closing || f->flow != flow)
+      continue;
+    memset (stats, 0, sizeof *stats);
+    stats->buffered = f->buffered;
+    stats->unsent = f->unsent_bytes;
+    stats->messages_sent = f->messages_sent;
+    stats->messages_dropped = f->messages_dropped;
+    stats->messages_acknowledged = f->messages_acked;
+    while (out != NULL && out->state != OUT_LIVE)
+      out = out->next;
+    if (out != NULL && now > out->submitted)
+      stats->oldest_age = now - out->submitted;
+    return UDT_OK;
+  }
+  return UDT_ERR_NO_FLOW;
+}
