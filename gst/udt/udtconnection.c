@@ -105,7 +105,8 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
     return NULL;
   }
   memset (conn->sent, 0, conn->sent_size * sizeof *conn->sent);
-  conn->now = conn->created = conn->last_heard = now;
+  conn->now = conn->created = now;
+  conn->last_heard = conn->data_time = now;
   conn->in_flight.head = conn->in_flight.tail = UDT_NUMBER_NONE;
   conn->lost.head = conn->lost.tail = UDT_NUMBER_NONE;
   conn->largest_acked = conn->last_output = UDT_NUMBER_NONE;

@@ -11,11 +11,16 @@
  */
 #include "udtprivate.h"
 
+/* When a packet that leaves at `now` arrives. The queue that was last measured
+ * has been draining ever since. */
 UdtTime
-udt_one_way (const UdtConnection *conn)
+udt_arrival_time (const UdtConnection *conn, UdtTime now)
 {
-  return conn->min_rtt == UDT_NEVER ? 0
-      : conn->min_rtt / 2 + conn->queue_delay;
+  if (conn->min_rtt == UDT_NEVER)
+    return now;
+  if (now < conn->queue_empty_at)
+    now = conn->queue_empty_at;
+  return now + conn->min_rtt / 2;
 }
 
 UdtTime
@@ -156,7 +161,7 @@ void
 udt_drop_late (UdtConnection *conn, UdtTime now)
 {
   uint64_t mask = conn->mask_unsent | conn->mask_lost;
-  UdtTime arrival = now + udt_one_way (conn);
+  UdtTime arrival = udt_arrival_time (conn, now);
 
   for (; mask != 0; mask &= mask - 1) {
     UdtFlowOut *flow = &conn->flows_out[__builtin_ctzll (mask)];
@@ -171,7 +176,8 @@ UdtTime
 udt_drop_time (const UdtConnection *conn)
 {
   uint64_t mask = conn->mask_unsent | conn->mask_lost;
-  UdtTime one_way = udt_one_way (conn), first = UDT_NEVER;
+  UdtTime half = conn->min_rtt == UDT_NEVER ? 0 : conn->min_rtt / 2;
+  UdtTime first = UDT_NEVER;
 
   for (; mask != 0; mask &= mask - 1) {
     const UdtOut *out =
@@ -182,7 +188,9 @@ udt_drop_time (const UdtConnection *conn)
   }
   if (first == UDT_NEVER)
     return UDT_NEVER;
-  return first < one_way ? 0 : first - one_way + 1;
+  if (first < half || first < udt_arrival_time (conn, conn->now))
+    return conn->now;
+  return first - half + 1;
 }
 
 uint32_t

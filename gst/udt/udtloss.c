@@ -297,7 +297,8 @@ ack_packet (UdtConnection *conn, Acked *acked, UdtSent *sent,
 {
   UdtItem *item, *next;
 
-  note_delivery (conn, acked, sent, has_arrival, arrival, now);
+  if (sent->number >= conn->path_number)
+    note_delivery (conn, acked, sent, has_arrival, arrival, now);
   udt_mtu_note (conn, sent, true);
   if (sent->flags & SENT_PROBE)
     udt_mtu_probe_result (conn, sent, true);
@@ -480,8 +481,10 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame,
     batch->round = true;
     conn->round_end = conn->next_number;
   }
-  if (batch->has_delay && !batch->resumed)
+  if (batch->has_delay && !batch->resumed) {
     conn->queue_delay = (3 * conn->queue_delay + batch->delay_min) / 4;
+    conn->queue_empty_at = now + conn->queue_delay;
+  }
   conn->congestion->on_ack (conn->law, batch);
 }
 
@@ -650,8 +653,15 @@ expire (UdtConnection *conn, UdtTime now)
 void
 udt_loss_tick (UdtConnection *conn, UdtTime now)
 {
+  UdtSent *oldest;
+
   if (conn->loss_time <= now)
     detect_losses (conn, now);
+  /* An MTU probe that vanished is an answer, and nothing to repeat. */
+  while (udt_expiry_time (conn) <= now
+      && ((oldest = &conn->sent[conn->in_flight.head & conn->sent_mask])->flags
+          & SENT_PROBE))
+    udt_sent_lose (conn, oldest, false);
   if (udt_expiry_time (conn) <= now)
     expire (conn, now);
 }

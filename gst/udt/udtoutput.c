@@ -560,6 +560,8 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
     conn->probes_owed--;
   size = seal (conn, &b, packet, now);
   if (b.pieces > 0)
+    conn->data_time = now;
+  if (b.pieces > 0)
     spend (conn, size, now);
   return size;
 }

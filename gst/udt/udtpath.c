@@ -10,7 +10,8 @@
 
 #define UDT_DELAY_WINDOW (10 * SECOND)
 #define UDT_MIN_RTT_WINDOW (10 * SECOND)
-#define MTU_TRIES 3             /* lost probes until a size counts as too big */
+#define MTU_TRIES 2             /* lost probes until a size counts as too big */
+#define MTU_IDLE (5 * SECOND)   /* no probing without data for so long */
 #define MTU_STEP 16             /* search ends within this */
 #define MTU_RETRY (60 * SECOND) /* after a black hole */
 #define MTU_BLACK_HOLE 8        /* big packets lost in a row */
@@ -84,7 +85,8 @@ udt_path_init (UdtConnection *conn, UdtTime now)
   conn->has_delay_base = false;
   memset (&conn->delay_floor, 0, sizeof conn->delay_floor);
   conn->delay_floor.start = now;
-  conn->queue_delay = 0;
+  conn->queue_delay = conn->queue_empty_at = 0;
+  conn->path_number = conn->next_number;
   conn->reorder_packets = UDT_REORDER_PACKETS;
   conn->reorder_shift = 3;
   conn->reorder_calm = now;
@@ -122,7 +124,7 @@ udt_mtu_time (const UdtConnection *conn)
 {
   if (!conn->probing || conn->probe_in_flight || !conn->connected
       || !conn->settings_confirmed || conn->life != LIFE_OPEN
-      || conn->expiries > 0)
+      || conn->expiries > 0 || conn->now > conn->data_time + MTU_IDLE)
     return UDT_NEVER;
   return conn->probe_time;
 }

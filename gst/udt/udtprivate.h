@@ -347,7 +347,8 @@ struct _UdtConnection
   bool has_delay_base;
   uint32_t delay_base;
   UdtDelayFloor delay_floor;
-  UdtTime queue_delay;
+  UdtTime queue_delay, queue_empty_at;
+  uint64_t path_number;         /* older packets tell of another path */
 
   /* MTU */
   uint16_t mtu, max_mtu;
@@ -355,6 +356,7 @@ struct _UdtConnection
   uint8_t probe_tries;
   bool probing, probe_in_flight;
   UdtTime probe_time;
+  UdtTime data_time;            /* last packet with data */
   uint32_t large_lost;
 
   /* Close */
@@ -414,7 +416,7 @@ void udt_settings_received (UdtConnection *conn, const UdtSettingsFrame *frame,
     uint64_t number);
 
 /* --- udtdrop.c --- */
-UdtTime udt_one_way (const UdtConnection *conn);
+UdtTime udt_arrival_time (const UdtConnection *conn, UdtTime now);
 /* Gives up `out` and what depends on it. */
 void udt_drop (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
 /* An id that was refused at once: the peer is told of it all the same. */

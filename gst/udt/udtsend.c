@@ -329,7 +329,7 @@ udt_connection_send (UdtConnection *conn, uint16_t flow,
     return status;
   if (message->flags & (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA))
     f->uses_sync = true;
-  if (out->deadline != UDT_NEVER && now + udt_one_way (conn) > out->deadline) {
+  if (udt_arrival_time (conn, now) > out->deadline) {
     out->state = OUT_DROPPED;
     append (conn, f, out);
     udt_drop_refused (conn, f, out);
