@@ -641,8 +641,7 @@ expire (UdtConnection *conn, UdtTime now)
 
   conn->expiries++;
   conn->last_expiry = now;
-  conn->probes_owed = 2;
-  conn->ping_due = true;
+  conn->probes_owed = conn->in_flight.head != conn->in_flight.tail ? 2 : 1;
   for (n = 0; n < 2 && conn->in_flight.head != UDT_NUMBER_NONE; n++)
     udt_sent_lose (conn,
         &conn->sent[conn->in_flight.head & conn->sent_mask], true);
