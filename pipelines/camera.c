@@ -1,0 +1,199 @@
+/* p2p-camera: a camera, whose picture and sound are synthetic or a clip's.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A real camera has the encoder of its SoC where this one has x264enc; from
+ * there on nothing differs. Viewers come and go while it runs: p2psink sends
+ * to each what it has, and goes on without any.
+ *
+ * Threads: the main thread builds, watches the bus and ends; GStreamer's
+ * streaming threads do the rest.
+ */
+#include "program.h"
+
+/* Motion, and a clock that shows which frame is which; a tick each second. A
+ * keyframe every two seconds: a new viewer does not wait for it, as p2psink
+ * asks the encoder for one. */
+#define SYNTHETIC                                                              \
+  "p2psink name=p2p "                                                          \
+  "videotestsrc is-live=true pattern=ball background-color=0xff204060 "        \
+  "! video/x-raw,width=1280,height=720,framerate=25/1 "                        \
+  "! timeoverlay halignment=right font-desc=\"Sans, 32\" ! videoconvert "      \
+  "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 "            \
+  "  key-int-max=50 ! h264parse config-interval=-1 ! queue "                   \
+  "! p2p.video_0 "                                                             \
+  "audiotestsrc is-live=true wave=ticks ! audioconvert ! avenc_aac "           \
+  "! aacparse ! queue ! p2p.audio_0"
+
+/* Whatever the clip's container is, parsebin takes it apart. */
+#define CLIP "p2psink name=p2p filesrc name=clip ! parsebin name=parse"
+
+typedef struct
+{
+  ProgramOptions options;
+  gchar *clip;
+  GMainLoop *loop;
+  GstElement *pipeline;
+  GstElement *sink;
+  FrameLog *frame_log;
+  gboolean failed;
+} Camera;
+
+static gboolean
+bus_message (GstBus *bus, GstMessage *message, gpointer user)
+{
+  Camera *camera = user;
+
+  switch (GST_MESSAGE_TYPE (message)) {
+    case GST_MESSAGE_ERROR:
+      program_print_error (message, "camera");
+      camera->failed = TRUE;
+      g_main_loop_quit (camera->loop);
+      break;
+    case GST_MESSAGE_EOS:
+      g_print ("camera  end of the clip\n");
+      g_main_loop_quit (camera->loop);
+      break;
+    case GST_MESSAGE_ELEMENT:
+      program_print_step (message, "camera");
+      break;
+    default:
+      break;
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+/* -- A clip, at the speed of life ------------------------------------------ */
+
+/* parsebin has found a stream of the clip: through a pacer it goes to a pad of
+ * p2psink, or nowhere if p2psink has no use for it. */
+static void
+clip_stream (GstElement *parsebin, GstPad *pad, Camera *camera)
+{
+  GstCaps *caps = gst_pad_get_current_caps (pad);
+  const gchar *format
+      = gst_structure_get_name (gst_caps_get_structure (caps, 0));
+  const gchar *chain;
+  GstElement *branch;
+  GstPad *end;
+
+  if (g_str_equal (format, "video/x-h264"))
+    chain = "h264parse config-interval=-1 ! identity sync=true ! queue";
+  else if (g_str_equal (format, "video/x-h265"))
+    chain = "h265parse config-interval=-1 ! identity sync=true ! queue";
+  else if (g_str_has_prefix (format, "video/")
+           || g_str_has_prefix (format, "image/")
+           || g_str_has_prefix (format, "audio/"))
+    chain = "identity sync=true ! queue";
+  else
+    chain = "fakesink async=false";
+  branch = gst_parse_bin_from_description (chain, TRUE, NULL);
+  gst_bin_add (GST_BIN (camera->pipeline), branch);
+  gst_element_sync_state_with_parent (branch);
+
+  end = gst_element_get_static_pad (branch, "sink");
+  if (gst_pad_link (pad, end) != GST_PAD_LINK_OK
+      || (!g_str_has_prefix (chain, "fakesink")
+          && !gst_element_link (branch, camera->sink))) {
+    GST_ELEMENT_ERROR (camera->sink, STREAM, WRONG_TYPE,
+                       ("A stream of the clip cannot be sent: %s", format),
+                       (NULL));
+  }
+  gst_object_unref (end);
+  gst_caps_unref (caps);
+}
+
+/* -- The camera ------------------------------------------------------------ */
+
+static void
+watch_pad (GstElement *sink, GstPad *pad, Camera *camera)
+{
+  if (g_str_has_prefix (GST_PAD_NAME (pad), "video_"))
+    frame_log_watch (camera->frame_log, pad);
+}
+
+static gboolean
+watch_present_pad (GstElement *sink, GstPad *pad, gpointer camera)
+{
+  watch_pad (sink, pad, camera);
+  return TRUE;
+}
+
+static gboolean
+build (Camera *camera, GError **error)
+{
+  GstElement *element;
+
+  camera->pipeline = gst_parse_launch (camera->clip ? CLIP : SYNTHETIC, error);
+  if (!camera->pipeline)
+    return FALSE;
+  camera->sink = gst_bin_get_by_name (GST_BIN (camera->pipeline), "p2p");
+  g_object_set (camera->sink, "device-id", camera->options.device_id, NULL);
+  program_configure (&camera->options, camera->sink);
+
+  if (camera->clip) {
+    element = gst_bin_get_by_name (GST_BIN (camera->pipeline), "clip");
+    g_object_set (element, "location", camera->clip, NULL);
+    gst_object_unref (element);
+    element = gst_bin_get_by_name (GST_BIN (camera->pipeline), "parse");
+    g_signal_connect (element, "pad-added", G_CALLBACK (clip_stream), camera);
+    gst_object_unref (element);
+  }
+  if (camera->options.frame_log) {
+    camera->frame_log = frame_log_new (camera->options.frame_log, error);
+    if (!camera->frame_log)
+      return FALSE;
+    gst_element_foreach_sink_pad (camera->sink, watch_present_pad, camera);
+    g_signal_connect (camera->sink, "pad-added", G_CALLBACK (watch_pad),
+                      camera);
+  }
+  return TRUE;
+}
+
+static void
+run (Camera *camera)
+{
+  GstBus *bus = gst_element_get_bus (camera->pipeline);
+
+  camera->loop = g_main_loop_new (NULL, FALSE);
+  gst_bus_add_watch (bus, bus_message, camera);
+  program_quit_by_signal (camera->loop);
+  program_quit_after (camera->loop, camera->options.seconds);
+  if (gst_element_set_state (camera->pipeline, GST_STATE_PLAYING)
+      == GST_STATE_CHANGE_FAILURE)
+    program_fail (camera->loop, bus, "camera", &camera->failed);
+  g_main_loop_run (camera->loop);
+  gst_element_set_state (camera->pipeline, GST_STATE_NULL);
+  gst_bus_remove_watch (bus);
+  gst_object_unref (bus);
+  g_main_loop_unref (camera->loop);
+}
+
+int
+main (int argc, char **argv)
+{
+  Camera camera = { { 0 } };
+  const GOptionEntry entries[]
+      = { { "file", 0, 0, G_OPTION_ARG_FILENAME, &camera.clip,
+            "Send this clip, once, instead of a synthetic picture", "CLIP" },
+          { NULL } };
+  GError *error = NULL;
+
+  if (!program_init (&argc, &argv, &camera.options, entries,
+                     "A camera, for any number of viewers."))
+    return 2;
+  if (build (&camera, &error)) {
+    run (&camera);
+  } else {
+    g_printerr ("camera: %s\n", error->message);
+    g_error_free (error);
+    camera.failed = TRUE;
+  }
+  g_clear_pointer (&camera.sink, gst_object_unref);
+  g_clear_pointer (&camera.pipeline, gst_object_unref);
+  frame_log_close (camera.frame_log);
+  g_free (camera.clip);
+  program_options_clear (&camera.options);
+  return camera.failed ? 1 : 0;
+}
