@@ -60,7 +60,10 @@ gboolean p2p_credential_equal (const P2pCredential * a,
 const gchar *p2p_credential_get_device_id (const P2pCredential * credential);
 P2pCredentialType p2p_credential_get_kind (const P2pCredential * credential);
 
+/* Needs 16 MiB of memory while it runs; without them it warns, and the key is
+ * not stretched. */
 void p2p_credential_stretch (P2pCredential * credential);
+gboolean p2p_credential_is_stretched (P2pCredential * credential);
 
 /* HKDF-SHA256 of the stretched key: `label` names the use, `context` (may be
  * NULL) binds it to an exchange. Stretches first if need be. */

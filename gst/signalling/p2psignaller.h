@@ -126,6 +126,10 @@ void p2p_signaller_free (P2pSignaller * signaller);
 
 P2pSignallerState p2p_signaller_get_state (P2pSignaller * signaller);
 
+/* Device on tcp and lan: the port that it listens at (a tcp URI may say 0: any);
+ * 0 while it does not. */
+guint16 p2p_signaller_get_port (P2pSignaller * signaller);
+
 /* Attempts that did not prove the key, since start. */
 guint64 p2p_signaller_get_rejected (P2pSignaller * signaller);
 
