@@ -286,6 +286,10 @@ void sim_link_send (SimLink *link, SimPacket *packet);
 void sim_link_set_filter (SimLink *link, SimFilter filter, void *user);
 SimLinkConfig *sim_link_config (SimLink *link);
 const SimLinkStats *sim_link_stats (const SimLink *link);
+/* How long the link has been down or frozen at a stretch, at most. */
+UdtTime sim_link_outage (const SimLink *link);
+/* No loss, damage, doubles or detours from here on. */
+void sim_link_calm (SimLink *link);
 bool sim_link_is_idle (const SimLink *link);
 SimPacket *sim_packet_new (Sim *sim);
 void sim_packet_free (Sim *sim, SimPacket *packet);

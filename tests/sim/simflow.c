@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A live message may come this much after its deadline, beside what the path
- * itself delayed it: "grossly late" begins here. */
-#define LATE_MARGIN (150 * SIM_MS)
+/* A live message that is there in time may still wait for one before it, until
+ * the news that this one was given up has come: from the deadline on a few
+ * crossings of the path, some of them lost. "Grossly late" begins beyond. */
+#define LATE_MARGIN (200 * SIM_MS)
+#define LATE_CROSSINGS 3
 #define MAX_RECEIVER_DEADLINE (500 * SIM_MS)
 #define FREED_BYTE 0xdd
 #define AGE_TOLERANCE (2 * SIM_MS)
@@ -330,7 +332,8 @@ check_times (SimPeer *receiver, SimFlow *flow, const UdtReceived *message)
   Sim *sim = receiver->sim;
   const SimMessage *sent = &flow->messages[message->id];
   const SimLinkStats *link = sim_link_stats (sim->link[!receiver->index]);
-  UdtTime arrived, waited = sim->now - sent->submitted;
+  const SimLinkStats *back = sim_link_stats (sim->link[receiver->index]);
+  UdtTime arrived, waited = sim->now - sent->submitted, late;
 
   if (receiver->clock_jumped || flow->sender->clock_jumped
       || receiver->clock_drift != 0 || flow->sender->clock_drift != 0)
@@ -346,10 +349,20 @@ check_times (SimPeer *receiver, SimFlow *flow, const UdtReceived *message)
     sim_fail (sim, "flow %u: message %llu claims %llu us with its sender",
               flow->id, (unsigned long long)message->id,
               (unsigned long long)message->age);
-  if (sent->deadline != UDT_DEADLINE_NONE && !flow->held
-      && waited > sent->deadline + link->max_transit + LATE_MARGIN)
-    sim_fail (sim, "flow %u: message %llu handed out after %llu us", flow->id,
-              (unsigned long long)message->id, (unsigned long long)waited);
+  late = sent->deadline + LATE_MARGIN + sim_link_outage (sim->link[0])
+         + sim_link_outage (sim->link[1])
+         + LATE_CROSSINGS * (link->max_transit + back->max_transit);
+  if (sent->deadline != UDT_DEADLINE_NONE && !flow->held && waited > late)
+    sim_fail (sim,
+              "flow %u: message %llu handed out after %llu us, deadline %llu, "
+              "path at most %llu; first byte came after %llu, last after %llu",
+              flow->id, (unsigned long long)message->id,
+              (unsigned long long)waited, (unsigned long long)sent->deadline,
+              (unsigned long long)link->max_transit,
+              (unsigned long long)(arrived - sent->submitted),
+              (unsigned long long)(arrived - sent->submitted
+                                   + message->completed
+                                   - message->first_arrival));
 }
 
 void

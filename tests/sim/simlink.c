@@ -405,6 +405,30 @@ sim_link_stats (const SimLink *link)
   return &link->stats;
 }
 
+UdtTime
+sim_link_outage (const SimLink *link)
+{
+  const SimLinkConfig *config = &link->config;
+  UdtTime down = 0;
+
+  if (config->down_from < link->sim->now)
+    down = (config->down_until < link->sim->now ? config->down_until
+                                                : link->sim->now)
+           - config->down_from;
+  return down > config->freeze_for ? down : config->freeze_for;
+}
+
+void
+sim_link_calm (SimLink *link)
+{
+  SimLinkConfig *config = &link->config;
+
+  config->loss = config->burst_enter = config->reorder = 0;
+  config->duplicate = config->corrupt = config->truncate = 0;
+  config->mask_words = 0;
+  link->burst = false;
+}
+
 bool
 sim_link_is_idle (const SimLink *link)
 {

@@ -97,7 +97,8 @@ run_case (Run *run, const SimCase *a_case)
                      .seed = run->seed + i,
                      .count = run->count,
                      .seconds = run->seconds,
-                     .verbose = run->verbose };
+                     .verbose = run->verbose,
+                     .replay = run->seed_given };
 
     a_case->run (&test);
     failed |= test.failed;

@@ -20,6 +20,7 @@ typedef struct
   uint64_t count; /* --count, or 0 */
   double seconds; /* --seconds, or 0 */
   bool verbose;
+  bool replay; /* a seed was asked for */
   bool failed;
 } SimTest;
 

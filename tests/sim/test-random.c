@@ -24,7 +24,10 @@ random_link (SimRandom *random, SimLinkConfig *link)
   static const uint64_t rates[]
       = { 300000, 1000000, 2000000, 5000000, 10000000, 20000000, 50000000 };
 
+  uint64_t lowest;
+
   *link = (SimLinkConfig){ .rate = rates[sim_random_range (random, 0, 6)] };
+  lowest = link->rate;
   link->delay = sim_random_range (random, 0, 3)
                     ? random_time (random, 0, 60 * SIM_MS)
                     : random_time (random, 0, 400 * SIM_MS);
@@ -66,9 +69,12 @@ random_link (SimRandom *random, SimLinkConfig *link)
     link->rate_steps[0] = (SimStep){ random_time (random, 0, 5 * SIM_SECOND),
                                      rates[sim_random_range (random, 0, 6)] };
     link->n_rate_steps = 1;
+    if (link->rate_steps[0].value < lowest)
+      lowest = link->rate_steps[0].value;
   }
   if (sim_random_chance (random, 0.2)) {
-    link->cross_rate = link->rate / 2;
+    /* Half of the link at most, or nothing of ours would ever get through. */
+    link->cross_rate = lowest / 2;
     link->cross_on = link->cross_off = SIM_SECOND / 2;
   }
 }
@@ -172,7 +178,8 @@ one_network (SimTest *test, uint64_t seed)
   for (unsigned i = 0; i < sources; i++) {
     SimSourceConfig source;
 
-    random_source (&random, &source, (uint16_t)sim_random_next (&random));
+    random_source (&random, &source,
+                   (uint16_t)(sim_random_next (&random) * 8 + i));
     if (!sim->failed)
       sim_source_add (sim, (unsigned)sim_random_range (&random, 0, 1), &source);
   }
@@ -195,8 +202,8 @@ networks (SimTest *test)
   uint64_t count = test->count ? test->count : DEFAULT_COUNT;
   double start = sim_test_clock ();
 
-  if (first != 1 && !test->count && test->seconds <= 0)
-    count = 1; /* a replay */
+  if (test->replay && !test->count && test->seconds <= 0)
+    count = 1;
   while (test->seconds > 0 ? sim_test_clock () - start < test->seconds
                            : n < count)
     one_network (test, first + n++);
