@@ -17,9 +17,9 @@
  * asks the encoder for one. */
 #define SYNTHETIC                                                              \
   "p2psink name=p2p "                                                          \
-  "videotestsrc is-live=true pattern=ball background-color=0xff204060 "        \
+  "videotestsrc is-live=true pattern=smpte horizontal-speed=4 "                \
   "! video/x-raw,width=1280,height=720,framerate=25/1 "                        \
-  "! timeoverlay halignment=right font-desc=\"Sans, 32\" ! videoconvert "      \
+  "! timeoverlay shaded-background=true font-desc=\"Sans, 24\" "               \
   "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 "            \
   "  key-int-max=50 ! h264parse config-interval=-1 ! queue "                   \
   "! p2p.video_0 "                                                             \
@@ -33,9 +33,13 @@ typedef struct
 {
   ProgramOptions options;
   gchar *clip;
+  gboolean wait;
   GMainLoop *loop;
   GstElement *pipeline;
   GstElement *sink;
+  GstElement *source; /* of a clip: filesrc and parsebin */
+  GstElement *parser;
+  GstClockTime clip_start; /* running time at which it begins */
   FrameLog *frame_log;
   gboolean failed;
 } Camera;
@@ -66,41 +70,75 @@ bus_message (GstBus *bus, GstMessage *message, gpointer user)
 
 /* -- A clip, at the speed of life ------------------------------------------ */
 
+static gboolean
+start_clip (gpointer user)
+{
+  Camera *camera = user;
+
+  if (!gst_element_is_locked_state (camera->source))
+    return G_SOURCE_REMOVE;
+  camera->clip_start = gst_element_get_current_running_time (camera->pipeline);
+  gst_element_set_locked_state (camera->parser, FALSE);
+  gst_element_sync_state_with_parent (camera->parser);
+  gst_element_set_locked_state (camera->source, FALSE);
+  gst_element_sync_state_with_parent (camera->source);
+  return G_SOURCE_REMOVE;
+}
+
+/* Somebody wants to see something. */
+static void
+request_added (GstElement *sink, const gchar *peer, guint request,
+               GstStructure *info, Camera *camera)
+{
+  g_idle_add (start_clip, camera);
+}
+
+/* Parameter sets before each keyframe, as a viewer may come at any. */
+static const gchar *
+chain_for (const gchar *format)
+{
+  if (g_str_equal (format, "video/x-h264"))
+    return "h264parse config-interval=-1 ! identity sync=true ! queue";
+  if (g_str_equal (format, "video/x-h265"))
+    return "h265parse config-interval=-1 ! identity sync=true ! queue";
+  return "identity sync=true ! queue";
+}
+
+static gboolean
+link_branch (GstPad *pad, GstElement *branch, GstPad *sink_pad)
+{
+  GstPad *first = gst_element_get_static_pad (branch, "sink");
+  GstPad *last = gst_element_get_static_pad (branch, "src");
+  gboolean ok = gst_pad_link (pad, first) == GST_PAD_LINK_OK
+                && gst_pad_link (last, sink_pad) == GST_PAD_LINK_OK;
+
+  gst_object_unref (first);
+  gst_object_unref (last);
+  return ok;
+}
+
 /* parsebin has found a stream of the clip: through a pacer it goes to a pad of
- * p2psink, or nowhere if p2psink has no use for it. */
+ * p2psink. */
 static void
 clip_stream (GstElement *parsebin, GstPad *pad, Camera *camera)
 {
   GstCaps *caps = gst_pad_get_current_caps (pad);
   const gchar *format
       = gst_structure_get_name (gst_caps_get_structure (caps, 0));
-  const gchar *chain;
-  GstElement *branch;
-  GstPad *end;
+  const gchar *pad_name
+      = g_str_has_prefix (format, "audio/") ? "audio_%u" : "video_%u";
+  GstElement *branch
+      = gst_parse_bin_from_description (chain_for (format), TRUE, NULL);
+  GstPad *sink_pad = gst_element_request_pad_simple (camera->sink, pad_name);
 
-  if (g_str_equal (format, "video/x-h264"))
-    chain = "h264parse config-interval=-1 ! identity sync=true ! queue";
-  else if (g_str_equal (format, "video/x-h265"))
-    chain = "h265parse config-interval=-1 ! identity sync=true ! queue";
-  else if (g_str_has_prefix (format, "video/")
-           || g_str_has_prefix (format, "image/")
-           || g_str_has_prefix (format, "audio/"))
-    chain = "identity sync=true ! queue";
-  else
-    chain = "fakesink async=false";
-  branch = gst_parse_bin_from_description (chain, TRUE, NULL);
   gst_bin_add (GST_BIN (camera->pipeline), branch);
   gst_element_sync_state_with_parent (branch);
-
-  end = gst_element_get_static_pad (branch, "sink");
-  if (gst_pad_link (pad, end) != GST_PAD_LINK_OK
-      || (!g_str_has_prefix (chain, "fakesink")
-          && !gst_element_link (branch, camera->sink))) {
+  gst_pad_set_offset (pad, (gint64)camera->clip_start);
+  if (!link_branch (pad, branch, sink_pad))
     GST_ELEMENT_ERROR (camera->sink, STREAM, WRONG_TYPE,
                        ("A stream of the clip cannot be sent: %s", format),
                        (NULL));
-  }
-  gst_object_unref (end);
+  gst_object_unref (sink_pad);
   gst_caps_unref (caps);
 }
 
@@ -109,8 +147,7 @@ clip_stream (GstElement *parsebin, GstPad *pad, Camera *camera)
 static void
 watch_pad (GstElement *sink, GstPad *pad, Camera *camera)
 {
-  if (g_str_has_prefix (GST_PAD_NAME (pad), "video_"))
-    frame_log_watch (camera->frame_log, pad);
+  frame_log_watch (camera->frame_log, pad);
 }
 
 static gboolean
@@ -120,26 +157,32 @@ watch_present_pad (GstElement *sink, GstPad *pad, gpointer camera)
   return TRUE;
 }
 
+static void
+configure_clip (Camera *camera)
+{
+  camera->source = gst_bin_get_by_name (GST_BIN (camera->pipeline), "clip");
+  camera->parser = gst_bin_get_by_name (GST_BIN (camera->pipeline), "parse");
+  g_object_set (camera->source, "location", camera->clip, NULL);
+  g_signal_connect (camera->parser, "pad-added", G_CALLBACK (clip_stream),
+                    camera);
+  gst_element_set_locked_state (camera->source, camera->wait);
+  gst_element_set_locked_state (camera->parser, camera->wait);
+  if (camera->wait)
+    g_signal_connect (camera->sink, "request-added", G_CALLBACK (request_added),
+                      camera);
+}
+
 static gboolean
 build (Camera *camera, GError **error)
 {
-  GstElement *element;
-
   camera->pipeline = gst_parse_launch (camera->clip ? CLIP : SYNTHETIC, error);
   if (!camera->pipeline)
     return FALSE;
   camera->sink = gst_bin_get_by_name (GST_BIN (camera->pipeline), "p2p");
   g_object_set (camera->sink, "device-id", camera->options.device_id, NULL);
   program_configure (&camera->options, camera->sink);
-
-  if (camera->clip) {
-    element = gst_bin_get_by_name (GST_BIN (camera->pipeline), "clip");
-    g_object_set (element, "location", camera->clip, NULL);
-    gst_object_unref (element);
-    element = gst_bin_get_by_name (GST_BIN (camera->pipeline), "parse");
-    g_signal_connect (element, "pad-added", G_CALLBACK (clip_stream), camera);
-    gst_object_unref (element);
-  }
+  if (camera->clip)
+    configure_clip (camera);
   if (camera->options.frame_log) {
     camera->frame_log = frame_log_new (camera->options.frame_log, error);
     if (!camera->frame_log)
@@ -190,6 +233,8 @@ main (int argc, char **argv)
     g_error_free (error);
     camera.failed = TRUE;
   }
+  g_clear_pointer (&camera.source, gst_object_unref);
+  g_clear_pointer (&camera.parser, gst_object_unref);
   g_clear_pointer (&camera.sink, gst_object_unref);
   g_clear_pointer (&camera.pipeline, gst_object_unref);
   frame_log_close (camera.frame_log);

@@ -22,7 +22,7 @@ set -u
 usage () { sed -n '2,18s/^# \{0,1\}//p' "$0"; }
 fail () { echo "demo: $*" >&2; exit 1; }
 
-seconds=20 file= nat= output=. window=yes inside=no
+seconds=20 file='' nat='' output=. window=yes inside=no
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds | --file | --nat | --output)
@@ -109,7 +109,7 @@ run () {
     --stun-server "$LAB_STUN" --turn-server "$LAB_TURN"
   say "starting camera and viewer, for $seconds s"
   on device "$build/pipelines/p2p-camera" "$@" \
-    --frame-log "$work/camera.log" ${file:+--file "$file"} &
+    --frame-log "$work/camera.log" ${file:+--file "$file" --wait} &
   camera=$!
   if [ $window = yes ] && [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
     set -- "$@" --window

@@ -197,6 +197,7 @@ frame_passes (GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
   FrameLog *log = user;
   GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  gboolean delta = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT);
   gint64 now = g_get_monotonic_time ();
   GstMapInfo map;
   gchar *sum;
@@ -205,11 +206,8 @@ frame_passes (GstPad *pad, GstPadProbeInfo *info, gpointer user)
     return GST_PAD_PROBE_OK;
   sum = g_compute_checksum_for_data (G_CHECKSUM_SHA1, map.data, map.size);
   g_mutex_lock (&log->lock);
-  fprintf (log->file, "%" G_GINT64_FORMAT " %" G_GSIZE_FORMAT " %s %s\n", now,
-           map.size,
-           GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT) ? "delta"
-                                                                       : "key",
-           sum);
+  fprintf (log->file, "%" G_GINT64_FORMAT " %s %s %" G_GSIZE_FORMAT " %s\n",
+           now, GST_PAD_NAME (pad), delta ? "delta" : "key", map.size, sum);
   g_mutex_unlock (&log->lock);
   g_free (sum);
   gst_buffer_unmap (buffer, &map);

@@ -52,9 +52,9 @@ void program_quit_after (GMainLoop *loop, gint seconds);
 
 typedef struct _FrameLog FrameLog;
 
-/* One line a frame, when it passes: microseconds of the monotonic clock, bytes,
- * `key` or `delta`, and a checksum of its content, by which the logs of two
- * programs are compared. */
+/* One line for each frame that passes a pad: microseconds of the monotonic
+ * clock, the pad's name, `key` or `delta`, bytes, and a checksum of the content,
+ * by which the logs of two programs are compared. */
 FrameLog *frame_log_new (const gchar *path, GError **error);
 void frame_log_watch (FrameLog *log, GstPad *pad);
 /* The last line says when this was. The pads must be at rest. NULL is allowed. */

@@ -4,9 +4,10 @@
     summary.py CAMERA-LOG VIEWER-LOG [LATE-MS]
 
 Each line of a log is the time at which a frame passed (microseconds of
-CLOCK_MONOTONIC, which all processes of a machine share), its size, its kind and
-a checksum of its content. Frames keep their order, so a received frame is the
-next sent one with that content; a received frame that nobody sent is damaged.
+CLOCK_MONOTONIC, which all processes of a machine share), its stream, its kind,
+its size and a checksum of its content. The frames of a stream keep their order,
+so a received frame is the next sent one with that content; a received frame
+that nobody sent is damaged. What is counted and timed is the first video.
 
 Sent counts from the first frame that was received to the last one that had
 time to arrive before the viewer ended. Exit status 1: nothing was received, or
@@ -22,19 +23,17 @@ import sys
 TAIL_US = 1_000_000
 
 
-def read_log(path):
-    """The frames, as (time, content), and the time of the end."""
+def read_log(path, stream='video_0'):
+    """The frames of a stream, as (time, content), and the time of the end."""
     frames, end = [], None
     with open(path, encoding='ascii') as file:
         for line in file:
             fields = line.split()
-            if len(fields) == 4:
-                frames.append((int(fields[0]), fields[3]))
-            elif len(fields) == 2:
+            if len(fields) == 2 and fields[1] == 'end':
                 end = int(fields[0])
-    if end is None and frames:
-        end = frames[-1][0]
-    return frames, end
+            elif len(fields) == 5 and fields[1] == stream:
+                frames.append((int(fields[0]), fields[4]))
+    return frames, end or (frames[-1][0] if frames else 0)
 
 
 def match(sent, received):

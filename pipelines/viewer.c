@@ -269,7 +269,7 @@ source_pad_added (GstElement *source, GstPad *pad, Viewer *viewer)
 {
   Stream *stream = g_new0 (Stream, 1);
 
-  if (is_video (pad) && viewer->frame_log)
+  if (viewer->frame_log)
     frame_log_watch (viewer->frame_log, pad);
   stream->pad = gst_object_ref (pad);
   g_mutex_lock (&viewer->lock);
