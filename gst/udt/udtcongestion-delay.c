@@ -21,7 +21,7 @@
 #define MS 1000u
 #define SECOND 1000000u
 
-#define START_RATE (5000000u / 8)       /* bytes per second */
+#define START_RATE (6000000u / 8)       /* bytes per second */
 #define START_WINDOW 32                 /* packets */
 #define MIN_RATE (100000u / 8)
 #define MIN_WINDOW 8                    /* packets */
@@ -30,7 +30,9 @@
 #define MIN_TARGET (10 * MS)
 #define MAX_TARGET (40 * MS)
 #define MAX_CONTENDED_TARGET (120 * MS)
-#define START_DELAY_ROUNDS 3
+#define START_FLAT_ROUNDS 3
+#define START_LATE_ACKS 4       /* in a row: a queue forms */
+#define LATE_ACKS 6
 #define MAX_LOSS_CREDIT 100             /* per mille */
 
 typedef enum { START, DRAIN, CRUISE } Phase;
@@ -40,6 +42,11 @@ typedef struct
   uint32_t mtu;
   Phase phase;
   unsigned cycle;               /* round within CRUISE */
+  uint64_t start_window;
+  uint64_t probe_from;          /* the model when the probe began */
+  bool limited;                 /* last round: not enough to send */
+  unsigned late_acks;           /* in a row */
+  UdtTime late_since, last_delay;
   unsigned flat_rounds;
   uint64_t flat_rate;
   uint64_t best[ROUNDS];        /* delivered rate by round */
@@ -75,6 +82,7 @@ law_init (void *state, uint32_t mtu, UdtTime now)
 
   memset (law, 0, sizeof *law);
   law->mtu = mtu;
+  law->start_window = (uint64_t) START_WINDOW * mtu;
 }
 
 static void
@@ -161,7 +169,7 @@ start_round (Law *law)
   if (law->model > law->flat_rate + law->flat_rate / 4) {
     law->flat_rate = law->model;
     law->flat_rounds = 0;
-  } else if (++law->flat_rounds >= START_DELAY_ROUNDS) {
+  } else if (++law->flat_rounds >= START_FLAT_ROUNDS) {
     enter_drain (law);
   }
 }
@@ -187,8 +195,18 @@ steady_round (Law *law)
         law->target_boost -= law->target_boost < MS ? law->target_boost : MS;
     }
   }
-  if (law->phase == CRUISE)
+  if (law->phase != CRUISE)
+    return;
+  /* A probe that found more goes on; nothing is learnt without data. */
+  if (law->cycle == 0 && !law->round_limited
+      && law->model > law->probe_from + law->probe_from / 10) {
+    law->probe_from = law->model;
+    return;
+  }
+  if (!law->round_limited || law->cycle <= 1)
     law->cycle = (law->cycle + 1) % CYCLE;
+  if (law->cycle == 0)
+    law->probe_from = law->model;
 }
 
 static void
@@ -222,6 +240,7 @@ end_round (Law *law)
     law->best[law->slot] = 0;
     find_model (law);
   }
+  law->limited = law->round_limited;
   law->round_has_delay = false;
   law->round_resumed = false;
   law->round_limited = true;
@@ -235,6 +254,35 @@ flight_for (const Law *law, UdtTime time)
   return law->model * time / SECOND;
 }
 
+/* Between the ends of rounds, which a growing queue puts off: every packet has
+ * been late for a while. */
+static void
+watch_queue (Law *law, const UdtAckBatch *batch)
+{
+  UdtTime limit = target_delay (law);
+
+  law->last_delay = batch->delay_min;
+  if (law->phase != START)
+    limit *= 2;
+  if (batch->delay_min <= limit) {
+    law->late_acks = 0;
+    return;
+  }
+  if (law->late_acks++ == 0)
+    law->late_since = batch->now;
+  if (law->phase == START) {
+    if (law->late_acks >= START_LATE_ACKS)
+      enter_drain (law);
+    return;
+  }
+  if (law->late_acks < LATE_ACKS || batch->rate == 0
+      || batch->now - law->late_since < law->min_rtt / 2 + MIN_TARGET)
+    return;
+  law->late_acks = 0;
+  law->round_rate = batch->rate;
+  back_off (law);
+}
+
 static void
 law_on_ack (void *state, const UdtAckBatch *batch)
 {
@@ -244,6 +292,10 @@ law_on_ack (void *state, const UdtAckBatch *batch)
   law->srtt = batch->srtt;
   law->round_acked += batch->acked;
   take_rate (law, batch);
+  /* Only what filled the window says that more would go through. */
+  if (law->phase == START
+      && batch->in_flight + batch->acked > law->start_window / 2)
+    law->start_window += batch->acked;
   if (batch->resumed)
     law->round_resumed = true;
   if (batch->has_delay && !batch->resumed
@@ -251,6 +303,8 @@ law_on_ack (void *state, const UdtAckBatch *batch)
     law->round_delay = batch->delay_min;
     law->round_has_delay = true;
   }
+  if (batch->has_delay && !batch->resumed)
+    watch_queue (law, batch);
   if (law->phase == DRAIN && !batch->resumed
       && (batch->in_flight <= flight_for (law, law->min_rtt)
           || (batch->has_delay && batch->delay_max < target_delay (law) / 2))) {
@@ -294,12 +348,18 @@ law_rate (const void *state)
   switch (law->phase) {
     case START:
       rate *= 2;
+      /* The first flight gives no rate yet: its acknowledgements count. */
+      if (law->srtt > 0 && rate < law->start_window * SECOND / law->srtt)
+        rate = law->start_window * SECOND / law->srtt;
       return rate > START_RATE ? rate : START_RATE;
     case DRAIN:
-      rate = rate * 3 / 4;
+      rate = law->last_delay > 2 * target_delay (law) ? rate / 2
+          : rate * 3 / 4;
       break;
     case CRUISE:
-      if (law->cycle == 0)
+      if (law->limited)
+        rate = rate * 11 / 10;
+      else if (law->cycle == 0)
         rate = rate * 5 / 4;
       else if (law->cycle == 1)
         rate = rate * 9 / 10;
@@ -316,7 +376,7 @@ law_window (const void *state)
 
   if (law->phase == START) {
     window = 3 * flight_for (law, law->min_rtt) + least;
-    return window;
+    return window > law->start_window ? window : law->start_window;
   }
   window = 2 * flight_for (law, law->min_rtt)
       + flight_for (law, target_delay (law))

@@ -57,12 +57,16 @@ static void
 spend (UdtConnection *conn, size_t bytes, UdtTime now)
 {
   uint64_t rate = conn->congestion->rate (conn->law);
-  int64_t missing;
+  int64_t missing, train;
 
   conn->tokens -= (int64_t) bytes;
   if (conn->tokens > 0)
     return;
-  missing = train_bytes (conn) - conn->tokens;
+  /* The last packets of a frame do not wait for a full train. */
+  train = train_bytes (conn);
+  if (conn->mask_lost == 0 && (int64_t) conn->unsent_bytes < train)
+    train = (int64_t) conn->unsent_bytes + 1;
+  missing = train - conn->tokens;
   conn->pace_time = now + (UdtTime) missing * SECOND / (rate > 0 ? rate : 1);
   if (conn->pace_time > now + SECOND)
     conn->pace_time = now + SECOND;
@@ -315,6 +319,34 @@ write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
   return true;
 }
 
+/* There is time for this repeat to arrive and not for another one. */
+static bool
+is_last_chance (const UdtConnection *conn, const UdtOut *out)
+{
+  UdtTime again = udt_arrival_time (conn, conn->now) + conn->srtt
+      + conn->srtt / 4 + UDT_MAX_ACK_DELAY;
+
+  return out->deadline != UDT_NEVER && out->deadline < again
+      && conn->stats.packets_lost * 50 > conn->next_number;
+}
+
+/* It goes twice, in two packets: the second is lost next to it only if the
+ * path is bad indeed. */
+static void
+copy_piece (UdtConnection *conn, UdtFlowOut *flow, const UdtItem *item)
+{
+  UdtItem *copy = udt_item_take (conn, ITEM_DATA, flow->slot);
+
+  /* Reserved by the caller. */
+  copy->out = item->out;
+  copy->out_generation = item->out_generation;
+  copy->offset = item->offset;
+  copy->len = item->len;
+  copy->copy = true;
+  item->out->pieces++;
+  udt_lost_insert (conn, flow, copy);
+}
+
 /* A lost piece again; what does not fit stays lost. */
 static bool
 put_repeat (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
@@ -343,6 +375,10 @@ put_repeat (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
   udt_lost_remove (conn, flow, item);
   item->generation++;
   link_item (b, item);
+  if (item->copy)
+    item->copy = false;
+  else if (is_last_chance (conn, out))
+    copy_piece (conn, flow, item);
   return true;
 }
 
@@ -394,6 +430,9 @@ put_data (UdtConnection *conn, Builder *b)
       return;
     flow = udt_schedule (conn, &repeat);
     if (flow == NULL)
+      return;
+    /* A copy must not share the fate of its original. */
+    if (repeat && b->pieces > 0 && flow->lost_head->copy)
       return;
     if (!(repeat ? put_repeat (conn, b, flow, &len)
             : put_new (conn, b, flow, &len)))

@@ -110,6 +110,7 @@ struct _UdtItem
   uint32_t generation;
   uint8_t kind;
   bool queued;                  /* in a lost list */
+  bool copy;                    /* of a piece that is in flight already */
   uint8_t slot;                 /* of the flow */
   uint32_t offset, len;         /* ITEM_DATA */
   UdtOut *out;                  /* ITEM_DATA, ITEM_DROP */
