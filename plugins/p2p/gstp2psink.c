@@ -1,0 +1,762 @@
+/**
+ * SECTION:element-p2psink
+ * @title: p2psink
+ * @short_description: streams straight to everyone who watches this device
+ *
+ * p2psink makes a device of the pipeline: viewers that know its id and its key
+ * find it through the signaller, and each gets the encoded streams over a path
+ * of its own, encrypted. Streams are encoded once, however many watch, and the
+ * pipeline runs on when nobody does.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 videotestsrc is-live=1 ! x264enc tune=zerolatency ! \
+ *     h264parse ! p2psink device-id=camera-1 key-file=camera-1.key
+ * ]|
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Threads: the application's (states, properties, requests of pads), the
+ * session's notify thread (the listener), each pad's streaming thread. The
+ * sink's lock is never held across a signal, a message, an event or a call of
+ * the session that waits. See docs/threads.md.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <gst/video/video.h>
+#include "gstp2pcaps.h"
+#include "gstp2pmessages.h"
+#include "gstp2psink.h"
+
+GST_DEBUG_CATEGORY (gst_p2p_sink_debug);
+#define GST_CAT_DEFAULT gst_p2p_sink_debug
+
+enum
+{
+  PROP_STATS = GST_P2P_PROP_OWN,
+};
+
+enum
+{
+  SIGNAL_AUTHORIZE,
+  SIGNAL_VIEWER_ADDED,
+  SIGNAL_VIEWER_REMOVED,
+  SIGNAL_REQUEST_ADDED,
+  SIGNAL_REQUEST_REMOVED,
+  SIGNAL_KICK_VIEWER,
+  N_SIGNALS
+};
+
+static guint signals[N_SIGNALS];
+
+/* In this order: a pad is requested from the first template that fits. */
+static GstStaticPadTemplate video_template =
+GST_STATIC_PAD_TEMPLATE ("video_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+    GST_STATIC_CAPS (GST_P2P_VIDEO_CAPS));
+static GstStaticPadTemplate audio_template =
+GST_STATIC_PAD_TEMPLATE ("audio_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+    GST_STATIC_CAPS (GST_P2P_AUDIO_CAPS));
+static GstStaticPadTemplate data_template =
+GST_STATIC_PAD_TEMPLATE ("data_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+    GST_STATIC_CAPS_ANY);
+
+G_DEFINE_TYPE (GstP2pSink, gst_p2p_sink, GST_TYPE_ELEMENT)
+GST_ELEMENT_REGISTER_DEFINE (p2psink, "p2psink", GST_RANK_NONE,
+    GST_TYPE_P2P_SINK)
+
+/* References to the pads there are now; for free_pads(). */
+static GList *
+get_pads (GstP2pSink *sink)
+{
+  GList *pads = NULL, *walk;
+
+  GST_OBJECT_LOCK (sink);
+  for (walk = GST_ELEMENT_CAST (sink)->sinkpads; walk != NULL;
+      walk = walk->next)
+    pads = g_list_prepend (pads, gst_object_ref (walk->data));
+  GST_OBJECT_UNLOCK (sink);
+  return g_list_reverse (pads);
+}
+
+static void
+free_pads (GList *pads)
+{
+  g_list_free_full (pads, gst_object_unref);
+}
+
+/* -- What the session tells (notify thread) -------------------------------- */
+
+static void
+on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
+{
+  GstP2pSink *sink = user;
+  gboolean warn = FALSE;
+
+  gst_element_post_message (GST_ELEMENT_CAST (sink),
+      gst_p2p_step_message_new (GST_ELEMENT_CAST (sink), step));
+  if (step->step != P2P_STEP_SERVER)
+    return;
+  g_mutex_lock (&sink->lock);
+  warn = !step->ok && !sink->server_lost;
+  sink->server_lost = !step->ok;
+  g_mutex_unlock (&sink->lock);
+  /* Once an outage; the attempts that follow are p2p-step messages. */
+  if (warn)
+    GST_ELEMENT_WARNING (sink, RESOURCE, OPEN_WRITE,
+        ("New viewers cannot come: %s",
+            step->detail != NULL ? step->detail : step->reason),
+        ("It is tried again until it works; present viewers stay"));
+}
+
+static gboolean
+on_authorize (P2pEndpoint *endpoint, const P2pPeerInfo *peer, gpointer user)
+{
+  GstStructure *info = gst_p2p_peer_structure_new (peer);
+  gboolean allowed = TRUE;
+
+  g_signal_emit (user, signals[SIGNAL_AUTHORIZE], 0, peer->id, info, &allowed);
+  gst_structure_free (info);
+  return allowed;
+}
+
+static void
+on_peer_added (P2pEndpoint *endpoint, const P2pPeerInfo *peer, gpointer user)
+{
+  GstStructure *info = gst_p2p_peer_structure_new (peer);
+
+  GST_INFO_OBJECT (user, "viewer %s: %" GST_PTR_FORMAT, peer->id, info);
+  g_signal_emit (user, signals[SIGNAL_VIEWER_ADDED], 0, peer->id, info);
+  gst_structure_free (info);
+}
+
+static void
+on_peer_removed (P2pEndpoint *endpoint, const gchar *peer, const gchar *reason,
+    gpointer user)
+{
+  GST_INFO_OBJECT (user, "viewer %s went: %s", peer, reason);
+  g_signal_emit (user, signals[SIGNAL_VIEWER_REMOVED], 0, peer, reason);
+}
+
+static void
+on_request_added (P2pEndpoint *endpoint, const gchar *peer, guint request,
+    const gchar *params, gpointer user)
+{
+  GstStructure *info = gst_p2p_params_to_structure (params);
+
+  g_signal_emit (user, signals[SIGNAL_REQUEST_ADDED], 0, peer, request, info);
+  gst_structure_free (info);
+}
+
+static void
+on_request_removed (P2pEndpoint *endpoint, const gchar *peer, guint request,
+    gpointer user)
+{
+  g_signal_emit (user, signals[SIGNAL_REQUEST_REMOVED], 0, peer, request);
+}
+
+static const P2pListener listener = {
+  on_step, on_authorize, on_peer_added, on_peer_removed, on_request_added,
+  on_request_removed
+};
+
+/* -- End of stream --------------------------------------------------------- */
+
+/* `seqnum`: of the EOS event that came now; 0: something else changed. The
+ * message goes out once every pad has ended, in PLAYING. */
+void
+gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum)
+{
+  GList *pads = get_pads (sink), *walk;
+  gboolean all = pads != NULL;
+  GstMessage *message = NULL;
+
+  g_mutex_lock (&sink->lock);
+  if (seqnum != 0)
+    sink->eos_seqnum = seqnum;
+  for (walk = pads; walk != NULL; walk = walk->next)
+    all = all && GST_P2P_SINK_PAD (walk->data)->eos;
+  if (all && sink->playing && !sink->eos_posted) {
+    sink->eos_posted = TRUE;
+    message = gst_message_new_eos (GST_OBJECT_CAST (sink));
+    if (sink->eos_seqnum != 0)
+      gst_message_set_seqnum (message, sink->eos_seqnum);
+  }
+  g_mutex_unlock (&sink->lock);
+  free_pads (pads);
+  if (message != NULL)
+    gst_element_post_message (GST_ELEMENT_CAST (sink), message);
+}
+
+/* -- Queries and events of the element ------------------------------------- */
+
+gboolean
+gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,
+    GstQuery *query)
+{
+  GList *pads = get_pads (sink), *walk;
+  guint64 least, most, level = 0;
+
+  g_mutex_lock (&sink->lock);
+  for (walk = pads; walk != NULL; walk = walk->next) {
+    GstP2pSinkPad *pad = walk->data;
+
+    if (pad->stream == NULL || (only != NULL && pad != only))
+      continue;
+    p2p_stream_get_backlog (pad->stream, &least, &most);
+    level += least;
+  }
+  g_mutex_unlock (&sink->lock);
+  free_pads (pads);
+  gst_structure_set (gst_query_writable_structure (query), "level-bytes",
+      G_TYPE_UINT64, level, NULL);
+  return TRUE;
+}
+
+/* The element waits for its slowest input, and no longer than its most
+ * impatient one allows. */
+static gboolean
+answer_latency (GstP2pSink *sink, GstQuery *query)
+{
+  GList *pads = get_pads (sink), *walk;
+  GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
+  gboolean live = FALSE;
+
+  for (walk = pads; walk != NULL; walk = walk->next) {
+    GstQuery *peer_query = gst_query_new_latency ();
+    GstClockTime peer_min, peer_max;
+    gboolean peer_live;
+
+    if (gst_pad_peer_query (walk->data, peer_query)) {
+      gst_query_parse_latency (peer_query, &peer_live, &peer_min, &peer_max);
+      if (peer_live) {
+        live = TRUE;
+        min = MAX (min, peer_min);
+        /* GST_CLOCK_TIME_NONE is the greatest value: no limit. */
+        max = MIN (max, peer_max);
+      }
+    }
+    gst_query_unref (peer_query);
+  }
+  free_pads (pads);
+  GST_DEBUG_OBJECT (sink, "live %d, latency %" GST_TIME_FORMAT " to %"
+      GST_TIME_FORMAT, live, GST_TIME_ARGS (min), GST_TIME_ARGS (max));
+  gst_query_set_latency (query, live, min, max);
+  return TRUE;
+}
+
+/* The default would ask a pad chosen at random. */
+static gboolean
+gst_p2p_sink_query (GstElement *element, GstQuery *query)
+{
+  GstP2pSink *sink = GST_P2P_SINK (element);
+  const GstStructure *structure;
+  GList *pads, *walk;
+  gboolean ok = FALSE;
+
+  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY)
+    return answer_latency (sink, query);
+  structure = gst_query_get_structure (query);
+  if (GST_QUERY_TYPE (query) == GST_QUERY_CUSTOM && structure != NULL
+      && gst_structure_has_name (structure, "iv-sink-level"))
+    return gst_p2p_sink_answer_level (sink, NULL, query);
+
+  pads = get_pads (sink);
+  for (walk = pads; walk != NULL && !ok; walk = walk->next)
+    ok = gst_pad_peer_query (walk->data, query);
+  free_pads (pads);
+  return ok;
+}
+
+static void
+take_latency (GstP2pSink *sink, GstEvent *event)
+{
+  GstClockTime latency;
+
+  gst_event_parse_latency (event, &latency);
+  g_mutex_lock (&sink->lock);
+  sink->latency = GST_CLOCK_TIME_IS_VALID (latency) ? latency : 0;
+  g_mutex_unlock (&sink->lock);
+  GST_DEBUG_OBJECT (sink, "latency %" GST_TIME_FORMAT, GST_TIME_ARGS (latency));
+}
+
+/* Audio has no key units. */
+static gboolean
+is_for (GstPad *pad, GstEvent *event)
+{
+  return GST_P2P_SINK_PAD (pad)->kind != P2P_WIRE_AUDIO
+      || !gst_video_event_is_force_key_unit (event);
+}
+
+static gboolean
+gst_p2p_sink_send_event (GstElement *element, GstEvent *event)
+{
+  GstP2pSink *sink = GST_P2P_SINK (element);
+  GList *pads = get_pads (sink), *walk;
+  /* A demuxer takes a seek on any of its pads for all of them. */
+  gboolean once = GST_EVENT_TYPE (event) == GST_EVENT_SEEK;
+  gboolean ok = GST_EVENT_TYPE (event) == GST_EVENT_LATENCY;
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY)
+    take_latency (sink, event);
+  for (walk = pads; walk != NULL; walk = walk->next) {
+    GstPad *pad = walk->data;
+
+    if (!GST_EVENT_IS_UPSTREAM (event)) {
+      ok |= gst_pad_send_event (pad, gst_event_ref (event));
+    } else if (is_for (pad, event)) {
+      ok |= gst_pad_push_event (pad, gst_event_ref (event));
+      if (ok && once)
+        break;
+    }
+  }
+  free_pads (pads);
+  gst_event_unref (event);
+  return ok;
+}
+
+/* -- Pads ------------------------------------------------------------------ */
+
+/* NULL: `name` is taken, or does not belong to `kind`. */
+static gchar *
+choose_name (GstP2pSink *sink, P2pWireKind kind, const gchar *name)
+{
+  P2pWireKind named_kind;
+  guint number;
+
+  if (name == NULL || g_str_has_suffix (name, "%u")) {
+    g_mutex_lock (&sink->lock);
+    number = sink->next_number[kind]++;
+    g_mutex_unlock (&sink->lock);
+  } else {
+    if (!gst_p2p_pad_name_parse (name, &named_kind, &number)
+        || named_kind != kind)
+      return NULL;
+    g_mutex_lock (&sink->lock);
+    if (number >= sink->next_number[kind] && number < G_MAXUINT)
+      sink->next_number[kind] = number + 1;
+    g_mutex_unlock (&sink->lock);
+  }
+  return g_strdup_printf ("%s_%u", gst_p2p_kind_name (kind), number);
+}
+
+/* The pad is inactive. */
+static void
+drop_pad_stream (GstP2pSink *sink, GstP2pSinkPad *pad)
+{
+  P2pStream *stream;
+
+  g_mutex_lock (&sink->lock);
+  stream = gst_p2p_sink_pad_steal_stream (pad);
+  g_mutex_unlock (&sink->lock);
+  if (stream != NULL)
+    p2p_stream_unpublish (stream);
+}
+
+static GstPad *
+gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
+    const gchar *name, const GstCaps *caps)
+{
+  GstP2pSink *sink = GST_P2P_SINK (element);
+  const gchar *templ_name = GST_PAD_TEMPLATE_NAME_TEMPLATE (templ);
+  P2pWireKind kind = P2P_WIRE_DATA;
+  gboolean running, stopped;
+  gchar *pad_name;
+  GstPad *pad;
+
+  if (g_str_has_prefix (templ_name, "video"))
+    kind = P2P_WIRE_VIDEO;
+  else if (g_str_has_prefix (templ_name, "audio"))
+    kind = P2P_WIRE_AUDIO;
+  pad_name = choose_name (sink, kind, name);
+  if (pad_name == NULL) {
+    GST_WARNING_OBJECT (sink, "no pad can be named \"%s\"", name);
+    return NULL;
+  }
+  pad = gst_p2p_sink_pad_new (templ, pad_name, kind);
+  g_free (pad_name);
+  g_mutex_lock (&sink->lock);
+  running = sink->published;
+  if (running)
+    gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint);
+  g_mutex_unlock (&sink->lock);
+  if (running)
+    gst_pad_set_active (pad, TRUE);
+  gst_object_ref_sink (pad);
+  if (!gst_element_add_pad (element, pad)) {
+    drop_pad_stream (sink, GST_P2P_SINK_PAD (pad));
+    g_clear_pointer (&pad, gst_object_unref);
+    return NULL;
+  }
+  /* A change of state may have come in between, either way. */
+  g_mutex_lock (&sink->lock);
+  if (sink->published)
+    gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint);
+  stopped = running && !sink->published;
+  g_mutex_unlock (&sink->lock);
+  if (stopped)
+    drop_pad_stream (sink, GST_P2P_SINK_PAD (pad));
+  gst_object_unref (pad);
+  return pad;
+}
+
+static void
+gst_p2p_sink_release_pad (GstElement *element, GstPad *gpad)
+{
+  GstP2pSink *sink = GST_P2P_SINK (element);
+  GstP2pSinkPad *pad = GST_P2P_SINK_PAD (gpad);
+
+  gst_object_ref (pad);
+  /* Wakes the streaming thread and waits until it has left. */
+  gst_pad_set_active (gpad, FALSE);
+  drop_pad_stream (sink, pad);
+  gst_element_remove_pad (element, gpad);
+  gst_object_unref (pad);
+  /* It may have been the last that had not ended. */
+  gst_p2p_sink_check_eos (sink, 0);
+}
+
+/* -- States ---------------------------------------------------------------- */
+
+static gboolean
+open_endpoint (GstP2pSink *sink)
+{
+  P2pEndpoint *endpoint = gst_p2p_settings_acquire (&sink->settings,
+      GST_ELEMENT_CAST (sink), P2P_ROLE_DEVICE, NULL);
+
+  if (endpoint == NULL)
+    return FALSE;
+  g_mutex_lock (&sink->lock);
+  sink->endpoint = endpoint;
+  g_mutex_unlock (&sink->lock);
+  return TRUE;
+}
+
+static void
+close_endpoint (GstP2pSink *sink)
+{
+  P2pEndpoint *endpoint;
+
+  g_mutex_lock (&sink->lock);
+  endpoint = g_steal_pointer (&sink->endpoint);
+  g_mutex_unlock (&sink->lock);
+  if (endpoint != NULL)
+    p2p_endpoint_release (endpoint);
+}
+
+/* Settings may still change in READY. */
+static gboolean
+reopen_if_changed (GstP2pSink *sink)
+{
+  gboolean changed;
+
+  GST_OBJECT_LOCK (sink);
+  changed = sink->settings.changed;
+  GST_OBJECT_UNLOCK (sink);
+  if (!changed && sink->endpoint != NULL)
+    return TRUE;
+  close_endpoint (sink);
+  return open_endpoint (sink);
+}
+
+static gboolean
+start (GstP2pSink *sink)
+{
+  GList *pads, *walk;
+
+  if (!reopen_if_changed (sink))
+    return FALSE;
+  pads = get_pads (sink);
+  g_mutex_lock (&sink->lock);
+  sink->published = TRUE;
+  sink->server_lost = FALSE;
+  sink->eos_posted = FALSE;
+  sink->eos_seqnum = 0;
+  sink->running_offset = 0;
+  sink->rebase = FALSE;
+  sink->latency = 0;
+  for (walk = pads; walk != NULL; walk = walk->next)
+    gst_p2p_sink_pad_publish (walk->data, sink->endpoint);
+  g_mutex_unlock (&sink->lock);
+  free_pads (pads);
+
+  sink->listener = p2p_endpoint_add_listener (sink->endpoint, &listener, sink);
+  p2p_endpoint_start (sink->endpoint);
+  return TRUE;
+}
+
+/* The pads are inactive by now. */
+static void
+stop (GstP2pSink *sink)
+{
+  GList *pads, *walk, *streams = NULL;
+
+  if (sink->listener != 0)
+    p2p_endpoint_remove_listener (sink->endpoint, sink->listener);
+  sink->listener = 0;
+  pads = get_pads (sink);
+  g_mutex_lock (&sink->lock);
+  sink->published = FALSE;
+  for (walk = pads; walk != NULL; walk = walk->next) {
+    P2pStream *stream = gst_p2p_sink_pad_steal_stream (walk->data);
+
+    if (stream != NULL)
+      streams = g_list_prepend (streams, stream);
+  }
+  g_mutex_unlock (&sink->lock);
+  g_list_free_full (streams, (GDestroyNotify) p2p_stream_unpublish);
+  free_pads (pads);
+}
+
+static void
+set_playing (GstP2pSink *sink, gboolean playing)
+{
+  GstClock *clock = playing ? gst_element_get_clock (GST_ELEMENT_CAST (sink)) :
+      NULL;
+  GList *pads = get_pads (sink), *walk;
+  GstClock *old;
+
+  g_mutex_lock (&sink->lock);
+  sink->playing = playing;
+  if (playing) {
+    GstClockTime base_time =
+        gst_element_get_base_time (GST_ELEMENT_CAST (sink));
+
+    /* A pause moves the base time by its length. Anything earlier means that
+     * running time began again, and then nothing needs to be added to it. */
+    if (clock != NULL && sink->running_offset > 0
+        && GST_CLOCK_DIFF (base_time, gst_clock_get_time (clock)) <
+        sink->running_offset)
+      sink->running_offset = 0;
+    old = g_steal_pointer (&sink->clock);
+    sink->clock = clock;
+    sink->base_time = base_time;
+  } else {
+    /* Times are still taken from it until it is known that nothing comes. */
+    old = NULL;
+  }
+  for (walk = pads; walk != NULL; walk = walk->next)
+    gst_p2p_sink_pad_wake (walk->data);
+  g_mutex_unlock (&sink->lock);
+  if (old != NULL)
+    gst_object_unref (old);
+  free_pads (pads);
+}
+
+static void
+drop_clock (GstP2pSink *sink)
+{
+  GstClock *clock;
+
+  g_mutex_lock (&sink->lock);
+  clock = g_steal_pointer (&sink->clock);
+  g_mutex_unlock (&sink->lock);
+  if (clock != NULL)
+    gst_object_unref (clock);
+}
+
+/* Never ASYNC: there is nothing to preroll, and a viewer may never come. */
+static GstStateChangeReturn
+gst_p2p_sink_change_state (GstElement *element, GstStateChange transition)
+{
+  GstP2pSink *sink = GST_P2P_SINK (element);
+  GstStateChangeReturn result;
+
+  switch (transition) {
+    case GST_STATE_CHANGE_NULL_TO_READY:
+      if (!open_endpoint (sink))
+        return GST_STATE_CHANGE_FAILURE;
+      break;
+    case GST_STATE_CHANGE_READY_TO_PAUSED:
+      if (!start (sink))
+        return GST_STATE_CHANGE_FAILURE;
+      break;
+    case GST_STATE_CHANGE_PAUSED_TO_PLAYING:
+      set_playing (sink, TRUE);
+      break;
+    case GST_STATE_CHANGE_PLAYING_TO_PAUSED:
+      set_playing (sink, FALSE);
+      break;
+    default:
+      break;
+  }
+
+  result = GST_ELEMENT_CLASS (gst_p2p_sink_parent_class)->change_state (element,
+      transition);
+
+  switch (transition) {
+    case GST_STATE_CHANGE_READY_TO_PAUSED:
+      if (result == GST_STATE_CHANGE_FAILURE)
+        stop (sink);
+      break;
+    case GST_STATE_CHANGE_PAUSED_TO_PLAYING:
+      /* Whatever ended in PAUSED is told now. */
+      gst_p2p_sink_check_eos (sink, 0);
+      break;
+    case GST_STATE_CHANGE_PAUSED_TO_READY:
+      stop (sink);
+      drop_clock (sink);
+      break;
+    case GST_STATE_CHANGE_READY_TO_NULL:
+      close_endpoint (sink);
+      break;
+    default:
+      break;
+  }
+  return result;
+}
+
+/* -- Object ---------------------------------------------------------------- */
+
+static void
+gst_p2p_sink_kick_viewer (GstP2pSink *sink, const gchar *peer)
+{
+  g_mutex_lock (&sink->lock);
+  if (peer == NULL || sink->endpoint == NULL
+      || !p2p_endpoint_kick (sink->endpoint, peer))
+    GST_WARNING_OBJECT (sink, "no viewer \"%s\" to kick",
+        GST_STR_NULL (peer));
+  g_mutex_unlock (&sink->lock);
+}
+
+static void
+gst_p2p_sink_set_property (GObject *object, guint id, const GValue *value,
+    GParamSpec *pspec)
+{
+  GstP2pSink *sink = GST_P2P_SINK (object);
+
+  if (!gst_p2p_settings_set_property (&sink->settings, GST_ELEMENT_CAST (sink),
+          id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+gst_p2p_sink_get_property (GObject *object, guint id, GValue *value,
+    GParamSpec *pspec)
+{
+  GstP2pSink *sink = GST_P2P_SINK (object);
+
+  if (id == PROP_STATS) {
+    g_mutex_lock (&sink->lock);
+    g_value_take_boxed (value, gst_p2p_stats_structure_new (sink->endpoint));
+    g_mutex_unlock (&sink->lock);
+    return;
+  }
+  if (!gst_p2p_settings_get_property (&sink->settings, GST_ELEMENT_CAST (sink),
+          id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+gst_p2p_sink_finalize (GObject *object)
+{
+  GstP2pSink *sink = GST_P2P_SINK (object);
+
+  gst_p2p_settings_clear (&sink->settings);
+  g_mutex_clear (&sink->lock);
+  G_OBJECT_CLASS (gst_p2p_sink_parent_class)->finalize (object);
+}
+
+/* Whoever says no has the last word. */
+static gboolean
+all_must_agree (GSignalInvocationHint *hint, GValue *result,
+    const GValue *answer, gpointer data)
+{
+  gboolean allowed = g_value_get_boolean (answer);
+
+  g_value_set_boolean (result, allowed);
+  return allowed;
+}
+
+static gboolean
+default_authorize (GstP2pSink *sink, const gchar *peer,
+    const GstStructure *info)
+{
+  return TRUE;
+}
+
+static void
+install_signals (GstP2pSinkClass *klass)
+{
+  GType type = G_TYPE_FROM_CLASS (klass);
+
+  /**
+   * GstP2pSink::authorize:
+   * @peer: id of a viewer that has proved the key
+   * @info: what is known of it
+   *
+   * Returns: %FALSE to refuse the viewer. One refusal is enough.
+   */
+  signals[SIGNAL_AUTHORIZE] = g_signal_new_class_handler ("authorize", type,
+      G_SIGNAL_RUN_LAST, G_CALLBACK (default_authorize), all_must_agree, NULL,
+      NULL, G_TYPE_BOOLEAN, 2, G_TYPE_STRING, GST_TYPE_STRUCTURE);
+  signals[SIGNAL_VIEWER_ADDED] = g_signal_new ("viewer-added", type,
+      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
+      GST_TYPE_STRUCTURE);
+  signals[SIGNAL_VIEWER_REMOVED] = g_signal_new ("viewer-removed", type,
+      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
+      G_TYPE_STRING);
+  signals[SIGNAL_REQUEST_ADDED] = g_signal_new ("request-added", type,
+      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3, G_TYPE_STRING,
+      G_TYPE_UINT, GST_TYPE_STRUCTURE);
+  signals[SIGNAL_REQUEST_REMOVED] = g_signal_new ("request-removed", type,
+      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
+      G_TYPE_UINT);
+  /**
+   * GstP2pSink::kick-viewer:
+   * @peer: id of a present viewer
+   *
+   * Says goodbye to the viewer.
+   */
+  signals[SIGNAL_KICK_VIEWER] = g_signal_new_class_handler ("kick-viewer",
+      type, G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+      G_CALLBACK (gst_p2p_sink_kick_viewer), NULL, NULL, NULL, G_TYPE_NONE, 1,
+      G_TYPE_STRING);
+}
+
+static void
+gst_p2p_sink_class_init (GstP2pSinkClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+
+  GST_DEBUG_CATEGORY_INIT (gst_p2p_sink_debug, "p2psink", 0,
+      "streams to the viewers of a device");
+
+  object_class->set_property = gst_p2p_sink_set_property;
+  object_class->get_property = gst_p2p_sink_get_property;
+  object_class->finalize = gst_p2p_sink_finalize;
+  gst_p2p_settings_install (object_class, TRUE);
+  g_object_class_install_property (object_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "application/x-p2p-stats, with one structure for each viewer",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  install_signals (klass);
+
+  element_class->change_state = gst_p2p_sink_change_state;
+  element_class->request_new_pad = gst_p2p_sink_request_new_pad;
+  element_class->release_pad = gst_p2p_sink_release_pad;
+  element_class->send_event = gst_p2p_sink_send_event;
+  element_class->query = gst_p2p_sink_query;
+  gst_element_class_add_static_pad_template_with_gtype (element_class,
+      &video_template, GST_TYPE_P2P_SINK_PAD);
+  gst_element_class_add_static_pad_template_with_gtype (element_class,
+      &audio_template, GST_TYPE_P2P_SINK_PAD);
+  gst_element_class_add_static_pad_template_with_gtype (element_class,
+      &data_template, GST_TYPE_P2P_SINK_PAD);
+  gst_element_class_set_static_metadata (element_class, "P2P Sink",
+      "Sink/Network",
+      "Streams audio, video and data straight to everyone who watches this "
+      "device, through NATs, encrypted",
+      "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
+}
+
+static void
+gst_p2p_sink_init (GstP2pSink *sink)
+{
+  gst_p2p_settings_init (&sink->settings);
+  g_mutex_init (&sink->lock);
+  GST_OBJECT_FLAG_SET (sink, GST_ELEMENT_FLAG_SINK);
+}
