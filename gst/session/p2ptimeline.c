@@ -339,10 +339,11 @@ in_range (int64_t time)
 void
 p2p_timeline_sample (P2pTimeline *timeline, int64_t sent, int64_t arrived)
 {
-  Point point = { arrived, arrived - sent };
+  Point point;
 
   if (!in_range (sent) || !in_range (arrived))
     return;
+  point.delay = arrived - sent;
   if (!timeline->started) {
     timeline->first = timeline->now = arrived;
     timeline->newest = sent;
