@@ -27,6 +27,7 @@ struct _SimLink
   bool serving;
   uint64_t offered; /* counts our packets at the bottleneck's exit */
   bool burst;       /* in the bad state of Gilbert-Elliott */
+  bool calm;
   UdtTime last_arrival;
   uint64_t in_flight; /* ours, anywhere on the link */
   bool cross_busy;
@@ -134,7 +135,7 @@ after_freeze (const SimLink *link, UdtTime arrival)
   const SimLinkConfig *config = &link->config;
   UdtTime since, start;
 
-  if (!config->freeze_for || arrival < config->freeze_first)
+  if (link->calm || !config->freeze_for || arrival < config->freeze_first)
     return arrival;
   since = arrival - config->freeze_first;
   start = config->freeze_first;
@@ -427,6 +428,7 @@ sim_link_calm (SimLink *link)
   config->duplicate = config->corrupt = config->truncate = 0;
   config->mask_words = 0;
   link->burst = false;
+  link->calm = true;
 }
 
 bool

@@ -39,6 +39,7 @@ start (SimTest *test)
 
   sim_config_init (&config);
   for (int i = 0; i < 2; i++) {
+    config.udt[i].max_message = UDT_MAX_MESSAGE;
     config.udt[i].send_limit = 32 << 20;
     config.udt[i].receive_limit = 32 << 20;
     config.link[i].queue_limit = 8 << 20;
