@@ -1,0 +1,100 @@
+/* Cases that reach into the engine, because no path lasts long enough.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * 32 bits of a packet number travel; four thousand million packets later they
+ * begin anew. The counters of a fresh connection are set shortly before that.
+ */
+#include "simtest.h"
+
+#include "udtprivate.h"
+
+static void
+set_numbers (Sim *sim, uint64_t start)
+{
+  for (unsigned i = 0; i < 2; i++) {
+    UdtConnection *conn = sim->peer[i].conn;
+    UdtConnection *other = sim->peer[!i].conn;
+
+    conn->next_number = conn->path_number = conn->round_end = start;
+    other->seen.next = other->seen.floor = start;
+  }
+}
+
+static void
+numbers_wrap (SimTest *test)
+{
+  static const uint64_t starts[] = { UINT64_C (1) << 31, UINT64_C (1) << 32,
+                                     UINT64_C (7) << 32,
+                                     (UINT64_C (1) << 61) + UINT32_MAX };
+
+  for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+    SimConfig config;
+    SimSourceConfig source;
+    SimFlow *flow;
+    Sim *sim;
+
+    sim_config_init (&config);
+    for (unsigned j = 0; j < 2; j++) {
+      config.link[j].loss = 0.03;
+      config.link[j].reorder = 0.05;
+      config.link[j].reorder_delay = 20 * SIM_MS;
+      config.link[j].duplicate = 0.05;
+    }
+    sim = sim_new (&config, test->seed);
+    set_numbers (sim, starts[i] - 700);
+    sim_connect (sim);
+    sim_source_bulk (&source, 1, 4000000);
+    sim_source_add (sim, 0, &source);
+    sim_source_command (&source, 2);
+    source.interval = 5 * SIM_MS;
+    sim_source_add (sim, 1, &source);
+    flow = sim_flow_find (&sim->peer[0], 1);
+    sim_run_for (sim, 6 * SIM_SECOND);
+    CHECK_EQUAL (test, flow->bytes_delivered, 4000000);
+    for (unsigned j = 0; j < 2; j++)
+      CHECK (test, sim->peer[j].conn->next_number > starts[i] + 100);
+    sim_finish (sim);
+    sim_test_end (test, sim);
+  }
+}
+
+/* Every number is rebuilt from its low half, near and far. */
+static void
+numbers_expand (SimTest *test)
+{
+  SimRandom random;
+
+  sim_random_init (&random, test->seed);
+  for (unsigned i = 0; i < 200000; i++) {
+    uint64_t expected = sim_random_next (&random)
+                        >> sim_random_range (&random, 2, 40);
+    int64_t away = (int64_t)sim_random_range (&random, 0, UINT32_MAX)
+                   - (int64_t)(UINT32_MAX / 2);
+    uint64_t number = expected + (uint64_t)away;
+
+    if ((away < 0 && number > expected) || number > UDT_NUMBER_MAX)
+      continue;
+    if (udt_number_expand (expected, (uint32_t)number) != number) {
+      sim_test_fail (test, __FILE__, __LINE__, "%llx near %llx",
+                     (unsigned long long)number,
+                     (unsigned long long)expected);
+      return;
+    }
+  }
+}
+
+static const SimCase cases[] = {
+  { "numbers-wrap", numbers_wrap, 3 },
+  { "numbers-expand", numbers_expand, 0 },
+  { NULL },
+};
+
+int
+main (int argc, char **argv)
+{
+  const SimCase *const tables[] = { cases, NULL };
+
+  return sim_test_main (argc, argv, tables);
+}
