@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""Camera and viewer through the lab: which way they find, what arrives, what
+they say when they cannot.
+
+Copyright (C) 2026 the iv-p2p authors
+SPDX-License-Identifier: LGPL-2.1-or-later
+"""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+
+import lab
+from cases import (case, check, check_between, check_equal, main, note)
+from p2p import (DEVICE, PATIENCE, STEPS, Scene, expect_session, expect_step,
+                 make_clip, program, read_frames, steps_of)
+
+MQTT = f'mqtt://{lab.SERVER}:{lab.MQTT_PORT}'
+MQTTS = f'mqtts://{lab.SERVER}:{lab.MQTTS_PORT}'
+TCP = 'tcp://10.77.0.2:7000'
+MS = 1000
+# A line for each second in which frames come.
+COUNTING = ('progressreport', 'update-freq=1', 'do-query=false', '!',
+            'fakesink')
+
+
+# --- which way they find ---------------------------------------------------------
+
+@case
+def lan_needs_no_server():
+    with Scene(None, shape='lan') as scene:
+        expect_session(scene.camera(), scene.viewer(), 'direct')
+
+
+@case
+def tcp_names_the_device():
+    with Scene(TCP, shape='lan') as scene:
+        expect_session(scene.camera(), scene.viewer(), 'direct')
+
+
+@case
+def mqtt_cone_to_cone_is_direct():
+    with Scene(MQTT, stun=True, rtt=20) as scene:
+        expect_session(scene.camera(), scene.viewer(), 'direct')
+
+
+@case
+def mqtts_checks_the_broker():
+    with Scene(MQTTS, stun=True, tls=True) as scene:
+        trusting = f'{MQTTS}?ca-file={scene.net.ca_file}'
+        expect_session(scene.camera(signaller=trusting),
+                       scene.viewer(signaller=trusting), 'direct')
+        # Without the authority that signed it, nothing of the broker is taken.
+        stranger = scene.viewer('stranger')
+        expect_step(stranger, 'server', 'failed')
+        check_equal([step for step in steps_of(stranger)
+                     if step['status'] == 'ok'], [], 'steps of the stranger')
+
+
+@case
+def symmetric_to_symmetric_goes_over_the_relay():
+    with Scene(MQTT, turn='udp', device_nat='symmetric',
+               app_nat='symmetric', rtt=20) as scene:
+        expect_session(scene.camera(), scene.viewer(), 'relay')
+
+
+@case
+def cone_to_symmetric_goes_over_the_relay():
+    for device, app in (('cone', 'symmetric'), ('symmetric', 'cone')):
+        with Scene(MQTT, turn='udp', device_nat=device, app_nat=app,
+                   rtt=20) as scene:
+            expect_session(scene.camera(), scene.viewer(), 'relay')
+
+
+@case
+def without_udp_it_goes_over_turn_tcp():
+    with Scene(MQTT, turn='tcp', block_udp=['device', 'app'],
+               rtt=20) as scene:
+        expect_session(scene.camera(), scene.viewer(), 'relay')
+
+
+@case
+def nothing_is_direct_where_the_policy_says_relay():
+    with Scene(MQTT, turn='udp') as scene:
+        policy = {'ice-transport-policy': 'relay'}
+        expect_session(scene.camera(**policy), scene.viewer(**policy), 'relay')
+
+
+# --- what arrives ------------------------------------------------------------------
+
+def send_clip(scene, clip):
+    """The clip, to its end: every frame, in order, byte for byte."""
+    camera, viewer, logs = scene.programs(clip)
+    check_equal(viewer.wait(PATIENCE + 60), 0, 'exit code of the viewer')
+    check_equal(camera.wait(PATIENCE), 0, 'exit code of the camera')
+    sent, received = (read_frames(log) for log in logs)
+    check_equal(sorted(received), ['audio_0', 'video_0'], 'streams')
+    for stream, frames in sent.items():
+        note(f'{stream}: {len(frames)} sent, '
+             f'{len(received[stream])} received')
+        check(frames == received[stream], f'{stream} differs')
+
+
+@case
+def clip_arrives_byte_for_byte():
+    with Scene(MQTT, stun=True, rtt=50) as scene:
+        send_clip(scene, make_clip(scene.net))
+
+
+@case
+def clip_arrives_byte_for_byte_with_2_percent_loss():
+    with Scene(MQTT, stun=True, rtt=50, loss=0.02) as scene:
+        send_clip(scene, make_clip(scene.net))
+        check(scene.net.links['device'].stats()['right-lost'] > 0,
+              'the link lost nothing')
+
+
+@case
+def recorded_clip_arrives_byte_for_byte():
+    clip = os.environ.get('P2P_TEST_CLIP')
+    if not clip:
+        lab.skip('P2P_TEST_CLIP names no clip')
+    with Scene(MQTT, stun=True, rtt=50, loss=0.02) as scene:
+        send_clip(scene, clip)
+
+
+@case
+def eight_viewers_and_a_stalled_one():
+    """A viewer that stops reading harms nobody but itself."""
+    with Scene(None, shape='lan') as scene:
+        camera = scene.camera()
+        expect_step(camera, 'server')
+        alone = usage(camera)
+        viewers = [scene.viewer(f'viewer-{number}', sink=COUNTING)
+                   for number in range(8)]
+        for viewer in viewers:
+            expect_step(viewer, 'media')
+        viewers[0].kill(signal.SIGSTOP)
+        for viewer in viewers[1:]:
+            expect_seconds(viewer, 5)
+        with_all = usage(camera)
+        note(f'memory of the camera: {alone[0]} KB alone, {with_all[0]} KB '
+             'with 8 viewers, one of them stalled')
+        # One that comes late gets its picture all the same.
+        expect_step(scene.viewer('late'), 'media')
+        for viewer in viewers[1:]:
+            failed = [step for step in steps_of(viewer)
+                      if step['status'] != 'ok']
+            check_equal(failed, [], f'failures of {viewer.name}')
+
+
+def usage(process):
+    """Resident KB, threads and descriptors of a program."""
+    proc = f'/proc/{process.popen.pid}'
+    with open(f'{proc}/status', encoding='ascii') as file:
+        status = dict(line.split(':', 1) for line in file)
+    return (int(status['VmRSS'].split()[0]), int(status['Threads']),
+            len(os.listdir(f'{proc}/fd')))
+
+
+def expect_seconds(viewer, count):
+    """Its picture goes on: that many more lines of one a second."""
+    for _ in range(count):
+        viewer.expect(r'^progressreport', PATIENCE)
+
+
+# --- who is not let in ---------------------------------------------------------------
+
+def refused(scene, viewer, reason):
+    """How the viewer is refused; nothing of the media may come to it."""
+    step = expect_step(viewer, 'auth', 'failed')
+    check_equal(step['reason'], reason, f'reason for the {viewer.name}')
+    passed = [fields['step'] for fields in steps_of(viewer)
+              if fields['status'] == 'ok' and fields['step'] != 'server']
+    check_equal(passed, [], f'steps of the {viewer.name}')
+    return step
+
+
+def wrong_key(signaller, reason, **settings):
+    with Scene(signaller, **settings) as scene:
+        camera = scene.camera()
+        expect_step(camera, 'server')
+        viewer = scene.viewer(key_file=scene.new_key())
+        refused(scene, viewer, reason)
+        if reason == 'check-failure':
+            step = expect_step(camera, 'auth', 'failed')
+            check_equal(step['reason'], 'check-failure', 'told the device')
+        # Who has the key is let in all the same.
+        expect_session(camera, scene.viewer('friend'), 'direct')
+
+
+@case
+def wrong_key_on_lan_gets_no_answer():
+    wrong_key(None, 'no-answer', shape='lan')
+
+
+@case
+def wrong_key_on_mqtt_gets_no_answer():
+    wrong_key(MQTT, 'no-answer', stun=True)
+
+
+@case
+def wrong_key_on_tcp_is_told():
+    wrong_key(TCP, 'check-failure', shape='lan')
+
+
+@case
+def unknown_device_on_tcp_is_refused_in_the_same_words():
+    with Scene(TCP, shape='lan') as scene:
+        expect_step(scene.camera(), 'server')
+        wrong = scene.viewer('wrong-key', key_file=scene.new_key())
+        unknown = scene.viewer('unknown', device='no-such-camera')
+        words = []
+        for viewer in (wrong, unknown):
+            step = refused(scene, viewer, 'check-failure')
+            words.append({name: value for name, value in step.items()
+                          if name not in ('elapsed-ms', 'peer')})
+        check_equal(words[0], words[1], 'the words')
+
+
+@case
+def second_device_with_the_same_id_is_told():
+    with Scene(MQTT, stun=True) as scene:
+        camera = scene.camera()
+        expect_step(camera, 'server')
+        viewer = scene.viewer()
+        expect_step(viewer, 'media')
+        second = scene.camera('second', host=scene.net.app)
+        step = expect_step(second, 'server', 'failed')
+        check_equal(step['reason'], 'duplicate-device', 'reason')
+        check(camera.running() and viewer.running(), 'the first one suffered')
+
+
+# --- what happens in between -----------------------------------------------------------
+
+@case
+def broker_restart_leaves_the_stream_alone():
+    with Scene(MQTT, stun=True) as scene:
+        camera, viewer, _ = scene.programs()
+        viewer.expect(r' [1-9]\d* kbit/s', PATIENCE)
+        scene.net.broker.stop()
+        for process in (camera, viewer):
+            process.expect('step server +failed.*heartbeat-error', PATIENCE)
+        viewer.expect(r' [1-9]\d* kbit/s', PATIENCE)
+        scene.net.start_broker()
+        for process in (camera, viewer):
+            process.expect('step server +ok', PATIENCE)
+        viewer.expect(r' [1-9]\d* kbit/s', PATIENCE)
+        check_equal(len(viewer.said('step media +ok')), 1, 'sessions')
+
+
+@case
+def killed_viewer_is_gone_for_the_camera():
+    with Scene(None, shape='lan') as scene:
+        keep_alive = {'keep-alive-interval': 1, 'keep-alive-attempts': 2}
+        camera = scene.camera(**keep_alive)
+        viewer = scene.viewer()
+        expect_session(camera, viewer, 'direct')
+        viewer.kill()
+        gone = camera.expect(r'(p2p-step, .*reason=\(string\)peer-gone.*);',
+                             PATIENCE)
+        note(gone[1])
+        expect_step(scene.viewer('another'), 'media')
+
+
+@case
+def killed_camera_comes_back():
+    with Scene(None, shape='lan') as scene:
+        keep_alive = {'keep-alive-interval': 1, 'keep-alive-attempts': 2}
+        camera = scene.camera()
+        viewer = scene.viewer(**keep_alive)
+        expect_session(camera, viewer, 'direct')
+        camera.kill()
+        viewer.expect(r'p2p-step, .*reason=\(string\)peer-gone', PATIENCE)
+        expect_session(scene.camera('again'), viewer, 'direct')
+        check(viewer.running(), 'the viewer ended')
+
+
+@case
+def pulled_cable_ends_the_session_and_the_next_one_comes_by_itself():
+    with Scene(MQTT, stun=True) as scene:
+        keep_alive = {'keep-alive-interval': 1, 'keep-alive-attempts': 2}
+        camera = scene.camera(**keep_alive)
+        viewer = scene.viewer(**keep_alive)
+        expect_session(camera, viewer, 'direct')
+        scene.net.links['app'].set('both down')
+        for process in (camera, viewer):
+            process.expect(r'p2p-step, .*reason=\(string\)peer-gone', PATIENCE)
+        scene.net.links['app'].set('both up')
+        for process in (camera, viewer):
+            expect_step(process, 'media')
+
+
+def ports(process, protocol):
+    """Local ports of the sockets in the network of that program."""
+    found = set()
+    with open(f'/proc/{process.popen.pid}/net/{protocol}',
+              encoding='ascii') as file:
+        for line in file.readlines()[1:]:
+            fields = line.split()
+            if protocol == 'udp' or fields[3] == '0A':  # listening
+                found.add(int(fields[1].partition(':')[2], 16))
+    return found
+
+
+@case
+def garbage_on_every_socket_changes_nothing():
+    for signaller in (None, TCP):
+        with Scene(signaller, shape='lan') as scene:
+            camera = scene.camera()
+            viewer = scene.viewer(sink=COUNTING)
+            expect_session(camera, viewer, 'direct')
+            noise = random.Random(1)
+            for port in ports(camera, 'udp'):
+                stranger = scene.net.app.socket()
+                for _ in range(500):
+                    size = noise.randrange(1400)
+                    stranger.sendto(noise.randbytes(size),
+                                    (scene.net.device.address, port))
+            for port in ports(camera, 'tcp'):
+                for _ in range(20):
+                    stranger = scene.net.app.socket(socket.SOCK_STREAM)
+                    stranger.settimeout(PATIENCE)
+                    stranger.connect((scene.net.device.address, port))
+                    # It may well hang up in the middle.
+                    with contextlib.suppress(ConnectionError):
+                        stranger.sendall(noise.randbytes(20000))
+                    stranger.close()
+            expect_seconds(viewer, 3)
+            check_equal([step for step in steps_of(viewer)
+                         if step['status'] != 'ok'], [], 'failures')
+            expect_session(camera, scene.viewer('another'), 'direct')
+
+
+@case
+def state_changes_are_quick_with_a_black_holed_broker():
+    with Scene(MQTT) as scene:
+        scene.net.black_hole(lab.MQTT_PORT)
+        common = (f'key-file={scene.key_file} signaller={MQTT} name=p2p')
+        for host, pipeline in (
+                (scene.net.device, f'videotestsrc is-live=true ! x264enc ! '
+                 f'h264parse ! p2psink device-id={DEVICE} {common}'),
+                (scene.net.app, f'p2psrc uri=p2p://{DEVICE} {common} ! '
+                 f'fakesink')):
+            process = host.start('states', [program('lab-statetime'), '5',
+                                            pipeline])
+            check_equal(process.wait(PATIENCE), 0, 'exit code')
+            ups = [int(match[1]) for match in process.said(r'up (\d+)')]
+            downs = [int(match[1]) for match in process.said(r'down (\d+)')]
+            note(f'{host.name}: up {ups} us, down {downs} us')
+            # The first includes loading plugins and their first use.
+            check_between(max(ups[1:]), 0, 50 * MS, 'us to PLAYING')
+            check_between(max(downs), 0, 1000 * MS, 'us to NULL')
+
+
+# --- how long it takes -------------------------------------------------------------------
+
+def connect_times(signaller, **settings):
+    with Scene(signaller, rtt=50, **settings) as scene:
+        camera = scene.camera()
+        expect_step(camera, 'server')
+        viewer = scene.viewer()
+        expect_session(camera, viewer, 'direct')
+        times = {fields['step']: int(fields['elapsed-ms'])
+                 for fields in steps_of(viewer)}
+        name = (signaller or 'lan').partition(':')[0]
+        note(f'{name}: ' + ', '.join(f'{step} {times[step]}'
+                                     for step in STEPS) + ' ms')
+        return times
+
+
+@case
+def time_to_connect_at_50_ms():
+    """From a signalling connection that stands to media: the budget is 400 ms,
+    not counting the wait for a keyframe (none here: the camera makes one)."""
+    for signaller, settings in ((None, {'shape': 'lan'}),
+                                (TCP, {'shape': 'lan'}),
+                                (MQTT, {'stun': True})):
+        times = connect_times(signaller, **settings)
+        check_between(times['media'] - times['server'], 0, 400,
+                      'ms from server to media')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
