@@ -106,3 +106,33 @@ p2p_sources_leave (P2pSource *source, gboolean proved)
   if (proved)
     p2p_bucket_give_back (&source->bucket);
 }
+
+void
+p2p_seen_init (P2pSeen *seen, guint max)
+{
+  seen->ids = g_malloc0_n (max, P2P_SEEN_ID);
+  seen->max = max;
+  seen->count = 0;
+}
+
+void
+p2p_seen_clear (P2pSeen *seen)
+{
+  g_clear_pointer (&seen->ids, g_free);
+}
+
+/* A search from end to end: only who has the key gets anything in here, and
+ * not often. */
+gboolean
+p2p_seen_add (P2pSeen *seen, const guint8 *id)
+{
+  guint n = MIN (seen->count, seen->max), i;
+
+  for (i = 0; i < n; i++) {
+    if (memcmp (seen->ids + i * P2P_SEEN_ID, id, P2P_SEEN_ID) == 0)
+      return FALSE;
+  }
+  memcpy (seen->ids + seen->count % seen->max * P2P_SEEN_ID, id, P2P_SEEN_ID);
+  seen->count++;
+  return TRUE;
+}

@@ -1,4 +1,5 @@
-/* Rates: how many attempts of strangers are looked at, in total and by source.
+/* Rates: how many attempts of strangers are looked at, in total and by source;
+ * and which 16-byte ids were seen before.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -49,6 +50,21 @@ void p2p_sources_init (P2pSources * sources, guint rate, guint burst,
 P2pSource *p2p_sources_enter (P2pSources * sources, GInetAddress * address,
     gint64 now_us);
 void p2p_sources_leave (P2pSource * source, gboolean proved);
+
+/* Ids seen, the last `max` of them. */
+#define P2P_SEEN_ID 16
+
+typedef struct
+{
+  guint8 *ids;
+  guint max;
+  guint64 count;                /* ever */
+} P2pSeen;
+
+void p2p_seen_init (P2pSeen * seen, guint max);
+void p2p_seen_clear (P2pSeen * seen);
+/* FALSE: it was there already. */
+gboolean p2p_seen_add (P2pSeen * seen, const guint8 * id);
 
 G_END_DECLS
 

@@ -27,7 +27,9 @@ static const P2pSignalTiming default_timing = {
   .stream_dead = 30000,
   .broker_ping = 30000,
   .broker_dead = 90000,
-  .duplicate = 1000,
+  .lan_twin = 300,
+  .broker_twin = 1000,
+  .lan_rejoin = 5000,
   .backoff = 1000,
   .backoff_max = 30000,
 };
@@ -57,6 +59,8 @@ static const P2pTransportOps *
 find_ops (P2pScheme scheme)
 {
   switch (scheme) {
+    case P2P_SCHEME_LAN:
+      return &p2p_transport_lan;
     case P2P_SCHEME_TCP:
       return &p2p_transport_tcp;
     default:
@@ -149,10 +153,11 @@ begin (gpointer user)
 
   if (signaller->stopped)
     return G_SOURCE_REMOVE;
-  signaller->running = TRUE;
   p2p_signaller_set_state (signaller, P2P_SIGNALLER_CONNECTING, NULL, NULL);
-  if (!signaller->stopped)
-    signaller->ops->start (signaller);
+  if (signaller->stopped)
+    return G_SOURCE_REMOVE;
+  signaller->running = TRUE;
+  signaller->ops->start (signaller);
 
   waiting = g_list_copy_deep (signaller->channels,
       (GCopyFunc) (void (*) (void)) p2p_channel_ref, NULL);

@@ -54,7 +54,9 @@ typedef struct
   guint stream_dead;            /* silence before the other side is gone */
   guint broker_ping;            /* the same over a broker */
   guint broker_dead;
-  guint duplicate;              /* for a living twin to answer */
+  guint lan_twin;               /* for a living twin to answer: lan */
+  guint broker_twin;            /* and over a broker */
+  guint lan_rejoin;             /* device: how often it looks for interfaces */
   guint backoff;                /* the first; doubles */
   guint backoff_max;
 } P2pSignalTiming;
