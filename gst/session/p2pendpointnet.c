@@ -1,0 +1,213 @@
+/* The network thread of an endpoint: from start to the last goodbye.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Everything here runs on it, but p2p_endpoint_thread()'s own start.
+ *
+ * The end, step by step: every peer is told goodbye (engine and signaller);
+ * the loop goes on until all have gone and all agents have closed, at most
+ * P2P_CLOSE_MS for the first and AGENTS_MS for the second; peers and their paths
+ * are freed; the signaller stops; what the inbox still holds is run, so that
+ * nothing posted is lost; release() is woken; the thread's reference goes.
+ */
+#include "p2pendpoint-private.h"
+
+/* libnice asks the relay to end our allocation and waits for its answer. A
+ * relay that no longer answers must not hold us for ever. */
+#define AGENTS_MS 2000
+#define STOP_TICK_MS 5
+
+/* -- The tick -------------------------------------------------------------- */
+
+static gboolean
+on_tick (gpointer user)
+{
+  P2pEndpoint *endpoint = user;
+  gint64 now = g_get_monotonic_time ();
+  guint i;
+
+  /* Backwards: those that are gone leave the list. */
+  for (i = endpoint->peers->len; i-- > 0;) {
+    P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);
+
+    p2p_peer_tick (peer, now);
+    if (peer->state == P2P_PEER_GONE) {
+      g_ptr_array_remove_index (endpoint->peers, i);
+      p2p_peer_free (peer);
+    }
+  }
+  for (i = 0; i < endpoint->streams->len; i++)
+    p2p_stream_tick (g_ptr_array_index (endpoint->streams, i), now);
+  p2p_endpoint_take_snapshot (endpoint);
+  if (endpoint->peers->len > 0)
+    return G_SOURCE_CONTINUE;
+  g_clear_pointer (&endpoint->tick, g_source_unref);
+  return G_SOURCE_REMOVE;
+}
+
+void
+p2p_endpoint_peers_changed (P2pEndpoint *endpoint)
+{
+  if (endpoint->tick == NULL && endpoint->peers->len > 0) {
+    endpoint->tick = g_timeout_source_new (P2P_TICK_MS);
+    g_source_set_callback (endpoint->tick, on_tick, endpoint, NULL);
+    g_source_attach (endpoint->tick, endpoint->context);
+  }
+  p2p_endpoint_take_snapshot (endpoint);
+}
+
+/* -- The end --------------------------------------------------------------- */
+
+static gboolean
+on_stop_tick (gpointer user)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* Lets the loop run until `done` or for `ms`. */
+static void
+run_until (P2pEndpoint *endpoint, gboolean (*done) (P2pEndpoint *endpoint),
+    guint ms)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64) ms * 1000;
+
+  while (!done (endpoint) && g_get_monotonic_time () < deadline)
+    g_main_context_iteration (endpoint->context, TRUE);
+}
+
+static gboolean
+peers_gone (P2pEndpoint *endpoint)
+{
+  guint i;
+
+  for (i = 0; i < endpoint->peers->len; i++) {
+    P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);
+
+    if (peer->state != P2P_PEER_GONE)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+agents_closed (P2pEndpoint *endpoint)
+{
+  return endpoint->closing_agents == 0;
+}
+
+static gboolean
+nothing_pending (P2pEndpoint *endpoint)
+{
+  return !g_main_context_pending (endpoint->context);
+}
+
+static void
+drop_lists (P2pEndpoint *endpoint)
+{
+  while (endpoint->streams->len > 0)
+    p2p_stream_unref (g_ptr_array_remove_index_fast (endpoint->streams, 0));
+  while (endpoint->requests->len > 0)
+    p2p_request_unref (g_ptr_array_remove_index_fast (endpoint->requests, 0));
+}
+
+static void
+say_goodbye (P2pEndpoint *endpoint)
+{
+  guint i;
+
+  for (i = 0; i < endpoint->peers->len; i++)
+    p2p_peer_close (g_ptr_array_index (endpoint->peers, i),
+        P2P_REASON_CLOSED, FALSE);
+  run_until (endpoint, peers_gone, P2P_CLOSE_MS);
+  while (endpoint->peers->len > 0)
+    p2p_peer_free (g_ptr_array_remove_index (endpoint->peers, 0));
+}
+
+static void
+tear_down (P2pEndpoint *endpoint)
+{
+  GSource *pace = g_timeout_source_new (STOP_TICK_MS);
+
+  /* So that each iteration of the loop ends soon. */
+  g_source_set_callback (pace, on_stop_tick, NULL, NULL);
+  g_source_attach (pace, endpoint->context);
+  p2p_viewer_stop (endpoint);
+  p2p_network_unwatch (endpoint);
+  say_goodbye (endpoint);
+  p2p_signaller_stop (endpoint->signaller);
+  if (endpoint->tick != NULL) {
+    g_source_destroy (endpoint->tick);
+    g_clear_pointer (&endpoint->tick, g_source_unref);
+  }
+  run_until (endpoint, agents_closed, AGENTS_MS);
+  if (endpoint->closing_agents > 0)
+    g_message ("%u relay allocations were left to expire: the relay does not "
+        "answer", endpoint->closing_agents);
+  g_source_destroy (pace);
+  g_source_unref (pace);
+  run_until (endpoint, nothing_pending, STOP_TICK_MS);
+  p2p_signaller_free (endpoint->signaller);
+  endpoint->signaller = NULL;
+  g_clear_pointer (&endpoint->servers, p2p_ice_servers_free);
+  g_clear_pointer (&endpoint->identity, p2p_identity_unref);
+  g_clear_pointer (&endpoint->loop, g_main_loop_unref);
+}
+
+/* From here on posts are refused; what came before is run. */
+static void
+finish (P2pEndpoint *endpoint)
+{
+  g_mutex_lock (&endpoint->lock);
+  while (!g_queue_is_empty (&endpoint->inbox)) {
+    g_mutex_unlock (&endpoint->lock);
+    g_main_context_iteration (endpoint->context, FALSE);
+    g_mutex_lock (&endpoint->lock);
+  }
+  endpoint->finished = TRUE;
+  g_cond_broadcast (&endpoint->ended);
+  g_mutex_unlock (&endpoint->lock);
+}
+
+/* -- The life -------------------------------------------------------------- */
+
+static void
+own_failure (P2pEndpoint *endpoint, const gchar *detail)
+{
+  P2pStep step = { 0 };
+
+  step.step = P2P_STEP_SERVER;
+  step.reason = P2P_REASON_HEARTBEAT;
+  step.detail = detail;
+  p2p_endpoint_step (endpoint, &step);
+}
+
+gpointer
+p2p_endpoint_thread (gpointer data)
+{
+  P2pEndpoint *endpoint = data;
+  GError *error = NULL;
+
+  g_main_context_push_thread_default (endpoint->context);
+  endpoint->loop = g_main_loop_new (endpoint->context, FALSE);
+  endpoint->started_us = g_get_monotonic_time ();
+  p2p_credential_stretch (endpoint->credential);
+  endpoint->identity = p2p_identity_new (&error);
+  if (endpoint->identity == NULL) {
+    own_failure (endpoint, error->message);
+    g_clear_error (&error);
+  } else {
+    p2p_signaller_start (endpoint->signaller, endpoint->context);
+    p2p_network_watch (endpoint);
+    if (endpoint->config.role == P2P_ROLE_VIEWER)
+      p2p_viewer_dial (endpoint);
+  }
+  if (!endpoint->stopping)
+    g_main_loop_run (endpoint->loop);
+  tear_down (endpoint);
+  finish (endpoint);
+  drop_lists (endpoint);
+  g_main_context_pop_thread_default (endpoint->context);
+  p2p_endpoint_unref (endpoint);
+  return NULL;
+}

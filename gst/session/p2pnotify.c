@@ -1,0 +1,406 @@
+/* The notify thread.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Threads: `lock` covers the queue, the listeners and the state; it is a leaf
+ * and not held while a listener runs. Listeners are told from a copy of the
+ * list, each under its own guard, so that one may remove itself or another.
+ */
+#include "p2pnotify.h"
+#include "p2pguard.h"
+
+/* A listener that never returns must not fill the memory. What it misses then
+ * are the newest events. */
+#define MAX_QUEUED 4096
+
+typedef struct
+{
+  gint refs;
+  guint id;
+  P2pListener calls;
+  gpointer user;
+  P2pGuard guard;
+} Listener;
+
+typedef enum
+{
+  EVENT_STEP,
+  EVENT_AUTHORIZE,
+  EVENT_PEER_ADDED,
+  EVENT_PEER_REMOVED,
+  EVENT_REQUEST_ADDED,
+  EVENT_REQUEST_REMOVED,
+} EventType;
+
+typedef struct
+{
+  EventType type;
+  P2pStep step;
+  P2pPeerInfo peer;
+  gchar *texts[6];              /* what the pointers above point to */
+  guint request;
+  P2pNotifyDecided decided;
+  gpointer user;
+  GDestroyNotify destroy;
+} Event;
+
+struct _P2pNotify
+{
+  gint refs;                    /* owner and thread */
+  P2pEndpoint *endpoint;
+  GMutex lock;
+  GCond wake;
+  GQueue events;
+  GPtrArray *listeners;
+  guint last_id;
+  GThread *thread;
+  gboolean quit;
+};
+
+/* -- Listeners ------------------------------------------------------------- */
+
+static void
+listener_unref (gpointer data)
+{
+  Listener *listener = data;
+
+  if (g_atomic_int_dec_and_test (&listener->refs)) {
+    p2p_guard_clear (&listener->guard);
+    g_free (listener);
+  }
+}
+
+static gpointer
+listener_ref (gconstpointer data, gpointer unused)
+{
+  Listener *listener = (Listener *) data;
+
+  g_atomic_int_inc (&listener->refs);
+  return listener;
+}
+
+/* -- Events ---------------------------------------------------------------- */
+
+static void
+event_free (Event *event)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (event->texts); i++)
+    g_free (event->texts[i]);
+  if (event->destroy != NULL)
+    event->destroy (event->user);
+  g_free (event);
+}
+
+static void
+take_peer (Event *event, const P2pPeerInfo *peer)
+{
+  event->peer = *peer;
+  event->peer.id = event->texts[0] = g_strdup (peer->id);
+  event->peer.path = event->texts[1] = g_strdup (peer->path);
+  event->peer.local_address = event->texts[2] =
+      g_strdup (peer->local_address);
+  event->peer.remote_address = event->texts[3] =
+      g_strdup (peer->remote_address);
+}
+
+static gboolean
+tell_authorize (P2pNotify *notify, GPtrArray *listeners, const Event *event)
+{
+  gboolean accepted = TRUE;
+  guint i;
+
+  /* All are asked, each may refuse. */
+  for (i = 0; i < listeners->len; i++) {
+    Listener *l = g_ptr_array_index (listeners, i);
+
+    if (l->calls.authorize == NULL || !p2p_guard_enter (&l->guard))
+      continue;
+    if (!l->calls.authorize (notify->endpoint, &event->peer, l->user))
+      accepted = FALSE;
+    p2p_guard_leave (&l->guard);
+  }
+  return accepted;
+}
+
+static void
+tell_one (P2pNotify *notify, const Listener *l, const Event *event)
+{
+  P2pEndpoint *endpoint = notify->endpoint;
+
+  switch (event->type) {
+    case EVENT_STEP:
+      if (l->calls.step != NULL)
+        l->calls.step (endpoint, &event->step, l->user);
+      break;
+    case EVENT_PEER_ADDED:
+      if (l->calls.peer_added != NULL)
+        l->calls.peer_added (endpoint, &event->peer, l->user);
+      break;
+    case EVENT_PEER_REMOVED:
+      if (l->calls.peer_removed != NULL)
+        l->calls.peer_removed (endpoint, event->texts[0], event->texts[1],
+            l->user);
+      break;
+    case EVENT_REQUEST_ADDED:
+      if (l->calls.request_added != NULL)
+        l->calls.request_added (endpoint, event->texts[0], event->request,
+            event->texts[1], l->user);
+      break;
+    case EVENT_REQUEST_REMOVED:
+      if (l->calls.request_removed != NULL)
+        l->calls.request_removed (endpoint, event->texts[0], event->request,
+            l->user);
+      break;
+    case EVENT_AUTHORIZE:
+      break;
+  }
+}
+
+static void
+tell (P2pNotify *notify, GPtrArray *listeners, Event *event)
+{
+  guint i;
+
+  if (event->type == EVENT_AUTHORIZE) {
+    event->decided (tell_authorize (notify, listeners, event), event->user);
+    return;
+  }
+  for (i = 0; i < listeners->len; i++) {
+    Listener *l = g_ptr_array_index (listeners, i);
+
+    if (!p2p_guard_enter (&l->guard))
+      continue;
+    tell_one (notify, l, event);
+    p2p_guard_leave (&l->guard);
+  }
+}
+
+static void
+notify_unref (P2pNotify *notify)
+{
+  Event *event;
+
+  if (!g_atomic_int_dec_and_test (&notify->refs))
+    return;
+  while ((event = g_queue_pop_head (&notify->events)) != NULL)
+    event_free (event);
+  g_ptr_array_unref (notify->listeners);
+  g_mutex_clear (&notify->lock);
+  g_cond_clear (&notify->wake);
+  g_free (notify);
+}
+
+static gpointer
+notify_thread (gpointer data)
+{
+  P2pNotify *notify = data;
+
+  g_mutex_lock (&notify->lock);
+  while (!notify->quit) {
+    Event *event = g_queue_pop_head (&notify->events);
+    GPtrArray *listeners;
+
+    if (event == NULL) {
+      g_cond_wait (&notify->wake, &notify->lock);
+      continue;
+    }
+    listeners = g_ptr_array_copy (notify->listeners, listener_ref, NULL);
+    g_ptr_array_set_free_func (listeners, listener_unref);
+    g_mutex_unlock (&notify->lock);
+    tell (notify, listeners, event);
+    event_free (event);
+    g_ptr_array_unref (listeners);
+    g_mutex_lock (&notify->lock);
+  }
+  g_mutex_unlock (&notify->lock);
+  notify_unref (notify);
+  return NULL;
+}
+
+static void
+post (P2pNotify *notify, Event *event)
+{
+  g_mutex_lock (&notify->lock);
+  if (notify->quit || notify->listeners->len == 0
+      || g_queue_get_length (&notify->events) >= MAX_QUEUED) {
+    g_mutex_unlock (&notify->lock);
+    event_free (event);
+    return;
+  }
+  if (notify->thread == NULL) {
+    g_atomic_int_inc (&notify->refs);
+    notify->thread = g_thread_new ("p2p-notify", notify_thread, notify);
+  }
+  g_queue_push_tail (&notify->events, event);
+  g_cond_signal (&notify->wake);
+  g_mutex_unlock (&notify->lock);
+}
+
+/* -- Interface ------------------------------------------------------------- */
+
+P2pNotify *
+p2p_notify_new (P2pEndpoint *endpoint)
+{
+  P2pNotify *notify = g_new0 (P2pNotify, 1);
+
+  notify->refs = 1;
+  notify->endpoint = endpoint;
+  notify->listeners = g_ptr_array_new_with_free_func (listener_unref);
+  g_queue_init (&notify->events);
+  g_mutex_init (&notify->lock);
+  g_cond_init (&notify->wake);
+  return notify;
+}
+
+void
+p2p_notify_free (P2pNotify *notify)
+{
+  GThread *thread;
+
+  g_mutex_lock (&notify->lock);
+  notify->quit = TRUE;
+  thread = notify->thread;
+  g_cond_signal (&notify->wake);
+  g_mutex_unlock (&notify->lock);
+  if (thread == g_thread_self ())
+    g_thread_unref (thread);
+  else if (thread != NULL)
+    g_thread_join (thread);
+  notify_unref (notify);
+}
+
+guint
+p2p_notify_add (P2pNotify *notify, const P2pListener *calls, gpointer user)
+{
+  Listener *listener = g_new0 (Listener, 1);
+  guint id;
+
+  listener->refs = 1;
+  listener->calls = *calls;
+  listener->user = user;
+  p2p_guard_init (&listener->guard);
+  g_mutex_lock (&notify->lock);
+  id = listener->id = ++notify->last_id;
+  g_ptr_array_add (notify->listeners, listener);
+  g_mutex_unlock (&notify->lock);
+  return id;
+}
+
+void
+p2p_notify_remove (P2pNotify *notify, guint id)
+{
+  Listener *found = NULL;
+  guint i;
+
+  g_mutex_lock (&notify->lock);
+  for (i = 0; i < notify->listeners->len; i++) {
+    Listener *l = g_ptr_array_index (notify->listeners, i);
+
+    if (l->id == id) {
+      found = listener_ref (l, NULL);
+      g_ptr_array_remove_index (notify->listeners, i);
+      break;
+    }
+  }
+  g_mutex_unlock (&notify->lock);
+  if (found != NULL) {
+    p2p_guard_close (&found->guard);
+    listener_unref (found);
+  }
+}
+
+void
+p2p_notify_step (P2pNotify *notify, const P2pStep *step)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_STEP;
+  event->step = *step;
+  event->step.peer = event->texts[0] = g_strdup (step->peer);
+  event->step.reason = event->texts[1] = g_strdup (step->reason);
+  event->step.detail = event->texts[2] = g_strdup (step->detail);
+  event->step.path = event->texts[3] = g_strdup (step->path);
+  post (notify, event);
+}
+
+void
+p2p_notify_peer_added (P2pNotify *notify, const P2pPeerInfo *peer)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_PEER_ADDED;
+  take_peer (event, peer);
+  post (notify, event);
+}
+
+void
+p2p_notify_peer_removed (P2pNotify *notify, const gchar *peer,
+    const gchar *reason)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_PEER_REMOVED;
+  event->texts[0] = g_strdup (peer);
+  event->texts[1] = g_strdup (reason);
+  post (notify, event);
+}
+
+void
+p2p_notify_request_added (P2pNotify *notify, const gchar *peer, guint request,
+    const gchar *params)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_REQUEST_ADDED;
+  event->texts[0] = g_strdup (peer);
+  event->texts[1] = g_strdup (params);
+  event->request = request;
+  post (notify, event);
+}
+
+void
+p2p_notify_request_removed (P2pNotify *notify, const gchar *peer,
+    guint request)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_REQUEST_REMOVED;
+  event->texts[0] = g_strdup (peer);
+  event->request = request;
+  post (notify, event);
+}
+
+static gboolean
+someone_decides (P2pNotify *notify)
+{
+  gboolean found = FALSE;
+  guint i;
+
+  g_mutex_lock (&notify->lock);
+  for (i = 0; i < notify->listeners->len && !found; i++)
+    found = ((Listener *) g_ptr_array_index (notify->listeners, i))
+        ->calls.authorize != NULL;
+  g_mutex_unlock (&notify->lock);
+  return found;
+}
+
+gboolean
+p2p_notify_authorize (P2pNotify *notify, const P2pPeerInfo *peer,
+    P2pNotifyDecided decided, gpointer user, GDestroyNotify destroy)
+{
+  Event *event;
+
+  if (!someone_decides (notify))
+    return FALSE;
+  event = g_new0 (Event, 1);
+  event->type = EVENT_AUTHORIZE;
+  take_peer (event, peer);
+  event->decided = decided;
+  event->user = user;
+  event->destroy = destroy;
+  post (notify, event);
+  return TRUE;
+}

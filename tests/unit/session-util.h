@@ -1,0 +1,117 @@
+/* Endpoints for tests: what their listeners and callbacks saw, and waiting for
+ * it.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Everything that callbacks write lies under one lock, `world`; WAIT_FOR() waits
+ * on its condition, which every callback signals. A wait that does not come true
+ * is a failure, never a pause.
+ */
+#ifndef SESSION_UTIL_H
+#define SESSION_UTIL_H
+
+#include "p2pendpoint.h"
+
+#define KEY "a key for these tests only"
+
+extern GMutex world;
+extern GCond changed;
+
+/* -- A side: an endpoint and its listener ---------------------------------- */
+
+typedef struct
+{
+  P2pEndpoint *endpoint;
+  guint listener;
+  guint steps[5][2];            /* by step, failed and ok */
+  gchar *reasons[5];            /* of the last failure */
+  gchar *path;                  /* of the last punch */
+  guint added, removed;
+  gchar *peer;                  /* added last */
+  gchar *removed_reason;
+  guint requests_added, requests_removed;
+  gchar *params;
+  guint asked;
+  gboolean refuse;              /* answer of authorize */
+  gboolean stall;               /* authorize waits while this is set */
+} Side;
+
+void side_config (P2pEndpointConfig * config, P2pRole role,
+    const gchar * uri);
+void side_open (Side * side, const P2pEndpointConfig * config);
+void side_close (Side * side);
+
+/* -- Received streams ------------------------------------------------------ */
+
+typedef struct
+{
+  gchar *name;
+  gchar *peer;
+  P2pWireKind kind;
+  guint epoch;
+  P2pInStream *in;
+  GPtrArray *frames;            /* GBytes */
+  GArray *headers;              /* P2pWireFrame */
+  GPtrArray *caps;              /* text, in the order told */
+  GArray *caps_at;              /* number of frames before each */
+  guint gaps;
+  gboolean ended, closed, lost;
+  gboolean refuse;              /* FALSE from stream_frame */
+} Received;
+
+typedef struct
+{
+  P2pRequest *request;
+  GPtrArray *streams;           /* Received, in the order opened */
+  guint complete;
+  gboolean refuse_new;          /* streams begin with `refuse` */
+} Wish;
+
+void wish_open (Wish * wish, Side * side, const gchar * params);
+void wish_close (Wish * wish);
+/* The newest of that name, or NULL. With `world` held. */
+Received *wish_find (Wish * wish, const gchar * name);
+
+/* -- Published streams ----------------------------------------------------- */
+
+typedef struct
+{
+  P2pStream *stream;
+  guint key_units, writable;
+  guint sent;                   /* frames, numbered in their payload */
+} Source;
+
+void source_open (Source * source, Side * side, P2pWireKind kind,
+    const gchar * name, const gchar * match, gint deadline_ms);
+void source_close (Source * source);
+/* A frame of `size` bytes whose content follows from the stream's name and its
+ * number. */
+P2pPushResult source_push (Source * source, guint size, gboolean key);
+GBytes *make_payload (const gchar * name, guint number, guint size);
+/* Whether frame `number` of `name` is what was sent. */
+gboolean payload_matches (GBytes * payload, const gchar * name,
+    guint number);
+
+guint free_port (void);
+gchar *tcp_uri (guint port);
+guint count_threads (void);
+guint count_fds (void);
+
+#define WAIT_SECONDS 20
+
+#define WAIT_FOR(condition)                                                    \
+  G_STMT_START {                                                               \
+    gint64 until_ = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND; \
+    gboolean ok_ = TRUE;                                                       \
+    g_mutex_lock (&world);                                                     \
+    while (!(condition) && ok_)                                                \
+      ok_ = g_cond_wait_until (&changed, &world, until_);                      \
+    ok_ = (condition);                                                         \
+    g_mutex_unlock (&world);                                                   \
+    if (!ok_)                                                                  \
+      g_error ("%s:%d: waited in vain for: %s", __FILE__, __LINE__,            \
+          #condition);                                                         \
+  } G_STMT_END
+
+#endif /* SESSION_UTIL_H */
