@@ -18,7 +18,7 @@
 #define SYNTHETIC                                                              \
   "p2psink name=p2p "                                                          \
   "videotestsrc is-live=true pattern=smpte horizontal-speed=4 "                \
-  "! video/x-raw,width=1280,height=720,framerate=25/1 "                        \
+  "! video/x-raw,format=I420,width=1280,height=720,framerate=25/1 "            \
   "! timeoverlay shaded-background=true font-desc=\"Sans, 24\" "               \
   "! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 "            \
   "  key-int-max=50 ! h264parse config-interval=-1 ! queue "                   \

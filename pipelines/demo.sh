@@ -46,7 +46,9 @@ if [ -n "$file" ]; then
   [ -r "$file" ] || fail "cannot read $file"
   file=$(realpath "$file")
 fi
-mkdir -p "$output" && [ -w "$output" ] || fail "cannot write to $output"
+if ! mkdir -p "$output" || [ ! -w "$output" ]; then
+  fail "cannot write to $output"
+fi
 output=$(realpath "$output")
 cd "$(dirname "$0")/.." || exit 1
 build=${P2P_DEMO_BUILD_DIR:-$PWD/build}

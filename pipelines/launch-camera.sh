@@ -11,7 +11,7 @@ here=$(dirname "$0")
 export GST_PLUGIN_PATH="$here/../build/plugins/p2p:${GST_PLUGIN_PATH:-}"
 exec gst-launch-1.0 -m p2psink name=p2p "$@" \
   videotestsrc is-live=true pattern=smpte horizontal-speed=4 \
-  ! video/x-raw,width=1280,height=720,framerate=25/1 ! timeoverlay \
+  ! video/x-raw,format=I420,width=1280,height=720,framerate=25/1 ! timeoverlay \
   ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 \
     key-int-max=50 ! h264parse config-interval=-1 ! queue ! p2p.video_0 \
   audiotestsrc is-live=true wave=ticks ! audioconvert ! avenc_aac \

@@ -114,11 +114,30 @@ describe_branch (Viewer *viewer, GstPad *pad, const gchar *parser)
   else if (viewer->window)
     sink = "audioresample ! autoaudiosink";
   if (!viewer->mux || !parser)
-    return g_strdup_printf ("queue ! decodebin ! %s name=decoded ! %s", convert,
-                            sink);
-  return g_strdup_printf ("tee name=both both. ! queue ! decodebin "
-                          "! %s name=decoded ! %s both. ! queue ! %s",
+    return g_strdup_printf ("queue name=in ! decodebin ! %s name=decoded ! %s",
+                            convert, sink);
+  return g_strdup_printf ("tee name=in in. ! queue ! decodebin "
+                          "! %s name=decoded ! %s in. ! queue ! %s name=out",
                           convert, sink, parser);
+}
+
+static GstPad *
+get_pad (GstElement *bin, const gchar *element_name, const gchar *pad_name)
+{
+  GstElement *element = gst_bin_get_by_name (GST_BIN (bin), element_name);
+  GstPad *pad = gst_element_get_static_pad (element, pad_name);
+
+  gst_object_unref (element);
+  return pad;
+}
+
+static void
+add_ghost (GstElement *bin, const gchar *element_name, const gchar *pad_name)
+{
+  GstPad *pad = get_pad (bin, element_name, pad_name);
+
+  gst_element_add_pad (bin, gst_ghost_pad_new (pad_name, pad));
+  gst_object_unref (pad);
 }
 
 static gboolean
@@ -127,32 +146,33 @@ add_branch (Viewer *viewer, GstPad *pad, GError **error)
   const gchar *parser = parser_for (pad);
   gchar *description = describe_branch (viewer, pad, parser);
   GstElement *branch
-      = gst_parse_bin_from_description (description, TRUE, error);
-  GstElement *decoded;
-  GstPad *sink, *src;
+      = gst_parse_bin_from_description (description, FALSE, error);
+  gboolean ok = TRUE;
+  GstPad *end;
 
   g_free (description);
   if (!branch)
     return FALSE;
   gst_bin_add (GST_BIN (viewer->pipeline), branch);
-  if (viewer->mux && parser && !gst_element_link (branch, viewer->mux)) {
-    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-                 "%s cannot be recorded", GST_PAD_NAME (pad));
-    return FALSE;
+  if (viewer->mux && parser) {
+    add_ghost (branch, "out", "src");
+    ok = gst_element_link (branch, viewer->mux);
   }
   if (is_video (pad)) {
-    decoded = gst_bin_get_by_name (GST_BIN (branch), "decoded");
-    src = gst_element_get_static_pad (decoded, "src");
-    gst_pad_add_probe (src, GST_PAD_PROBE_TYPE_BUFFER, keep_picture, viewer,
+    end = get_pad (branch, "decoded", "src");
+    gst_pad_add_probe (end, GST_PAD_PROBE_TYPE_BUFFER, keep_picture, viewer,
                        NULL);
-    gst_object_unref (src);
-    gst_object_unref (decoded);
+    gst_object_unref (end);
   }
+  add_ghost (branch, "in", "sink");
   gst_element_sync_state_with_parent (branch);
-  sink = gst_element_get_static_pad (branch, "sink");
-  gst_pad_link (pad, sink);
-  gst_object_unref (sink);
-  return TRUE;
+  end = gst_element_get_static_pad (branch, "sink");
+  ok = ok && gst_pad_link (pad, end) == GST_PAD_LINK_OK;
+  gst_object_unref (end);
+  if (!ok)
+    g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+                 "%s cannot be shown or recorded", GST_PAD_NAME (pad));
+  return ok;
 }
 
 static gboolean

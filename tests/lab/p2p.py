@@ -13,7 +13,7 @@ from cases import check_equal, new_lab
 DEVICE = 'lab-camera'
 # A small picture, so that eight viewers and a camera fit on two cores.
 PICTURE = ('videotestsrc is-live=true pattern=ball ! '
-           'video/x-raw,width=320,height=240,framerate=25/1 ! '
+           'video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! '
            'x264enc tune=zerolatency speed-preset=ultrafast bitrate=400 '
            'key-int-max=50 ! h264parse config-interval=-1 ! p2p. ').split()
 SOUND = ('audiotestsrc is-live=true ! audioconvert ! avenc_aac ! aacparse ! '
@@ -149,7 +149,7 @@ def make_clip(net, seconds=6):
     net.device.run([
         'gst-launch-1.0', '-q', 'videotestsrc', 'pattern=ball',
         f'num-buffers={25 * seconds}', '!',
-        'video/x-raw,width=640,height=360,framerate=25/1', '!', 'timeoverlay',
+        'video/x-raw,format=I420,width=640,height=360,framerate=25/1', '!', 'timeoverlay',
         '!', 'x264enc', 'bframes=2', 'key-int-max=50', 'bitrate=2000', '!',
         'h264parse', '!', 'mp4mux', 'name=mux', '!', 'filesink',
         f'location={path}', 'audiotestsrc', 'wave=pink-noise',
