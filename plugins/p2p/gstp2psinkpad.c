@@ -481,17 +481,10 @@ gst_p2p_sink_pad_class_init (GstP2pSinkPadClass *klass)
 static void
 gst_p2p_sink_pad_init (GstP2pSinkPad *pad)
 {
-  GstPad *gpad = GST_PAD_CAST (pad);
-
   g_cond_init (&pad->cond);
   pad->deadline = DEFAULT_DEADLINE;
   pad->priority = DEFAULT_PRIORITY;
   gst_segment_init (&pad->segment, GST_FORMAT_UNDEFINED);
-  gst_pad_set_activatemode_function (gpad, sink_pad_activate_mode);
-  gst_pad_set_event_function (gpad, sink_pad_event);
-  gst_pad_set_query_function (gpad, sink_pad_query);
-  gst_pad_set_chain_function (gpad, gst_p2p_sink_pad_chain);
-  gst_pad_set_chain_list_function (gpad, gst_p2p_sink_pad_chain_list);
 }
 
 GstPad *
@@ -500,7 +493,13 @@ gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
 {
   GstP2pSinkPad *pad = g_object_new (GST_TYPE_P2P_SINK_PAD, "name", name,
       "direction", GST_PAD_SINK, "template", templ, NULL);
+  GstPad *gpad = GST_PAD_CAST (pad);
 
   pad->kind = kind;
-  return GST_PAD_CAST (pad);
+  gst_pad_set_activatemode_function (gpad, sink_pad_activate_mode);
+  gst_pad_set_event_function (gpad, sink_pad_event);
+  gst_pad_set_query_function (gpad, sink_pad_query);
+  gst_pad_set_chain_function (gpad, gst_p2p_sink_pad_chain);
+  gst_pad_set_chain_list_function (gpad, gst_p2p_sink_pad_chain_list);
+  return gpad;
 }
