@@ -222,6 +222,8 @@ handshake_complete (P2pHandshake *handshake)
   Exported exported;
 
   if (!handshake->verified || SSL_get_extms_support (handshake->ssl) != 1) {
+    /* The peer shall not take it for done. */
+    handshake->flight_new = FALSE;
     handshake_fail (handshake, "the peer's handshake is not bound to its "
                                "certificate");
     return;

@@ -38,6 +38,7 @@ typedef struct
   int64_t step;      /* added from step_from to step_to */
   int64_t step_from; /* all of these: true time, that is the receiver's */
   int64_t step_to;
+  bool queue;     /* the step is a queue, not another route */
   int64_t jitter; /* mean of an exponential distribution */
   double loss;
   int64_t first_late; /* the first frame, then less and less over 1 s */
@@ -100,17 +101,15 @@ by_arrival (const void *a, const void *b)
 }
 
 static int64_t
-least_delay (const World *world, int64_t when)
+step_at (const World *world, int64_t when)
 {
-  bool step = when >= world->step_from && when < world->step_to;
-
-  return world->path + (step ? world->step : 0);
+  return when >= world->step_from && when < world->step_to ? world->step : 0;
 }
 
 static int64_t
 path_delay (const World *world, int64_t when, uint64_t *random)
 {
-  int64_t delay = least_delay (world, when);
+  int64_t delay = world->path + step_at (world, when);
   int64_t into
       = world->freeze_every > 0 ? when % world->freeze_every : INT64_MAX;
 
@@ -138,8 +137,8 @@ make_frames (const World *world, Run *run, bool audio, uint64_t *random)
     if (uniform (random) < world->loss)
       continue;
     frame.arrived = when + path_delay (world, when, random) + world->offset;
-    frame.ideal = (int64_t)((double)dts * rate) + world->offset
-                  + least_delay (world, when);
+    frame.ideal = (int64_t)((double)dts * rate) + world->offset + world->path
+                  + (world->queue ? 0 : step_at (world, when));
     if (CHECK (run->frames < MAX_FRAMES))
       run->frame[run->frames++] = frame;
   }
@@ -373,6 +372,30 @@ test_freezes (void)
   run_clear (&run);
 }
 
+/* For 8 s everything waits 250 ms in a queue. It is no reason to show what
+ * comes later later. */
+static void
+test_queue (void)
+{
+  for (int sign = -1; sign <= 1; sign++) {
+    World world = { .ppm = 100 * sign,
+                    .path = 40 * MS,
+                    .step = 250 * MS,
+                    .step_from = 60 * SECOND,
+                    .step_to = 68 * SECOND,
+                    .queue = true,
+                    .jitter = 2 * MS,
+                    .seconds = 120,
+                    .seed = 6 };
+    Run run = run_world (&world);
+
+    check_order (&run);
+    check_error (&run, 2 * SECOND, 120 * SECOND, -5, 5);
+    check_differences (&run, 2 * SECOND, 10, 2 * MS);
+    run_clear (&run);
+  }
+}
+
 /* The receiver was suspended for 3 s: a jump that is none of the path's. */
 static void
 test_jump (void)
@@ -488,6 +511,7 @@ static const CheckCase cases[] = {
   { "late first frame", test_late_first_frame },
   { "route change and back", test_route_change },
   { "freezes", test_freezes },
+  { "queue", test_queue },
   { "receiver suspended", test_jump },
   { "streams agree", test_streams_agree },
   { "before the first frame is mapped", test_before_first_map },
