@@ -114,22 +114,19 @@ udt_drop (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
   UdtOut *next = drop_one (conn, flow, out);
 
   if (breaks) {
-    for (; next != NULL; count++) {
-      if (next->state == OUT_LIVE && (next->flags & UDT_MESSAGE_SYNC))
-        break;
-      if (next->state != OUT_LIVE || !(next->flags & UDT_MESSAGE_DELTA)) {
+    while (next != NULL
+        && !(next->state == OUT_LIVE && (next->flags & UDT_MESSAGE_SYNC))) {
+      if (next->state == OUT_LIVE && (next->flags & UDT_MESSAGE_DELTA)) {
+        next = drop_one (conn, flow, next);
+        count++;
+      } else {
         next = next->next;
-        count--;
-        continue;
       }
-      next = drop_one (conn, flow, next);
     }
     if (next == NULL)
       flow->broken = true;
   }
   udt_out_skip_sent (conn, flow);
-  if (flow->next_id > 0 && next != NULL && next == flow->unsent)
-    conn->mask_unsent |= UINT64_C (1) << flow->slot;
   udt_event_push (conn, UDT_EVENT_DROPPED, flow->flow, count,
       breaks && flow->broken && flow->uses_sync, 0);
   udt_check_writable (conn);
@@ -157,6 +154,16 @@ first_pending (const UdtFlowOut *flow)
   return flow->unsent;
 }
 
+static UdtOut *
+first_live (const UdtFlowOut *flow)
+{
+  UdtOut *out = flow->buffered > 0 ? flow->head : NULL;
+
+  while (out != NULL && out->state != OUT_LIVE)
+    out = out->next;
+  return out;
+}
+
 void
 udt_drop_late (UdtConnection *conn, UdtTime now)
 {
@@ -168,6 +175,21 @@ udt_drop_late (UdtConnection *conn, UdtTime now)
     UdtOut *out;
 
     while ((out = first_pending (flow)) != NULL && out->deadline < arrival)
+      udt_drop (conn, flow, out);
+  }
+}
+
+void
+udt_drop_unheard (UdtConnection *conn, UdtTime now)
+{
+  uint64_t mask = conn->class_mask[0] | conn->class_mask[1]
+      | conn->class_mask[2] | conn->class_mask[3];
+
+  for (; mask != 0; mask &= mask - 1) {
+    UdtFlowOut *flow = &conn->flows_out[__builtin_ctzll (mask)];
+    UdtOut *out;
+
+    while ((out = first_live (flow)) != NULL && out->deadline < now)
       udt_drop (conn, flow, out);
   }
 }

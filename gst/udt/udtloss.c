@@ -622,10 +622,11 @@ udt_expiry_time (const UdtConnection *conn)
   if (conn->expiries > 0 && conn->last_expiry > since)
     since = conn->last_expiry;
   interval = udt_expiry_interval (conn);
-  if (conn->expiries > 0) {
+  /* Two packets an expiry are no load: the first few come without delay. */
+  if (conn->expiries > 2) {
     UdtTime most = interval > UDT_MAX_EXPIRY ? interval : UDT_MAX_EXPIRY;
 
-    interval <<= conn->expiries < 6 ? conn->expiries : 6;
+    interval <<= conn->expiries < 8 ? conn->expiries - 2 : 6;
     if (interval > most)
       interval = most;
   }
@@ -645,6 +646,8 @@ expire (UdtConnection *conn, UdtTime now)
   for (n = 0; n < 2 && conn->in_flight.head != UDT_NUMBER_NONE; n++)
     udt_sent_lose (conn,
         &conn->sent[conn->in_flight.head & conn->sent_mask], true);
+  if (conn->expiries >= 2)
+    udt_drop_unheard (conn, now);
   if (conn->expiries == 3)
     conn->congestion->on_expiry (conn->law, now);
 }

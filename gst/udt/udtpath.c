@@ -10,6 +10,7 @@
 
 #define UDT_DELAY_WINDOW (10 * SECOND)
 #define UDT_MIN_RTT_WINDOW (10 * SECOND)
+#define CLOCK_LEAP (500 * MS)
 #define MTU_TRIES 2             /* lost probes until a size counts as too big */
 #define MTU_IDLE (5 * SECOND)   /* no probing without data for so long */
 #define MTU_STEP 16             /* search ends within this */
@@ -53,6 +54,7 @@ udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
 {
   UdtDelayFloor *f = &conn->delay_floor;
   int32_t delay, lowest;
+  UdtTime queue, most;
 
   if (!conn->has_delay_base) {
     conn->has_delay_base = true;
@@ -72,7 +74,19 @@ udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
   lowest = f->current;
   if (f->has_previous && f->previous < lowest)
     lowest = f->previous;
-  return (UdtTime) ((int64_t) delay - lowest);
+  queue = (UdtTime) ((int64_t) delay - lowest);
+  /* It cannot be more than the round trip has grown by; if it is, one of the
+   * clocks has leapt, and all begins anew. */
+  most = conn->min_rtt == UDT_NEVER || now - sent < conn->min_rtt ? 0
+      : now - sent - conn->min_rtt;
+  if (queue > most && conn->min_rtt != UDT_NEVER) {
+    if (queue > most + CLOCK_LEAP) {
+      f->current = delay - (int32_t) (most < CLOCK_LEAP ? most : CLOCK_LEAP);
+      f->has_previous = false;
+    }
+    queue = most;
+  }
+  return queue;
 }
 
 void

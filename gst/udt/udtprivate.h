@@ -423,6 +423,8 @@ void udt_drop (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
 /* An id that was refused at once: the peer is told of it all the same. */
 void udt_drop_refused (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
 void udt_drop_late (UdtConnection *conn, UdtTime now);
+/* The path is silent: what is out and past its time is given up as well. */
+void udt_drop_unheard (UdtConnection *conn, UdtTime now);
 UdtTime udt_drop_time (const UdtConnection *conn);
 void udt_set_deadlines (UdtConnection *conn, UdtFlowOut *flow);
 UdtTime udt_deadline_of (const UdtConnection *conn, const UdtFlowOut *flow,
