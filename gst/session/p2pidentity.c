@@ -48,7 +48,11 @@ struct _P2pIdentity
   guint8 fingerprint[P2P_FINGERPRINT_BYTES];
 };
 
-G_DEFINE_QUARK (p2p - handshake - error - quark, p2p_handshake_error)
+GQuark
+p2p_handshake_error_quark (void)
+{
+  return g_quark_from_static_string ("p2p-handshake-error-quark");
+}
 
 /* -- Datagrams ------------------------------------------------------------- */
 

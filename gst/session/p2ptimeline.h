@@ -12,7 +12,9 @@
  * arrive in, and it is piecewise: between corrections it is a pure shift, so
  * that differences survive exactly; a correction is made only when the
  * error has grown to P2P_TIMELINE_STEP_NS, and takes effect from a sender time
- * not mapped yet.
+ * not mapped yet. After one downward the mapping runs at half speed until it has
+ * fallen back, so that it never goes backwards. How fast it corrects is said in
+ * p2ptimeline.c.
  *
  * Pure: no clock, no lock, no GLib. Times in nanoseconds.
  */
