@@ -10,6 +10,9 @@
  */
 #include "udtprivate.h"
 
+/* This part of the send buffer is not for files. */
+#define BULK_RESERVE 8
+
 static uint64_t
 bit (const UdtFlowOut *flow)
 {
@@ -282,7 +285,7 @@ check_message (UdtConnection *conn, const UdtFlowOut *flow,
 {
   const unsigned known =
       UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA | UDT_MESSAGE_DISPOSABLE;
-  size_t size;
+  size_t size, limit = conn->config.send_limit;
 
   if (m->header_len > UDT_MAX_HEADER || (m->header_len > 0 && !m->header)
       || (m->payload_len > 0 && !m->payload) || (m->flags & ~known) != 0
@@ -296,7 +299,10 @@ check_message (UdtConnection *conn, const UdtFlowOut *flow,
     return UDT_ERR_TOO_BIG;
   if (flow->broken && (m->flags & UDT_MESSAGE_DELTA))
     return UDT_ERR_DEPENDS;
-  if (conn->buffered + size > conn->config.send_limit) {
+  /* Files leave room for what is live, unless there is nothing else. */
+  if (flow->config.service == UDT_CLASS_BULK && conn->buffered > 0)
+    limit -= limit / BULK_RESERVE;
+  if (conn->buffered + size > limit) {
     conn->full_told = true;
     return UDT_ERR_FULL;
   }
