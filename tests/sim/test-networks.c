@@ -455,13 +455,14 @@ falling_link (void)
 static void
 live_step_fixed (SimTest *test)
 {
-  /* Six of 25 s carry half of the stream at most. */
+  /* Six of 25 s carry half of the stream at most, and no keyframe within its
+   * deadline. */
   run_live (test, &(Live){ .link = falling_link (),
                            .video = 4 * MBIT,
                            .audio = true,
                            .duration = 25 * SIM_SECOND,
                            .latency = 400 * SIM_MS,
-                           .frames = 0.75,
+                           .frames = 0.7,
                            .sound = 0.9,
                            .p99 = 600 * SIM_MS });
 }
