@@ -191,6 +191,17 @@ on_round (P2pConnection *connection, gpointer user)
   }
 }
 
+/* It has not said goodbye: for who watches the steps that is the end of what
+ * they said had been reached. */
+static void
+lost (P2pPeer *peer, gboolean told)
+{
+  if (peer->state == P2P_PEER_UP)
+    p2p_peer_step (peer, P2P_STEP_TRANSPORT, P2P_REASON_PEER_GONE,
+        "nothing has come from it for too long");
+  p2p_peer_close (peer, P2P_REASON_PEER_GONE, told);
+}
+
 /* Reasons that the peer gives are shown as they are: the message that carries
  * them is authentic. */
 static void
@@ -203,9 +214,12 @@ on_finished (P2pConnection *connection, gboolean dead, const gchar *reason,
     peer->state = P2P_PEER_GONE;
     return;
   }
-  p2p_peer_close (peer, dead || reason[0] == '\0'
-      || g_str_equal (reason, P2P_REASON_CLOSED) ? P2P_REASON_PEER_GONE
-      : reason, TRUE);
+  if (dead)
+    lost (peer, TRUE);
+  else
+    p2p_peer_close (peer, reason[0] == '\0'
+        || g_str_equal (reason, P2P_REASON_CLOSED) ? P2P_REASON_PEER_GONE
+        : reason, TRUE);
 }
 
 static const P2pConnectionCallbacks connection_callbacks = {
@@ -423,9 +437,9 @@ watch_silence (P2pPeer *peer, gint64 now)
     return;
   if (peer->channel_lost && silence >= SILENCE_GONE_US
       && peer->role == P2P_ROLE_DEVICE) {
-    p2p_peer_close (peer, P2P_REASON_PEER_GONE, FALSE);
+    lost (peer, FALSE);
   } else if (silence >= SILENCE_LOST_US) {
-    p2p_peer_close (peer, P2P_REASON_PEER_GONE, FALSE);
+    lost (peer, FALSE);
   } else if (silence >= (peer->channel_lost ? SILENCE_GONE_US
           : SILENCE_RESTART_US) && peer->role == P2P_ROLE_VIEWER) {
     p2p_peer_restart (peer);
