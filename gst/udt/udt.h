@@ -14,8 +14,10 @@
  * lies before an earlier one is taken as the earlier one.
  * Threads: a connection belongs to one thread at a time; it has no locks.
  * Memory: everything is allocated through UdtEnv.alloc, within the limits of
- * UdtConfig: tables when the connection and its flows are made, and one block
- * per received message. Nothing is allocated per packet.
+ * UdtConfig: tables when the connection is made, which grow in large steps up
+ * to their limits when they are first needed in that size, and one block per
+ * received message. Nothing is allocated per packet. At UDT_ERR_NO_MEMORY the
+ * message was not taken.
  * Errors: functions that can fail return UdtStatus and leave their outputs
  * untouched on failure.
  */
@@ -45,8 +47,8 @@ typedef enum {
   UDT_ERR_FULL = -3,       /* send buffer at its limit; UDT_EVENT_WRITABLE
                               follows */
   UDT_ERR_NO_FLOW = -4,    /* flow not open */
-  UDT_ERR_TOO_BIG = -5,    /* message above UDT_MAX_MESSAGE or the limit that
-                              the peer announced */
+  UDT_ERR_TOO_BIG = -5,    /* message above UDT_MAX_MESSAGE, send_limit or the
+                              limit that the peer announced */
   UDT_ERR_CLOSED = -6,     /* closing, closed or dead */
   UDT_ERR_TOO_LATE = -7,   /* deadline already passed; the message was not
                               taken. Counted as dropped */
@@ -96,9 +98,12 @@ typedef struct
   /* Latency that this side, as a receiver, announces to the peer. */
   UdtTime latency;
 
-  size_t send_limit;            /* bytes of messages queued or unacknowledged */
+  size_t send_limit;            /* bytes of messages queued or unacknowledged;
+                                   flows of UDT_CLASS_BULK get UDT_ERR_FULL at
+                                   seven eighths of it */
   size_t receive_limit;         /* bytes of messages not yet handed out */
-  uint32_t max_message;         /* that we accept; at most UDT_MAX_MESSAGE */
+  uint32_t max_message;         /* that we accept; at most UDT_MAX_MESSAGE, cut
+                                   to half of receive_limit */
   uint32_t packets_in_flight;   /* size of the table of sent packets */
 
   uint16_t mtu;                 /* first packet size, UDT_MIN_MTU or less only

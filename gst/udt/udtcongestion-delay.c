@@ -44,6 +44,7 @@ typedef struct
   unsigned cycle;               /* round within CRUISE */
   uint64_t start_window;
   uint64_t probe_from;          /* the model when the probe began */
+  bool bold;                    /* the last probe found more */
   bool limited;                 /* last round: not enough to send */
   unsigned late_acks;           /* in a row */
   UdtTime late_since, last_delay;
@@ -197,14 +198,15 @@ steady_round (Law *law)
   }
   if (law->phase != CRUISE)
     return;
-  /* A probe that found more goes on; nothing is learnt without data. */
-  if (law->cycle == 0 && !law->round_limited
-      && law->model > law->probe_from + law->probe_from / 10) {
-    law->probe_from = law->model;
-    return;
-  }
-  if (!law->round_limited || law->cycle <= 1)
+  /* What a probe found shows a round later. If it was more, the next one is
+   * bolder and comes at once. */
+  if (law->cycle == 1) {
+    law->bold = !law->round_limited && law->over_rounds == 0
+        && law->model > law->probe_from + law->probe_from / 10;
+    law->cycle = law->bold ? 0 : 2;
+  } else if (!law->round_limited || law->cycle == 0) {
     law->cycle = (law->cycle + 1) % CYCLE;
+  }
   if (law->cycle == 0)
     law->probe_from = law->model;
 }
@@ -217,7 +219,7 @@ measure_loss (Law *law)
 
   /* Not the loss that a probe or the start caused itself. */
   if (total < 20ull * law->mtu || law->phase == START
-      || (law->phase == CRUISE && law->cycle <= 1))
+      || (law->phase == CRUISE && law->cycle <= 2))
     return;
   loss = (uint32_t) (law->round_lost * 1000 / total);
   if (loss > MAX_LOSS_CREDIT)
@@ -309,7 +311,8 @@ law_on_ack (void *state, const UdtAckBatch *batch)
       && (batch->in_flight <= flight_for (law, law->min_rtt)
           || (batch->has_delay && batch->delay_max < target_delay (law) / 2))) {
     law->phase = CRUISE;
-    law->cycle = 2;
+    law->cycle = 3;
+    law->bold = false;
   }
   if (batch->round)
     end_round (law);
@@ -360,8 +363,8 @@ law_rate (const void *state)
       if (law->limited)
         rate = rate * 11 / 10;
       else if (law->cycle == 0)
-        rate = rate * 5 / 4;
-      else if (law->cycle == 1)
+        rate = law->bold ? rate * 2 : rate * 5 / 4;
+      else if (law->cycle == 2)
         rate = rate * 9 / 10;
       break;
   }

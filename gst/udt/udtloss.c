@@ -239,6 +239,7 @@ udt_sent_lose (UdtConnection *conn, UdtSent *sent, bool counts)
   if (!counts)
     return;
   sent->state = SENT_LOST;
+  sent->lost_at = conn->now;
   list_append (conn, &conn->lost, sent);
   conn->stats.packets_lost++;
   udt_mtu_note (conn, sent, false);
@@ -311,20 +312,19 @@ ack_packet (UdtConnection *conn, Acked *acked, UdtSent *sent,
 
 /* It was not lost after all: tolerate that much reordering from now on. */
 static void
-ack_late (UdtConnection *conn, UdtSent *sent, uint64_t largest, UdtTime now)
+ack_late (UdtConnection *conn, UdtSent *sent, UdtTime now)
 {
   UdtItem *item = sent->late_item;
-  uint64_t distance = largest - sent->number + 1;
+  UdtTime late = now - sent->lost_at, most = conn->srtt / 2;
 
   list_remove (conn, &conn->lost, sent);
   sent->state = SENT_NONE;
   conn->stats.packets_lost--;
-  if (distance > UDT_MAX_REORDER_PACKETS)
-    distance = UDT_MAX_REORDER_PACKETS;
-  if (distance > conn->reorder_packets)
-    conn->reorder_packets = (uint32_t) distance;
-  if (conn->reorder_shift > 1)
-    conn->reorder_shift--;
+  if (most > UDT_MAX_REORDER_WAIT)
+    most = UDT_MAX_REORDER_WAIT;
+  conn->reorder_window += late / 2 + MS;
+  if (conn->reorder_window > most)
+    conn->reorder_window = most;
   conn->reorder_calm = now + 5 * SECOND;
   acked_flags (conn, sent);
   if (item != NULL && item->generation == sent->late_generation
@@ -403,7 +403,7 @@ ack_in_flight (UdtConnection *conn, const AckView *view, Acked *acked,
 static void
 ack_lost (UdtConnection *conn, const AckView *view, UdtTime now)
 {
-  uint64_t largest = view->ranges[0].last, number, next;
+  uint64_t number, next;
   UdtTime keep = 2 * conn->srtt + SECOND / 2;
   uint32_t i;
 
@@ -420,7 +420,7 @@ ack_lost (UdtConnection *conn, const AckView *view, UdtTime now)
     for (i = 0; i < view->n && view->ranges[i].first > number; i++) {
     }
     if (i < view->n && number <= view->ranges[i].last)
-      ack_late (conn, sent, largest, now);
+      ack_late (conn, sent, now);
   }
 }
 
@@ -471,6 +471,8 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame,
       && silence > conn->srtt + 50 * MS)
     conn->resumed_until = conn->next_number;
   conn->delivered_at = now;
+  if (newest->sent > conn->newest_acked_sent)
+    conn->newest_acked_sent = newest->sent;
   sample_rate (conn, acked);
   batch->now = now;
   batch->in_flight = conn->bytes_in_flight;
@@ -531,7 +533,7 @@ reorder_time (const UdtConnection *conn)
   UdtTime rtt =
       conn->latest_rtt > conn->srtt ? conn->latest_rtt : conn->srtt;
 
-  rtt += rtt >> conn->reorder_shift;
+  rtt += rtt / 8 + conn->reorder_window;
   return rtt < 2 * MS ? 2 * MS : rtt;
 }
 
@@ -545,12 +547,8 @@ detect_losses (UdtConnection *conn, UdtTime now)
   conn->loss_time = UDT_NEVER;
   if (conn->largest_acked == UDT_NUMBER_NONE)
     return;
-  if (conn->reorder_packets > UDT_REORDER_PACKETS
-      && now > conn->reorder_calm) {
-    conn->reorder_packets = conn->reorder_packets / 2 > UDT_REORDER_PACKETS
-        ? conn->reorder_packets / 2 : UDT_REORDER_PACKETS;
-    if (conn->reorder_shift < 3)
-      conn->reorder_shift++;
+  if (conn->reorder_window > 0 && now > conn->reorder_calm) {
+    conn->reorder_window /= 2;
     conn->reorder_calm = now + 5 * SECOND;
   }
   for (number = conn->in_flight.head;
@@ -559,7 +557,8 @@ detect_losses (UdtConnection *conn, UdtTime now)
     UdtSent *sent = &conn->sent[number & conn->sent_mask];
 
     next = sent->next;
-    if (conn->largest_acked - number >= conn->reorder_packets
+    if ((conn->largest_acked - number >= UDT_REORDER_PACKETS
+            && conn->newest_acked_sent >= sent->sent + conn->reorder_window)
         || sent->sent + wait <= now) {
       if (!(sent->flags & SENT_PROBE))
         lost += sent->size;

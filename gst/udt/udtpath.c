@@ -101,8 +101,7 @@ udt_path_init (UdtConnection *conn, UdtTime now)
   conn->delay_floor.start = now;
   conn->queue_delay = conn->queue_empty_at = 0;
   conn->path_number = conn->next_number;
-  conn->reorder_packets = UDT_REORDER_PACKETS;
-  conn->reorder_shift = 3;
+  conn->reorder_window = 0;
   conn->reorder_calm = now;
   conn->expiries = 0;
   conn->probes_owed = 0;

@@ -53,7 +53,6 @@
 #define UDT_MIN_NAK_INTERVAL (20 * MS)
 #define UDT_MAX_REORDER_WAIT (50 * MS)
 #define UDT_REORDER_PACKETS 3
-#define UDT_MAX_REORDER_PACKETS 256
 #define UDT_MIN_EXPIRY (20 * MS)
 #define UDT_MAX_EXPIRY (1 * SECOND)
 #define UDT_CLOSE_TRIES 3
@@ -170,6 +169,7 @@ typedef struct
   UdtItem *items;
   UdtItem *late_item;           /* lost: what to cancel if it did arrive */
   uint64_t ack_floor;           /* SENT_HAS_ACK: peer knows up to here */
+  UdtTime lost_at;              /* SENT_LOST */
   uint16_t size;
   uint8_t state;
   uint8_t flags;
@@ -293,8 +293,8 @@ struct _UdtConnection
   uint64_t bytes_in_flight;
   uint64_t largest_acked;
   uint64_t last_output;         /* number of the last packet handed out */
-  uint32_t reorder_packets;
-  uint32_t reorder_shift;       /* time threshold: rtt + rtt >> shift */
+  UdtTime newest_acked_sent;    /* when the newest acknowledged one left */
+  UdtTime reorder_window;       /* that much may a packet be overtaken */
   UdtTime reorder_calm;         /* when tolerance shrinks again */
   UdtTime loss_time;            /* when the oldest suspect counts as lost */
   UdtTime last_expiry;

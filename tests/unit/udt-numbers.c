@@ -48,7 +48,7 @@ integers (void)
     uint8_t bytes[8];
     UdtWriter w = { bytes, bytes + 8 };
     UdtReader r;
-    uint64_t got;
+    uint64_t got = 0;
     size_t len;
 
     CHECK (udt_write_varint (&w, values[i]));
