@@ -29,7 +29,7 @@
 struct _P2pLink
 {
   GSocket *socket;
-  GMainContext *context;
+  GMainContext *context;        /* a reference until `finishing` */
   P2pLinkCallbacks callbacks;
   gpointer user;
   guint busy;
@@ -122,7 +122,8 @@ really_free (P2pLink *link)
   clear_source (&link->later);
   g_socket_close (link->socket, NULL);
   g_object_unref (link->socket);
-  g_main_context_unref (link->context);
+  if (!link->finishing)
+    g_main_context_unref (link->context);
   g_byte_array_unref (link->in);
   g_byte_array_unref (link->out);
   g_free (link);
@@ -323,6 +324,7 @@ p2p_link_finish (P2pLink *link)
   /* From here on this timer owns the link, so that it goes with the context
    * if that is not run any more. */
   timer (link, P2P_LINK_LINGER_MS, linger_over, (GDestroyNotify) really_free);
+  g_main_context_unref (link->context);
 }
 
 void
