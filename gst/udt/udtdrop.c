@@ -164,6 +164,20 @@ first_live (const UdtFlowOut *flow)
   return out;
 }
 
+/* Nothing was heard for two expiries: what is in flight has not arrived. */
+static bool
+is_silent (const UdtConnection *conn)
+{
+  return conn->expiries >= 2;
+}
+
+static uint64_t
+all_flows (const UdtConnection *conn)
+{
+  return conn->class_mask[0] | conn->class_mask[1] | conn->class_mask[2]
+      | conn->class_mask[3];
+}
+
 void
 udt_drop_late (UdtConnection *conn, UdtTime now)
 {
@@ -177,13 +191,14 @@ udt_drop_late (UdtConnection *conn, UdtTime now)
     while ((out = first_pending (flow)) != NULL && out->deadline < arrival)
       udt_drop (conn, flow, out);
   }
+  if (is_silent (conn))
+    udt_drop_unheard (conn, now);
 }
 
 void
 udt_drop_unheard (UdtConnection *conn, UdtTime now)
 {
-  uint64_t mask = conn->class_mask[0] | conn->class_mask[1]
-      | conn->class_mask[2] | conn->class_mask[3];
+  uint64_t mask = all_flows (conn);
 
   for (; mask != 0; mask &= mask - 1) {
     UdtFlowOut *flow = &conn->flows_out[__builtin_ctzll (mask)];
@@ -194,12 +209,28 @@ udt_drop_unheard (UdtConnection *conn, UdtTime now)
   }
 }
 
+/* When the first message in flight has to be given up on a silent path. */
+static UdtTime
+unheard_time (const UdtConnection *conn)
+{
+  uint64_t mask = is_silent (conn) ? all_flows (conn) : 0;
+  UdtTime first = UDT_NEVER;
+
+  for (; mask != 0; mask &= mask - 1) {
+    const UdtOut *out = first_live (&conn->flows_out[__builtin_ctzll (mask)]);
+
+    if (out != NULL && out->deadline < first)
+      first = out->deadline;
+  }
+  return first == UDT_NEVER ? UDT_NEVER : first + 1;
+}
+
 UdtTime
 udt_drop_time (const UdtConnection *conn)
 {
   uint64_t mask = conn->mask_unsent | conn->mask_lost;
   UdtTime half = conn->min_rtt == UDT_NEVER ? 0 : conn->min_rtt / 2;
-  UdtTime first = UDT_NEVER;
+  UdtTime first = UDT_NEVER, unheard = unheard_time (conn), pending;
 
   for (; mask != 0; mask &= mask - 1) {
     const UdtOut *out =
@@ -209,10 +240,11 @@ udt_drop_time (const UdtConnection *conn)
       first = out->deadline;
   }
   if (first == UDT_NEVER)
-    return UDT_NEVER;
+    return unheard;
   if (first < half || first < udt_arrival_time (conn, conn->now))
     return conn->now;
-  return first - half + 1;
+  pending = first - half + 1;
+  return pending < unheard ? pending : unheard;
 }
 
 uint32_t
