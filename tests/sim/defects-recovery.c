@@ -169,6 +169,38 @@ unsent_expires (SimTest *test)
   sim_test_end (test, sim);
 }
 
+/* With nothing to hear from the network and nothing else to do, the sender
+ * learns of it at the deadline, not when some other timer comes by: at once
+ * when two expiries have shown that the path is silent. */
+#define SILENT_AFTER (340 * SIM_MS)
+
+static void
+drop_is_told_on_time (SimTest *test)
+{
+  for (UdtTime deadline = 37 * SIM_MS; deadline < SIM_SECOND;
+       deadline += 61 * SIM_MS) {
+    UdtFlowConfig live = { .service = UDT_CLASS_VIDEO,
+                           .order = UDT_ORDER_STRICT,
+                           .deadline = deadline };
+    Sim *sim = defect_sim (test, NULL);
+    SimFlow *flow = sim_flow_open (sim, 0, 1, &live);
+    UdtTime start;
+
+    sim_run_for (sim, SIM_SECOND);
+    sim_link_config (sim->link[0])->down_from = sim->now;
+    sim_link_config (sim->link[0])->down_until = sim->now + 2 * SIM_SECOND;
+    start = sim->now;
+    sim_flow_send (flow, 1000, UDT_MESSAGE_SYNC);
+    sim_run_for (sim, 3 * SIM_SECOND);
+    CHECK_EQUAL (test, flow->drops_told, 1);
+    CHECK_MOST (test, flow->last_drop - start,
+                (deadline > SILENT_AFTER ? deadline : SILENT_AFTER) + SIM_MS);
+    CHECK_LEAST (test, flow->last_drop - start + RTT, deadline);
+    sim_finish (sim);
+    sim_test_end (test, sim);
+  }
+}
+
 /* Defect 7. UDT can throw away the first packet for a connection that has just
  * been made. Here both ends send with the very first packets. */
 static void
@@ -319,6 +351,7 @@ const SimCase defects_recovery[] = {
   { "defect-02-drop-takes-one", drop_takes_one, 3 },
   { "defect-02-drop-spares-lost-neighbours", drop_spares_lost_neighbours, 3 },
   { "defect-03-unsent-expires", unsent_expires, 3 },
+  { "defect-03-drop-is-told-on-time", drop_is_told_on_time, 0 },
   { "defect-07-first-packet-counts", first_packet_counts, 3 },
   { "defect-07-first-packets-lost", first_packets_lost, 3 },
   { "defect-17-lost-report", lost_report, 3 },

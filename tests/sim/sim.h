@@ -312,6 +312,8 @@ SimFlow *sim_flow_open (Sim *sim, unsigned peer, uint16_t id,
                         const UdtFlowConfig *config);
 SimFlow *sim_flow_find (SimPeer *sender, uint16_t id);
 void sim_flow_close (SimFlow *flow);
+/* A closed flow's id again; whatever was on the way must have settled. */
+void sim_flow_reopen (SimFlow *flow);
 void sim_flow_hold (SimFlow *flow, bool hold);
 /* Sends the flow's next message, of `size` bytes in all. */
 UdtStatus sim_flow_send (SimFlow *flow, uint32_t size, unsigned flags);

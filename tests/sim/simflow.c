@@ -123,6 +123,25 @@ sim_flow_close (SimFlow *flow)
 }
 
 void
+sim_flow_reopen (SimFlow *flow)
+{
+  SimPeer *peer = flow->sender;
+
+  if (udt_connection_open_flow (peer->conn, flow->id, &flow->config,
+                                sim_peer_now (peer))
+      != UDT_OK)
+    sim_fail (peer->sim, "peer %u: flow %u cannot be opened again", peer->index,
+              flow->id);
+  flow->generation++;
+  flow->open = true;
+  flow->expect_all = flow->config.deadline == UDT_DEADLINE_NONE;
+  flow->n_messages = 0;
+  flow->released = flow->delivered = flow->bytes_delivered = 0;
+  flow->next_id = 0;
+  flow->need_sync = false;
+}
+
+void
 sim_flow_hold (SimFlow *flow, bool hold)
 {
   SimPeer *receiver = sim_peer_other (flow->sender);

@@ -276,11 +276,75 @@ send_fails_for_a_while (SimTest *test)
   CHECK_MOST (test, n, MANY - 1);
 }
 
+/* ---- an end in the middle of things ---- */
+
+/* Freed with messages unread, half there, unsent and being repeated. */
+static void
+freed_midway (SimTest *test)
+{
+  for (UdtTime at = 0; at < 300 * SIM_MS; at += 7 * SIM_MS) {
+    SimConfig config;
+    SimSourceConfig source;
+    Sim *sim;
+
+    sim_config_init (&config);
+    config.link[0].loss = config.link[1].loss = 0.1;
+    sim = sim_new (&config, test->seed);
+    sim_connect (sim);
+    for (unsigned i = 0; i < 2 && !sim->failed; i++) {
+      sim_source_bulk (&source, 1, 3000000);
+      sim_source_add (sim, i, &source);
+      sim_source_video (&source, 2, 4000000);
+      sim_source_add (sim, i, &source);
+      sim->peer[i].reading = false;
+    }
+    sim_run_for (sim, at);
+    sim_abandon (sim);
+    sim_test_end (test, sim);
+  }
+}
+
+/* Flows closed amid their messages and opened again, thirty times over. */
+static void
+flows_reopened (SimTest *test)
+{
+  SimConfig config;
+  SimFlow *flows[2];
+  Sim *sim;
+
+  sim_config_init (&config);
+  config.link[0].loss = config.link[1].loss = 0.05;
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  flows[0] = sim_flow_open (sim, 0, 9, &reliable);
+  flows[1] = sim_flow_open (sim, 1, 9, &live);
+  for (unsigned round = 0; round < 30 && !sim->failed; round++) {
+    for (unsigned i = 0; i < 20; i++)
+      for (unsigned j = 0; j < 2; j++)
+        sim_flow_send (flows[j], 100 + i * 700, UDT_MESSAGE_SYNC);
+    sim_run_for (sim, round * 5 * SIM_MS);
+    for (unsigned j = 0; j < 2 && !sim->failed; j++)
+      sim_flow_close (flows[j]);
+    sim_run_for (sim, 2 * SIM_SECOND);
+    for (unsigned j = 0; j < 2 && !sim->failed; j++)
+      sim_flow_reopen (flows[j]);
+  }
+  for (unsigned j = 0; j < 2 && !sim->failed; j++)
+    sim_flow_send (flows[j], 5000, UDT_MESSAGE_SYNC);
+  CHECK_LEAST (test, sim->peer[0].resets, 25);
+  CHECK_LEAST (test, sim->peer[1].resets, 25);
+  sim_finish (sim);
+  CHECK_EQUAL (test, flows[0]->delivered, 1);
+  sim_test_end (test, sim);
+}
+
 static const SimCase cases[] = {
   { "fault-allocation-fails-once", allocation_fails_once },
   { "fault-allocation-fails-from", allocation_fails_from },
   { "fault-send-fails-once", send_fails_once },
   { "fault-send-fails-for-a-while", send_fails_for_a_while },
+  { "fault-freed-midway", freed_midway },
+  { "fault-flows-reopened", flows_reopened, 3 },
   { NULL },
 };
 

@@ -25,9 +25,9 @@ set_numbers (Sim *sim, uint64_t start)
 static void
 numbers_wrap (SimTest *test)
 {
-  static const uint64_t starts[] = { UINT64_C (1) << 31, UINT64_C (1) << 32,
-                                     UINT64_C (7) << 32,
-                                     (UINT64_C (1) << 61) + UINT32_MAX };
+  static const uint64_t starts[]
+      = { UINT64_C (1) << 31, UINT64_C (1) << 32, UINT64_C (7) << 32,
+          (UINT64_C (1) << 61) + UINT32_MAX };
 
   for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
     SimConfig config;
@@ -68,8 +68,8 @@ numbers_expand (SimTest *test)
 
   sim_random_init (&random, test->seed);
   for (unsigned i = 0; i < 200000; i++) {
-    uint64_t expected = sim_random_next (&random)
-                        >> sim_random_range (&random, 2, 40);
+    uint64_t expected
+        = sim_random_next (&random) >> sim_random_range (&random, 2, 40);
     int64_t away = (int64_t)sim_random_range (&random, 0, UINT32_MAX)
                    - (int64_t)(UINT32_MAX / 2);
     uint64_t number = expected + (uint64_t)away;
@@ -78,16 +78,61 @@ numbers_expand (SimTest *test)
       continue;
     if (udt_number_expand (expected, (uint32_t)number) != number) {
       sim_test_fail (test, __FILE__, __LINE__, "%llx near %llx",
-                     (unsigned long long)number,
-                     (unsigned long long)expected);
+                     (unsigned long long)number, (unsigned long long)expected);
       return;
     }
   }
 }
 
+static void
+forget_windows (Sim *sim, void *arg, uint64_t value)
+{
+  UdtConnection *conn = sim->peer[0].conn;
+
+  (void)arg;
+  for (unsigned i = 0; i < UDT_MAX_FLOWS; i++)
+    if (conn->flows_out[i].used)
+      conn->flows_out[i].limit = conn->flows_out[i].id_limit = UINT64_MAX / 2;
+  if (value)
+    sim_at (sim, sim->now + SIM_MS, forget_windows, arg, value - 1);
+}
+
+/* A sender that ignores what its peer has room for gains nothing: the peer
+ * keeps to its limit (checked after each event), and all arrives in the end. */
+static void
+windows_ignored (SimTest *test)
+{
+  SimConfig config;
+  SimSourceConfig source;
+  UdtStats stats;
+  SimFlow *flow;
+  Sim *sim;
+
+  sim_config_init (&config);
+  config.udt[1].receive_limit = 512 << 10;
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_source_bulk (&source, 1, 3000000);
+  source.size = 20000;
+  sim_source_add (sim, 0, &source);
+  flow = sim_flow_find (&sim->peer[0], 1);
+  sim_flow_hold (flow, true);
+  sim_at (sim, sim->now, forget_windows, NULL, 3000);
+  sim_run_for (sim, 4 * SIM_SECOND);
+  sim_peer_stats (&sim->peer[1], &stats);
+  CHECK_LEAST (test, stats.refused_limit, 1);
+  CHECK_MOST (test, stats.receive_buffered, config.udt[1].receive_limit);
+  sim_flow_hold (flow, false);
+  sim_run_for (sim, 20 * SIM_SECOND);
+  CHECK_EQUAL (test, flow->bytes_delivered, 3000000);
+  sim_finish (sim);
+  sim_test_end (test, sim);
+}
+
 static const SimCase cases[] = {
   { "numbers-wrap", numbers_wrap, 3 },
   { "numbers-expand", numbers_expand, 0 },
+  { "windows-ignored", windows_ignored, 0 },
   { NULL },
 };
 

@@ -345,7 +345,7 @@ live_with_file (SimTest *test)
                            .frames = 0.999,
                            .sound = 0.999,
                            .mean = 40 * SIM_MS,
-                           .max = 150 * SIM_MS,
+                           .max = 175 * SIM_MS,
                            .sound_max = 120 * SIM_MS,
                            .file_ceiling = 30 * SIM_SECOND });
 }
@@ -380,10 +380,10 @@ live_loss_5 (SimTest *test)
                            .audio = true,
                            .duration = 30 * SIM_SECOND,
                            .latency = 400 * SIM_MS,
-                           .frames = 0.995,
+                           .frames = 0.98,
                            .sound = 0.995,
                            .mean = 170 * SIM_MS,
-                           .max = 420 * SIM_MS,
+                           .max = 460 * SIM_MS,
                            .overhead = 1.35 });
 }
 

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-#define DEFAULT_COUNT 200
+#define DEFAULT_COUNT 1000
 
 static UdtTime
 random_time (SimRandom *random, UdtTime low, UdtTime high)
