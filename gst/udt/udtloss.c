@@ -444,7 +444,8 @@ sample_rate (UdtConnection *conn, Acked *acked)
     if (interval > 0 && arrivals > 0) {
       acked->batch.rate = bytes * SECOND / interval;
       acked->batch.app_limited = newest->flags & SENT_APP_LIMITED;
-      conn->stats.delivery_rate = acked->batch.rate * 8;
+      if (acked->batch.rate > conn->round_rate)
+        conn->round_rate = acked->batch.rate;
     }
   }
   conn->delivered_sent = newest->sent;
@@ -482,6 +483,10 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame,
   if (newest->number >= conn->round_end) {
     batch->round = true;
     conn->round_end = conn->next_number;
+    /* The best of a round: single samples catch clumps and pauses. */
+    if (conn->round_rate > 0)
+      conn->stats.delivery_rate = conn->round_rate * 8;
+    conn->round_rate = 0;
   }
   if (batch->has_delay && !batch->resumed) {
     conn->queue_delay = (3 * conn->queue_delay + batch->delay_min) / 4;

@@ -184,7 +184,7 @@ typedef struct
 
 struct _UdtHole
 {
-  UdtHole *next;
+  UdtHole *next, *prev;
   uint32_t start, end;
 };
 
@@ -307,6 +307,7 @@ struct _UdtConnection
   uint32_t delivered_arrival;
   bool has_delivered_arrival;
   uint64_t app_limited_until;   /* samples of numbers below are limited */
+  uint64_t round_rate;          /* best sample of the round */
   uint64_t round_end;           /* packet number that ends the round */
   uint64_t resumed_until;       /* packets below say nothing about queues */
 

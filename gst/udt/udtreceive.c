@@ -321,7 +321,7 @@ make_in (UdtConnection *conn, UdtFlowIn *flow, const UdtDataFrame *frame)
   in->flags = frame->flags
       & (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA | UDT_MESSAGE_DISPOSABLE);
   in->data = block;
-  hole->next = NULL;
+  hole->next = hole->prev = NULL;
   hole->start = 0;
   hole->end = frame->total;
   in->holes = in->last_hole = hole;
@@ -369,25 +369,19 @@ static uint32_t
 fill_holes (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
     const uint8_t *data)
 {
-  UdtHole *hole = in->holes, *before = NULL, *next;
+  UdtHole *hole = in->holes, *next;
   uint32_t filled = 0;
 
   /* New data: only the last hole, the rest of the message, can matter. */
-  if (in->last_hole != NULL && in->last_hole != hole
-      && start >= in->last_hole->start) {
-    for (before = in->holes; before->next != in->last_hole;)
-      before = before->next;
+  if (in->last_hole != NULL && start >= in->last_hole->start)
     hole = in->last_hole;
-  }
   for (; hole != NULL && hole->start < end; hole = next) {
     uint32_t a = start > hole->start ? start : hole->start;
     uint32_t b = end < hole->end ? end : hole->end;
 
     next = hole->next;
-    if (a >= b) {
-      before = hole;
+    if (a >= b)
       continue;
-    }
     memcpy (in->data + a, data + (a - start), b - a);
     filled += b - a;
     if (a > hole->start && b < hole->end) {
@@ -395,7 +389,10 @@ fill_holes (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
 
       upper->start = b;
       upper->end = hole->end;
-      upper->next = hole->next;
+      upper->next = next;
+      upper->prev = hole;
+      if (next != NULL)
+        next->prev = upper;
       hole->end = a;
       hole->next = upper;
       if (in->last_hole == hole)
@@ -404,17 +401,18 @@ fill_holes (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
     }
     if (a > hole->start) {
       hole->end = a;
-      before = hole;
     } else if (b < hole->end) {
       hole->start = b;
       break;
     } else {
-      if (before != NULL)
-        before->next = next;
+      if (hole->prev != NULL)
+        hole->prev->next = next;
       else
         in->holes = next;
-      if (in->last_hole == hole)
-        in->last_hole = before;
+      if (next != NULL)
+        next->prev = hole->prev;
+      else
+        in->last_hole = hole->prev;
       udt_pool_give (&conn->hole_pool, hole);
     }
   }
