@@ -310,6 +310,7 @@ flows_reopened (SimTest *test)
 {
   SimConfig config;
   SimFlow *flows[2];
+  uint64_t resets[2];
   Sim *sim;
 
   sim_config_init (&config);
@@ -323,9 +324,14 @@ flows_reopened (SimTest *test)
       for (unsigned j = 0; j < 2; j++)
         sim_flow_send (flows[j], 100 + i * 700, UDT_MESSAGE_SYNC);
     sim_run_for (sim, round * 5 * SIM_MS);
+    for (unsigned j = 0; j < 2; j++)
+      resets[j] = sim->peer[j].resets;
     for (unsigned j = 0; j < 2 && !sim->failed; j++)
       sim_flow_close (flows[j]);
     sim_run_for (sim, 2 * SIM_SECOND);
+    /* Who has seen the flow learns that it is closed, opened again or not. */
+    for (unsigned j = 0; j < 2 && round >= 10; j++)
+      CHECK_EQUAL (test, sim->peer[j].resets, resets[j] + 1);
     for (unsigned j = 0; j < 2 && !sim->failed; j++)
       sim_flow_reopen (flows[j]);
   }
