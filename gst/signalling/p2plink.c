@@ -49,11 +49,15 @@ static gboolean on_readable (GSocket * socket, GIOCondition condition,
 static gboolean on_writable (GSocket * socket, GIOCondition condition,
     gpointer user);
 
+/* A main context that is being freed has let go of its sources and destroys each
+ * of them itself; it would lose its reference to one destroyed under it. */
 static void
 clear_source (GSource **source)
 {
   if (*source) {
-    g_source_destroy (*source);
+    if (g_source_is_destroyed (*source)
+        || g_source_get_context (*source) != NULL)
+      g_source_destroy (*source);
     g_source_unref (*source);
     *source = NULL;
   }
