@@ -252,6 +252,15 @@ udt_finish (UdtConnection *conn, UdtLife life)
   conn->nak_time = UDT_NEVER;
 }
 
+/* Between repeats of CLOSE; bounded, whatever the round trip is taken for. */
+static UdtTime
+close_interval (const UdtConnection *conn)
+{
+  UdtTime interval = udt_expiry_interval (conn);
+
+  return interval < UDT_MAX_CLOSE_INTERVAL ? interval : UDT_MAX_CLOSE_INTERVAL;
+}
+
 static void
 start_closing (UdtConnection *conn)
 {
@@ -259,7 +268,7 @@ start_closing (UdtConnection *conn)
   conn->life_end = UDT_NEVER;
   conn->close_due = true;
   conn->close_tries = 1;
-  conn->close_time = conn->now + udt_expiry_interval (conn);
+  conn->close_time = conn->now + close_interval (conn);
 }
 
 void
@@ -316,7 +325,7 @@ udt_closed_by_peer (UdtConnection *conn, const UdtCloseFrame *frame)
   conn->close_due = false;
   conn->close_time = UDT_NEVER;
   conn->life_end =
-      conn->now + UDT_CLOSE_TRIES * udt_expiry_interval (conn);
+      conn->now + UDT_CLOSE_TRIES * close_interval (conn);
   udt_event_push (conn, UDT_EVENT_CLOSED, 0, 0, false, 0);
 }
 
@@ -343,7 +352,7 @@ close_tick (UdtConnection *conn, UdtTime now)
       }
       conn->close_tries++;
       conn->close_due = true;
-      conn->close_time = now + udt_expiry_interval (conn);
+      conn->close_time = now + close_interval (conn);
       break;
     case LIFE_LINGERING:
       if (conn->life_end <= now)
