@@ -33,15 +33,17 @@ typedef struct
 {
   ProgramOptions options;
   gchar *clip;
-  gboolean wait;
   GMainLoop *loop;
   GstElement *pipeline;
   GstElement *sink;
-  GstElement *source; /* of a clip: filesrc and parsebin */
-  GstElement *parser;
-  GstClockTime clip_start; /* running time at which it begins */
   FrameLog *frame_log;
   gboolean failed;
+
+  /* parsebin's thread makes streams, p2psink's tells of viewers. */
+  GMutex lock;
+  gboolean wait;     /* for a viewer, before the clip begins */
+  GPtrArray *held;   /* of GstPad: streams that wait */
+  gint64 clip_start; /* running time at which it began */
 } Camera;
 
 static gboolean
@@ -70,19 +72,13 @@ bus_message (GstBus *bus, GstMessage *message, gpointer user)
 
 /* -- A clip, at the speed of life ------------------------------------------ */
 
-static gboolean
-start_clip (gpointer user)
+/* Lets a stream of the clip go, at this moment of the pipeline. */
+static void
+release_stream (gpointer pad, gpointer offset)
 {
-  Camera *camera = user;
-
-  if (!gst_element_is_locked_state (camera->source))
-    return G_SOURCE_REMOVE;
-  camera->clip_start = gst_element_get_current_running_time (camera->pipeline);
-  gst_element_set_locked_state (camera->parser, FALSE);
-  gst_element_sync_state_with_parent (camera->parser);
-  gst_element_set_locked_state (camera->source, FALSE);
-  gst_element_sync_state_with_parent (camera->source);
-  return G_SOURCE_REMOVE;
+  gst_pad_set_offset (pad, *(gint64 *)offset);
+  gst_pad_remove_probe (pad,
+                        GPOINTER_TO_SIZE (g_object_get_data (pad, "held")));
 }
 
 /* Somebody wants to see something. */
@@ -90,7 +86,45 @@ static void
 request_added (GstElement *sink, const gchar *peer, guint request,
                GstStructure *info, Camera *camera)
 {
-  g_idle_add (start_clip, camera);
+  GPtrArray *held;
+  gint64 now;
+
+  g_mutex_lock (&camera->lock);
+  now = (gint64)gst_element_get_current_running_time (camera->pipeline);
+  if (camera->wait)
+    camera->clip_start = now;
+  camera->wait = FALSE;
+  held = g_steal_pointer (&camera->held);
+  g_mutex_unlock (&camera->lock);
+  if (held) {
+    g_ptr_array_foreach (held, release_stream, &now);
+    g_ptr_array_unref (held);
+  }
+}
+
+static GstPadProbeReturn
+hold (GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+  return GST_PAD_PROBE_OK;
+}
+
+/* Holds a stream of the clip until there is a viewer, if that was asked for. */
+static void
+hold_stream (Camera *camera, GstPad *pad)
+{
+  gulong probe;
+
+  g_mutex_lock (&camera->lock);
+  if (camera->wait) {
+    probe = gst_pad_add_probe (pad,
+                               GST_PAD_PROBE_TYPE_BLOCK
+                                   | GST_PAD_PROBE_TYPE_BUFFER,
+                               hold, NULL, NULL);
+    g_object_set_data (G_OBJECT (pad), "held", GSIZE_TO_POINTER (probe));
+    g_ptr_array_add (camera->held, gst_object_ref (pad));
+  } else
+    gst_pad_set_offset (pad, camera->clip_start);
+  g_mutex_unlock (&camera->lock);
 }
 
 /* Parameter sets before each keyframe, as a viewer may come at any. */
@@ -133,7 +167,7 @@ clip_stream (GstElement *parsebin, GstPad *pad, Camera *camera)
 
   gst_bin_add (GST_BIN (camera->pipeline), branch);
   gst_element_sync_state_with_parent (branch);
-  gst_pad_set_offset (pad, (gint64)camera->clip_start);
+  hold_stream (camera, pad);
   if (!link_branch (pad, branch, sink_pad))
     GST_ELEMENT_ERROR (camera->sink, STREAM, WRONG_TYPE,
                        ("A stream of the clip cannot be sent: %s", format),
@@ -160,16 +194,17 @@ watch_present_pad (GstElement *sink, GstPad *pad, gpointer camera)
 static void
 configure_clip (Camera *camera)
 {
-  camera->source = gst_bin_get_by_name (GST_BIN (camera->pipeline), "clip");
-  camera->parser = gst_bin_get_by_name (GST_BIN (camera->pipeline), "parse");
-  g_object_set (camera->source, "location", camera->clip, NULL);
-  g_signal_connect (camera->parser, "pad-added", G_CALLBACK (clip_stream),
-                    camera);
-  gst_element_set_locked_state (camera->source, camera->wait);
-  gst_element_set_locked_state (camera->parser, camera->wait);
+  GstElement *source = gst_bin_get_by_name (GST_BIN (camera->pipeline), "clip");
+  GstElement *parser
+      = gst_bin_get_by_name (GST_BIN (camera->pipeline), "parse");
+
+  g_object_set (source, "location", camera->clip, NULL);
+  g_signal_connect (parser, "pad-added", G_CALLBACK (clip_stream), camera);
   if (camera->wait)
     g_signal_connect (camera->sink, "request-added", G_CALLBACK (request_added),
                       camera);
+  gst_object_unref (source);
+  gst_object_unref (parser);
 }
 
 static gboolean
@@ -220,12 +255,16 @@ main (int argc, char **argv)
   const GOptionEntry entries[]
       = { { "file", 0, 0, G_OPTION_ARG_FILENAME, &camera.clip,
             "Send this clip, once, instead of a synthetic picture", "CLIP" },
+          { "wait", 0, 0, G_OPTION_ARG_NONE, &camera.wait,
+            "Start the clip when the first viewer asks for it", NULL },
           { NULL } };
   GError *error = NULL;
 
   if (!program_init (&argc, &argv, &camera.options, entries,
                      "A camera, for any number of viewers."))
     return 2;
+  g_mutex_init (&camera.lock);
+  camera.held = g_ptr_array_new_with_free_func (gst_object_unref);
   if (build (&camera, &error)) {
     run (&camera);
   } else {
@@ -233,8 +272,8 @@ main (int argc, char **argv)
     g_error_free (error);
     camera.failed = TRUE;
   }
-  g_clear_pointer (&camera.source, gst_object_unref);
-  g_clear_pointer (&camera.parser, gst_object_unref);
+  g_clear_pointer (&camera.held, g_ptr_array_unref);
+  g_mutex_clear (&camera.lock);
   g_clear_pointer (&camera.sink, gst_object_unref);
   g_clear_pointer (&camera.pipeline, gst_object_unref);
   frame_log_close (camera.frame_log);

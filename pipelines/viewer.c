@@ -48,6 +48,7 @@ typedef struct
   gint64 reported;
   guint64 reported_bytes;
   gboolean failed;
+  gboolean ended; /* the camera's streams are over */
 
   GMutex lock;
   GPtrArray *streams; /* of Stream */
@@ -372,6 +373,7 @@ bus_message (GstBus *bus, GstMessage *message, gpointer user)
       break;
     case GST_MESSAGE_EOS:
       g_print ("viewer  end of the stream\n");
+      viewer->ended = TRUE;
       g_main_loop_quit (viewer->loop);
       break;
     case GST_MESSAGE_LATENCY:
@@ -395,7 +397,7 @@ finish_recording (Viewer *viewer, GstBus *bus)
   GstMessage *message;
   guint i;
 
-  if (!viewer->built || viewer->failed)
+  if (!viewer->built || viewer->failed || viewer->ended)
     return;
   for (i = 0; i < viewer->streams->len; i++) {
     Stream *stream = g_ptr_array_index (viewer->streams, i);

@@ -23,6 +23,7 @@ FIRST_HOST_FD = 100
 HOSTS = ('device', 'device-router', 'internet', 'app-router', 'app', 'lan')
 PATIENCE = 20
 STOP_TIMEOUT = 5
+BORING = r'Got message .*\((state-changed|stream-status|latency|tag)\)'
 SIOCGIFFLAGS = 0x8913
 IFF_RUNNING = 0x40
 
@@ -112,9 +113,12 @@ class Process:
             return [match for match in found if match]
 
     def tail(self, count=40):
+        """What it has said last; `gst-launch-1.0 -m` says a lot of no use."""
         with self.lock:
-            return '\n'.join(f'    {self.name} +{when - self.started:.3f} | '
-                             f'{line}' for when, line in self.lines[-count:])
+            told = [(when, line) for when, line in self.lines
+                    if not re.match(BORING, line)]
+        return '\n'.join(f'    {self.name} +{when - self.started:.3f} | {line}'
+                         for when, line in told[-count:])
 
     def send(self, line):
         self.popen.stdin.write(line + '\n')
