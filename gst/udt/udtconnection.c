@@ -7,7 +7,7 @@
 
 #define MIN_RECEIVE_LIMIT (64u << 10)
 #define MIN_SEND_LIMIT 4096u
-#define INITIAL_WINDOW (256u << 10)     /* before the peer has told its own */
+#define INITIAL_WINDOW (256u << 10) /* before the peer has told its own */
 
 void
 udt_config_init (UdtConfig *config)
@@ -31,13 +31,13 @@ config_is_valid (const UdtConfig *config, const UdtEnv *env)
       || env->open == NULL)
     return false;
   return config->mtu >= 256 && config->mtu <= UDT_MAX_PACKET
-      && config->max_mtu <= UDT_MAX_PACKET
-      && config->max_message >= 1 && config->max_message <= UDT_MAX_MESSAGE
-      && config->send_limit >= MIN_SEND_LIMIT
-      && config->receive_limit >= MIN_RECEIVE_LIMIT
-      && config->packets_in_flight >= 2 * UDT_SENT_RESERVE
-      && config->packets_in_flight <= (1u << 20)
-      && config->latency <= UDT_MAX_LATENCY;
+         && config->max_mtu <= UDT_MAX_PACKET && config->max_message >= 1
+         && config->max_message <= UDT_MAX_MESSAGE
+         && config->send_limit >= MIN_SEND_LIMIT
+         && config->receive_limit >= MIN_RECEIVE_LIMIT
+         && config->packets_in_flight >= 2 * UDT_SENT_RESERVE
+         && config->packets_in_flight <= (1u << 20)
+         && config->latency <= UDT_MAX_LATENCY;
 }
 
 static uint32_t
@@ -56,7 +56,7 @@ init_settings (UdtConnection *conn)
   UdtConfig *c = &conn->config;
 
   if (c->max_message > c->receive_limit / 2)
-    c->max_message = (uint32_t) (c->receive_limit / 2);
+    c->max_message = (uint32_t)(c->receive_limit / 2);
   conn->own.version = UDT_VERSION;
   conn->own.latency = c->latency;
   conn->own.max_message = c->max_message;
@@ -82,8 +82,8 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
   memset (conn, 0, sizeof *conn);
   conn->env = *env;
   conn->config = *config;
-  conn->congestion = config->congestion != NULL ? config->congestion
-      : &udt_congestion_delay;
+  conn->congestion
+      = config->congestion != NULL ? config->congestion : &udt_congestion_delay;
   limit = power_of_two (config->packets_in_flight);
   conn->config.packets_in_flight = limit;
   conn->sent_size = limit < UDT_SENT_INITIAL ? limit : UDT_SENT_INITIAL;
@@ -91,13 +91,13 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
   conn->sent = env->alloc (env->user, conn->sent_size * sizeof *conn->sent);
   conn->law = env->alloc (env->user, conn->congestion->state_size);
   udt_pool_init (&conn->out_pool, &conn->env, sizeof (UdtOut), 32,
-      UDT_MAX_OUT_MESSAGES);
+                 UDT_MAX_OUT_MESSAGES);
   udt_pool_init (&conn->item_pool, &conn->env, sizeof (UdtItem), 128,
-      limit * 2 + 2 * UDT_MAX_FLOWS);
+                 limit * 2 + 2 * UDT_MAX_FLOWS);
   udt_pool_init (&conn->in_pool, &conn->env, sizeof (UdtIn), 32,
-      UDT_MAX_IN_MESSAGES);
+                 UDT_MAX_IN_MESSAGES);
   udt_pool_init (&conn->hole_pool, &conn->env, sizeof (UdtHole), 256,
-      UDT_MAX_HOLES);
+                 UDT_MAX_HOLES);
   if (conn->sent == NULL || conn->law == NULL
       || !udt_pool_reserve (&conn->item_pool, 1)
       || !udt_pool_reserve (&conn->out_pool, 1)) {
@@ -113,8 +113,8 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
   conn->loss_time = conn->ack_time = conn->nak_time = UDT_NEVER;
   conn->close_time = conn->life_end = UDT_NEVER;
   conn->mtu = conn->config.mtu;
-  conn->max_mtu = conn->config.max_mtu > conn->mtu ? conn->config.max_mtu
-      : conn->mtu;
+  conn->max_mtu
+      = conn->config.max_mtu > conn->mtu ? conn->config.max_mtu : conn->mtu;
   udt_seen_init (&conn->seen);
   init_settings (conn);
   udt_path_init (conn, now);
@@ -180,12 +180,12 @@ static bool
 merges (UdtEventType type)
 {
   return type == UDT_EVENT_DROPPED || type == UDT_EVENT_GAP
-      || type == UDT_EVENT_WRITABLE || type == UDT_EVENT_PATH_MTU;
+         || type == UDT_EVENT_WRITABLE || type == UDT_EVENT_PATH_MTU;
 }
 
 void
 udt_event_push (UdtConnection *conn, UdtEventType type, uint16_t flow,
-    uint32_t count, bool need_sync, uint64_t value)
+                uint32_t count, bool need_sync, uint64_t value)
 {
   UdtQueuedEvent *e;
   uint32_t i;
@@ -206,7 +206,7 @@ udt_event_push (UdtConnection *conn, UdtEventType type, uint16_t flow,
     return;
   e = queued (conn, conn->n_events++);
   memset (e, 0, sizeof *e);
-  e->type = (uint8_t) type;
+  e->type = (uint8_t)type;
   e->flow = flow;
   e->count = count;
   e->need_sync = need_sync;
@@ -224,7 +224,7 @@ udt_connection_event (UdtConnection *conn, UdtEvent *event)
   conn->events_head = (conn->events_head + 1) % UDT_MAX_EVENTS;
   conn->n_events--;
   memset (event, 0, sizeof *event);
-  event->type = (UdtEventType) e->type;
+  event->type = (UdtEventType)e->type;
   event->flow = e->flow;
   event->count = e->count;
   event->need_sync = e->need_sync;
@@ -273,7 +273,7 @@ start_closing (UdtConnection *conn)
 
 void
 udt_connection_close (UdtConnection *conn, uint32_t code, const char *reason,
-    UdtTime drain, UdtTime now)
+                      UdtTime drain, UdtTime now)
 {
   size_t len = reason != NULL ? strlen (reason) : 0;
 
@@ -315,7 +315,7 @@ udt_closed_by_peer (UdtConnection *conn, const UdtCloseFrame *frame)
     return;
   if (conn->life != LIFE_CLOSING) {
     conn->close_by_peer = true;
-    conn->close_code = (uint32_t) frame->code;
+    conn->close_code = (uint32_t)frame->code;
     memset (conn->close_reason, 0, sizeof conn->close_reason);
     if (frame->reason_len > 0)
       memcpy (conn->close_reason, frame->reason, frame->reason_len);
@@ -324,8 +324,7 @@ udt_closed_by_peer (UdtConnection *conn, const UdtCloseFrame *frame)
   udt_finish (conn, LIFE_LINGERING);
   conn->close_due = false;
   conn->close_time = UDT_NEVER;
-  conn->life_end =
-      conn->now + UDT_CLOSE_TRIES * close_interval (conn);
+  conn->life_end = conn->now + UDT_CLOSE_TRIES * close_interval (conn);
   udt_event_push (conn, UDT_EVENT_CLOSED, 0, 0, false, 0);
 }
 
@@ -403,8 +402,8 @@ keep_alive_tick (UdtConnection *conn, UdtTime now)
   /* A long sleep of our own must not look like the peer's silence. */
   if (now - conn->last_heard
       > conn->config.keep_alive_interval * (conn->pings_unanswered + 2))
-    conn->last_heard = now
-        - conn->config.keep_alive_interval * (conn->pings_unanswered + 1);
+    conn->last_heard
+        = now - conn->config.keep_alive_interval * (conn->pings_unanswered + 1);
   conn->pings_unanswered++;
   conn->ping_due = true;
 }
