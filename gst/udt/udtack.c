@@ -48,7 +48,7 @@ remove_missing (UdtConnection *conn, uint32_t i)
 {
   conn->n_missing--;
   memmove (&conn->missing[i], &conn->missing[i + 1],
-      (conn->n_missing - i) * sizeof conn->missing[0]);
+           (conn->n_missing - i) * sizeof conn->missing[0]);
 }
 
 /* Numbers first..last were passed over. The oldest range makes room: its
@@ -88,8 +88,8 @@ fill_missing (UdtConnection *conn, uint64_t number, UdtTime now)
     if (now - m->found > conn->reorder_wait) {
       UdtTime wait = (now - m->found) + (now - m->found) / 4;
 
-      conn->reorder_wait =
-          wait < UDT_MAX_REORDER_WAIT ? wait : UDT_MAX_REORDER_WAIT;
+      conn->reorder_wait
+          = wait < UDT_MAX_REORDER_WAIT ? wait : UDT_MAX_REORDER_WAIT;
     }
     conn->reorder_wait_at = now;
     if (m->first == m->last) {
@@ -105,7 +105,7 @@ fill_missing (UdtConnection *conn, uint64_t number, UdtTime now)
       m->last = number - 1;
       if (conn->n_missing < UDT_MAX_MISSING) {
         memmove (m + 2, m + 1,
-            (conn->n_missing - i - 1) * sizeof conn->missing[0]);
+                 (conn->n_missing - i - 1) * sizeof conn->missing[0]);
         m[1] = upper;
         conn->n_missing++;
       }
@@ -117,11 +117,11 @@ fill_missing (UdtConnection *conn, uint64_t number, UdtTime now)
 
 void
 udt_arrived (UdtConnection *conn, uint64_t number, bool eliciting, bool urgent,
-    UdtTime now)
+             UdtTime now)
 {
   uint64_t next = conn->seen.next;
-  uint32_t every = next < UDT_EARLY_PACKETS ? UDT_ACK_EVERY_EARLY
-      : UDT_ACK_EVERY;
+  uint32_t every
+      = next < UDT_EARLY_PACKETS ? UDT_ACK_EVERY_EARLY : UDT_ACK_EVERY;
 
   /* Tolerance wears off while nothing is overtaken. */
   if (conn->reorder_wait > 0 && now - conn->reorder_wait_at > 5 * SECOND) {
@@ -134,7 +134,7 @@ udt_arrived (UdtConnection *conn, uint64_t number, bool eliciting, bool urgent,
   } else if (number < next) {
     fill_missing (conn, number, now);
   }
-  udt_seen_add (&conn->seen, number, (uint32_t) now);
+  udt_seen_add (&conn->seen, number, (uint32_t)now);
   if (number >= next)
     conn->largest_arrival = now;
   conn->ack_news++;

@@ -21,19 +21,19 @@
 #define MS 1000u
 #define SECOND 1000000u
 
-#define START_RATE (6000000u / 8)       /* bytes per second */
-#define START_WINDOW 32                 /* packets */
+#define START_RATE (6000000u / 8) /* bytes per second */
+#define START_WINDOW 32           /* packets */
 #define MIN_RATE (100000u / 8)
-#define MIN_WINDOW 8                    /* packets */
-#define ROUNDS 10                       /* the model remembers */
-#define CYCLE 8                         /* rounds from probe to probe */
+#define MIN_WINDOW 8 /* packets */
+#define ROUNDS 10    /* the model remembers */
+#define CYCLE 8      /* rounds from probe to probe */
 #define MIN_TARGET (10 * MS)
 #define MAX_TARGET (40 * MS)
 #define MAX_CONTENDED_TARGET (120 * MS)
 #define START_FLAT_ROUNDS 3
-#define START_LATE_ACKS 4       /* in a row: a queue forms */
+#define START_LATE_ACKS 4 /* in a row: a queue forms */
 #define LATE_ACKS 6
-#define MAX_LOSS_CREDIT 100             /* per mille */
+#define MAX_LOSS_CREDIT 100 /* per mille */
 
 typedef enum { START, DRAIN, CRUISE } Phase;
 
@@ -41,18 +41,18 @@ typedef struct
 {
   uint32_t mtu;
   Phase phase;
-  unsigned cycle;               /* round within CRUISE */
+  unsigned cycle; /* round within CRUISE */
   uint64_t start_window;
-  uint64_t probe_from;          /* the model when the probe began */
-  bool bold;                    /* the last probe found more */
-  bool limited;                 /* last round: not enough to send */
-  unsigned late_acks;           /* in a row */
+  uint64_t probe_from; /* the model when the probe began */
+  bool bold;           /* the last probe found more */
+  bool limited;        /* last round: not enough to send */
+  unsigned late_acks;  /* in a row */
   UdtTime late_since, last_delay;
   unsigned flat_rounds;
   uint64_t flat_rate;
-  uint64_t best[ROUNDS];        /* delivered rate by round */
+  uint64_t best[ROUNDS]; /* delivered rate by round */
   unsigned slot;
-  uint64_t model;               /* the highest of them */
+  uint64_t model; /* the highest of them */
   UdtTime min_rtt, srtt;
   /* This round */
   UdtTime round_delay;
@@ -61,7 +61,7 @@ typedef struct
   /* Queue */
   unsigned over_rounds, backoffs;
   UdtTime target_boost;
-  uint32_t loss;                /* per mille, averaged */
+  uint32_t loss; /* per mille, averaged */
 } Law;
 
 static UdtTime
@@ -83,7 +83,7 @@ law_init (void *state, uint32_t mtu, UdtTime now)
 
   memset (law, 0, sizeof *law);
   law->mtu = mtu;
-  law->start_window = (uint64_t) START_WINDOW * mtu;
+  law->start_window = (uint64_t)START_WINDOW * mtu;
 }
 
 static void
@@ -202,7 +202,7 @@ steady_round (Law *law)
    * bolder and comes at once. */
   if (law->cycle == 1) {
     law->bold = !law->round_limited && law->over_rounds == 0
-        && law->model > law->probe_from + law->probe_from / 10;
+                && law->model > law->probe_from + law->probe_from / 10;
     law->cycle = law->bold ? 0 : 2;
   } else if (!law->round_limited || law->cycle == 0) {
     law->cycle = (law->cycle + 1) % CYCLE;
@@ -221,7 +221,7 @@ measure_loss (Law *law)
   if (total < 20ull * law->mtu || law->phase == START
       || (law->phase == CRUISE && law->cycle <= 2))
     return;
-  loss = (uint32_t) (law->round_lost * 1000 / total);
+  loss = (uint32_t)(law->round_lost * 1000 / total);
   if (loss > MAX_LOSS_CREDIT)
     loss = MAX_LOSS_CREDIT;
   law->loss = (7 * law->loss + loss) / 8;
@@ -356,8 +356,7 @@ law_rate (const void *state)
         rate = law->start_window * SECOND / law->srtt;
       return rate > START_RATE ? rate : START_RATE;
     case DRAIN:
-      rate = law->last_delay > 2 * target_delay (law) ? rate / 2
-          : rate * 3 / 4;
+      rate = law->last_delay > 2 * target_delay (law) ? rate / 2 : rate * 3 / 4;
       break;
     case CRUISE:
       if (law->limited)
@@ -375,15 +374,15 @@ static uint64_t
 law_window (const void *state)
 {
   const Law *law = state;
-  uint64_t window, least = (uint64_t) START_WINDOW * law->mtu;
+  uint64_t window, least = (uint64_t)START_WINDOW * law->mtu;
 
   if (law->phase == START) {
     window = 3 * flight_for (law, law->min_rtt) + least;
     return window > law->start_window ? window : law->start_window;
   }
   window = 2 * flight_for (law, law->min_rtt)
-      + flight_for (law, target_delay (law))
-      + (uint64_t) MIN_WINDOW * law->mtu;
+           + flight_for (law, target_delay (law))
+           + (uint64_t)MIN_WINDOW * law->mtu;
   return window > least ? window : least;
 }
 

@@ -17,9 +17,9 @@
 typedef struct
 {
   UdtTime now;
-  uint64_t acked;               /* bytes, first heard of now */
-  uint64_t in_flight;           /* bytes, afterwards */
-  UdtTime srtt, min_rtt;        /* 0: no sample yet */
+  uint64_t acked;        /* bytes, first heard of now */
+  uint64_t in_flight;    /* bytes, afterwards */
+  UdtTime srtt, min_rtt; /* 0: no sample yet */
   bool has_delay;
   UdtTime delay_min, delay_max; /* queueing delay of the packets acked */
   uint64_t rate;                /* at which they arrived; 0: unknown */
@@ -32,8 +32,8 @@ typedef struct
 typedef struct
 {
   UdtTime now;
-  uint64_t lost;                /* bytes */
-  uint64_t in_flight;           /* bytes, afterwards */
+  uint64_t lost;      /* bytes */
+  uint64_t in_flight; /* bytes, afterwards */
 } UdtLossBatch;
 
 struct _UdtCongestion
@@ -42,17 +42,17 @@ struct _UdtCongestion
   size_t state_size;
   void (*init) (void *state, uint32_t mtu, UdtTime now);
   void (*on_sent) (void *state, uint64_t bytes, uint64_t in_flight,
-      UdtTime now);
-  void (*on_ack) (void *state, const UdtAckBatch * batch);
-  void (*on_loss) (void *state, const UdtLossBatch * batch);
+                   UdtTime now);
+  void (*on_ack) (void *state, const UdtAckBatch *batch);
+  void (*on_loss) (void *state, const UdtLossBatch *batch);
   /* Nothing but probes got through for several expiries. */
   void (*on_expiry) (void *state, UdtTime now);
   /* Time passes; called from udt_connection_tick() when `next_time` is due. */
   void (*on_tick) (void *state, UdtTime now);
-  UdtTime (*next_time) (const void *state);     /* UDT_NEVER: not needed */
+  UdtTime (*next_time) (const void *state); /* UDT_NEVER: not needed */
   uint64_t (*rate) (const void *state);
-  uint64_t (*window) (const void *state);       /* bytes in flight allowed */
-  uint64_t (*target) (const void *state);       /* what media should send */
+  uint64_t (*window) (const void *state); /* bytes in flight allowed */
+  uint64_t (*target) (const void *state); /* what media should send */
 };
 
 /* The default: delivered rate and queueing delay; random loss is ignored. */

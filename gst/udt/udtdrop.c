@@ -25,7 +25,7 @@ udt_arrival_time (const UdtConnection *conn, UdtTime now)
 
 UdtTime
 udt_deadline_of (const UdtConnection *conn, const UdtFlowOut *flow,
-    UdtTime submitted)
+                 UdtTime submitted)
 {
   UdtTime deadline = flow->config.deadline;
 
@@ -34,11 +34,11 @@ udt_deadline_of (const UdtConnection *conn, const UdtFlowOut *flow,
   if (deadline == UDT_DEADLINE_RECEIVER) {
     /* Not known yet: nothing is late before the peer has said what late is. */
     deadline = conn->connected && conn->peer.latency < UDT_MAX_RECEIVER_DEADLINE
-        ? conn->peer.latency
-        : UDT_MAX_RECEIVER_DEADLINE;
+                   ? conn->peer.latency
+                   : UDT_MAX_RECEIVER_DEADLINE;
   }
   return submitted > UDT_NEVER - 1 - deadline ? UDT_NEVER
-      : submitted + deadline;
+                                              : submitted + deadline;
 }
 
 void
@@ -115,7 +115,7 @@ udt_drop (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
 
   if (breaks) {
     while (next != NULL
-        && !(next->state == OUT_LIVE && (next->flags & UDT_MESSAGE_SYNC))) {
+           && !(next->state == OUT_LIVE && (next->flags & UDT_MESSAGE_SYNC))) {
       if (next->state == OUT_LIVE && (next->flags & UDT_MESSAGE_DELTA)) {
         next = drop_one (conn, flow, next);
         count++;
@@ -128,7 +128,7 @@ udt_drop (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
   }
   udt_out_skip_sent (conn, flow);
   udt_event_push (conn, UDT_EVENT_DROPPED, flow->flow, count,
-      breaks && flow->broken && flow->uses_sync, 0);
+                  breaks && flow->broken && flow->uses_sync, 0);
   udt_check_writable (conn);
 }
 
@@ -175,7 +175,7 @@ static uint64_t
 all_flows (const UdtConnection *conn)
 {
   return conn->class_mask[0] | conn->class_mask[1] | conn->class_mask[2]
-      | conn->class_mask[3];
+         | conn->class_mask[3];
 }
 
 void
@@ -233,8 +233,8 @@ udt_drop_time (const UdtConnection *conn)
   UdtTime first = UDT_NEVER, unheard = unheard_time (conn), pending;
 
   for (; mask != 0; mask &= mask - 1) {
-    const UdtOut *out =
-        first_pending (&conn->flows_out[__builtin_ctzll (mask)]);
+    const UdtOut *out
+        = first_pending (&conn->flows_out[__builtin_ctzll (mask)]);
 
     if (out != NULL && out->deadline < first)
       first = out->deadline;
@@ -270,5 +270,5 @@ udt_connection_drop_pending (UdtConnection *conn, uint16_t flow, UdtTime now)
   }
   if (f->messages_dropped != before)
     f->broken = true;
-  return (uint32_t) (f->messages_dropped - before);
+  return (uint32_t)(f->messages_dropped - before);
 }

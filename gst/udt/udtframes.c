@@ -19,7 +19,7 @@ begin (UdtReader *r, const uint8_t *data, size_t len, UdtFrameType type)
 static size_t
 taken (const UdtReader *r, const uint8_t *data)
 {
-  return (size_t) (r->at - data);
+  return (size_t)(r->at - data);
 }
 
 static bool
@@ -29,7 +29,7 @@ read_flow (UdtReader *r, uint16_t *flow)
 
   if (!udt_read_varint (r, &value) || value > UINT16_MAX)
     return false;
-  *flow = (uint16_t) value;
+  *flow = (uint16_t)value;
   return true;
 }
 
@@ -40,7 +40,7 @@ read_u32_varint (UdtReader *r, uint32_t max, uint32_t *out)
 
   if (!udt_read_varint (r, &value) || value > max)
     return false;
-  *out = (uint32_t) value;
+  *out = (uint32_t)value;
   return true;
 }
 
@@ -53,8 +53,8 @@ udt_settings_parse (const uint8_t *data, size_t len, UdtSettingsFrame *frame)
   UdtSettingsFrame f;
   uint64_t size;
 
-  if (!begin (&r, data, len, UDT_FRAME_SETTINGS)
-      || !udt_read_varint (&r, &size) || size > udt_reader_left (&r))
+  if (!begin (&r, data, len, UDT_FRAME_SETTINGS) || !udt_read_varint (&r, &size)
+      || size > udt_reader_left (&r))
     return 0;
   body.at = r.at;
   body.end = r.at + size;
@@ -77,10 +77,10 @@ udt_settings_write (UdtWriter *w, const UdtSettingsFrame *frame)
 {
   UdtWriter t = *w;
   uint64_t size = udt_varint_size (frame->version)
-      + udt_varint_size (frame->latency)
-      + udt_varint_size (frame->max_message)
-      + udt_varint_size (frame->flow_window)
-      + udt_varint_size (frame->id_window);
+                  + udt_varint_size (frame->latency)
+                  + udt_varint_size (frame->max_message)
+                  + udt_varint_size (frame->flow_window)
+                  + udt_varint_size (frame->id_window);
 
   if (!udt_write_u8 (&t, UDT_FRAME_SETTINGS) || !udt_write_varint (&t, size)
       || !udt_write_varint (&t, frame->version)
@@ -103,9 +103,8 @@ udt_ack_parse (const uint8_t *data, size_t len, UdtAckFrame *frame)
   uint64_t floor, run, gap, received;
   uint32_t i;
 
-  if (!begin (&r, data, len, UDT_FRAME_ACK)
-      || !udt_read_varint (&r, &f.largest) || !udt_read_varint (&r, &f.delay)
-      || !udt_read_u32 (&r, &f.arrival)
+  if (!begin (&r, data, len, UDT_FRAME_ACK) || !udt_read_varint (&r, &f.largest)
+      || !udt_read_varint (&r, &f.delay) || !udt_read_u32 (&r, &f.arrival)
       || !read_u32_varint (&r, UDT_MAX_ACK_RANGES, &f.n_ranges)
       || f.n_ranges < 1)
     return 0;
@@ -173,14 +172,14 @@ udt_ack_times (const UdtAckFrame *frame, uint32_t *out, size_t max)
   for (i = 1; i < max && i <= frame->n_times; i++) {
     if (!udt_read_varint (&r, &delta))
       break;
-    out[i] = out[i - 1] - (uint32_t) udt_unzigzag (delta);
+    out[i] = out[i - 1] - (uint32_t)udt_unzigzag (delta);
   }
   return i;
 }
 
 bool
 udt_ack_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges,
-    const uint32_t *times, size_t n_times, uint64_t delay)
+               const uint32_t *times, size_t n_times, uint64_t delay)
 {
   /* Both counts stay below 128: two bytes hold them, rewritten at the end. */
   UdtWriter t = *w;
@@ -193,14 +192,14 @@ udt_ack_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges,
   if (n_times > UDT_MAX_ACK_TIMES)
     n_times = UDT_MAX_ACK_TIMES;
   if (!udt_write_u8 (&t, UDT_FRAME_ACK)
-      || !udt_write_varint (&t, ranges[0].last)
-      || !udt_write_varint (&t, delay) || !udt_write_u32 (&t, times[0]))
+      || !udt_write_varint (&t, ranges[0].last) || !udt_write_varint (&t, delay)
+      || !udt_write_u32 (&t, times[0]))
     return false;
   count_at = t.at;
   if (udt_writer_left (&t) < 2 + 8 + 2)
     return false;
   t.at += 2;
-  t.end -= 2;                   /* kept for the second count */
+  t.end -= 2; /* kept for the second count */
   udt_write_varint (&t, ranges[0].last - ranges[0].first);
   received = ranges[0].last - ranges[0].first + 1;
   for (n = 1; n < n_ranges; n++) {
@@ -214,17 +213,17 @@ udt_ack_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges,
     received += ranges[n].last - ranges[n].first + 1;
   }
   count_at[0] = 0x40;
-  count_at[1] = (uint8_t) n;
+  count_at[1] = (uint8_t)n;
   t.end += 2;
   count_at = t.at;
   t.at += 2;
   for (m = 1; m < n_times && m < received; m++) {
-    if (!udt_write_varint (&t,
-            udt_zigzag (udt_serial_diff (times[m - 1], times[m]))))
+    if (!udt_write_varint (&t, udt_zigzag (
+                                   udt_serial_diff (times[m - 1], times[m]))))
       break;
   }
   count_at[0] = 0x40;
-  count_at[1] = (uint8_t) (m - 1);
+  count_at[1] = (uint8_t)(m - 1);
   *w = t;
   return true;
 }
@@ -302,7 +301,7 @@ udt_nak_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges)
   if (n == 0)
     return 0;
   count_at[0] = 0x40;
-  count_at[1] = (uint8_t) n;
+  count_at[1] = (uint8_t)n;
   *w = t;
   return n;
 }
@@ -343,8 +342,8 @@ size_t
 udt_data_header_size (const UdtDataFrame *frame)
 {
   size_t size = 2 + udt_varint_size (frame->flow)
-      + udt_varint_size (frame->epoch) + udt_varint_size (frame->id)
-      + udt_varint_size (frame->age) + udt_varint_size (frame->len);
+                + udt_varint_size (frame->epoch) + udt_varint_size (frame->id)
+                + udt_varint_size (frame->age) + udt_varint_size (frame->len);
 
   if (frame->flags & UDT_DATA_PART)
     size += udt_varint_size (frame->total) + udt_varint_size (frame->offset);
@@ -442,8 +441,7 @@ udt_window_write (UdtWriter *w, const UdtWindowFrame *frame)
 /* --- FLOW_RESET --- */
 
 size_t
-udt_flow_reset_parse (const uint8_t *data, size_t len,
-    UdtFlowResetFrame *frame)
+udt_flow_reset_parse (const uint8_t *data, size_t len, UdtFlowResetFrame *frame)
 {
   UdtReader r;
   UdtFlowResetFrame f;
@@ -476,8 +474,8 @@ udt_close_parse (const uint8_t *data, size_t len, UdtCloseFrame *frame)
   UdtReader r;
   UdtCloseFrame f;
 
-  if (!begin (&r, data, len, UDT_FRAME_CLOSE)
-      || !udt_read_varint (&r, &f.code) || f.code > UINT32_MAX
+  if (!begin (&r, data, len, UDT_FRAME_CLOSE) || !udt_read_varint (&r, &f.code)
+      || f.code > UINT32_MAX
       || !read_u32_varint (&r, UDT_MAX_CLOSE_REASON, &f.reason_len)
       || f.reason_len > udt_reader_left (&r))
     return 0;
@@ -492,8 +490,7 @@ udt_close_write (UdtWriter *w, const UdtCloseFrame *frame)
 {
   UdtWriter t = *w;
 
-  if (!udt_write_u8 (&t, UDT_FRAME_CLOSE)
-      || !udt_write_varint (&t, frame->code)
+  if (!udt_write_u8 (&t, UDT_FRAME_CLOSE) || !udt_write_varint (&t, frame->code)
       || !udt_write_varint (&t, frame->reason_len)
       || udt_writer_left (&t) < frame->reason_len)
     return false;
@@ -513,7 +510,7 @@ udt_frame_parse (const uint8_t *data, size_t len, UdtFrame *frame)
 
   if (len == 0)
     return 0;
-  frame->type = (UdtFrameType) data[0];
+  frame->type = (UdtFrameType)data[0];
   switch (data[0]) {
     case UDT_FRAME_PADDING:
       while (n < len && data[n] == UDT_FRAME_PADDING)

@@ -38,8 +38,8 @@ typedef enum {
 #define UDT_MAX_DROP_COUNT (UINT64_C (1) << 32)
 
 /* Bits of the flags byte of DATA and DROP above those of UdtMessageFlags. */
-#define UDT_DATA_STRICT 0x08    /* the flow delivers in order */
-#define UDT_DATA_PART 0x10      /* total and offset follow */
+#define UDT_DATA_STRICT 0x08 /* the flow delivers in order */
+#define UDT_DATA_PART 0x10   /* total and offset follow */
 #define UDT_DATA_FLAGS 0x1f
 
 /* Packet numbers first..last, both received or both missing. */
@@ -51,26 +51,26 @@ typedef struct
 typedef struct
 {
   uint64_t version;
-  uint64_t latency;             /* microseconds */
-  uint64_t max_message;         /* bytes */
-  uint64_t flow_window;         /* bytes a flow may have outstanding at first */
-  uint64_t id_window;           /* messages a flow may be ahead of its floor */
+  uint64_t latency;     /* microseconds */
+  uint64_t max_message; /* bytes */
+  uint64_t flow_window; /* bytes a flow may have outstanding at first */
+  uint64_t id_window;   /* messages a flow may be ahead of its floor */
 } UdtSettingsFrame;
 
 typedef struct
 {
   uint64_t largest;
-  uint64_t delay;               /* microseconds since `largest` arrived */
-  uint32_t arrival;             /* of `largest`, low 32 bits of the clock */
-  uint32_t n_ranges;            /* the newest first */
-  uint32_t n_times;             /* of the received numbers below `largest` */
+  uint64_t delay;    /* microseconds since `largest` arrived */
+  uint32_t arrival;  /* of `largest`, low 32 bits of the clock */
+  uint32_t n_ranges; /* the newest first */
+  uint32_t n_times;  /* of the received numbers below `largest` */
   const uint8_t *ranges, *ranges_end;
   const uint8_t *times, *times_end;
 } UdtAckFrame;
 
 typedef struct
 {
-  uint32_t n_ranges;            /* ascending */
+  uint32_t n_ranges; /* ascending */
   const uint8_t *ranges, *ranges_end;
 } UdtNakFrame;
 
@@ -81,7 +81,7 @@ typedef struct
   uint64_t epoch;
   uint64_t id;
   uint32_t total, offset;
-  uint64_t age;                 /* microseconds */
+  uint64_t age; /* microseconds */
   const uint8_t *data;
   uint32_t len;
 } UdtDataFrame;
@@ -89,7 +89,7 @@ typedef struct
 /* Messages first <= id < end are given up. */
 typedef struct
 {
-  uint8_t flags;                /* UDT_DATA_STRICT or 0 */
+  uint8_t flags; /* UDT_DATA_STRICT or 0 */
   uint16_t flow;
   uint64_t epoch;
   uint64_t first, end;
@@ -98,8 +98,8 @@ typedef struct
 typedef struct
 {
   uint64_t epoch;
-  uint64_t floor;               /* all messages below it are settled */
-  uint64_t bytes;               /* that those from `floor` on may total */
+  uint64_t floor; /* all messages below it are settled */
+  uint64_t bytes; /* that those from `floor` on may total */
 } UdtWindowFrame;
 
 typedef struct
@@ -132,15 +132,15 @@ typedef struct
 } UdtFrame;
 
 size_t udt_settings_parse (const uint8_t *data, size_t len,
-    UdtSettingsFrame *frame);
+                           UdtSettingsFrame *frame);
 size_t udt_ack_parse (const uint8_t *data, size_t len, UdtAckFrame *frame);
 size_t udt_nak_parse (const uint8_t *data, size_t len, UdtNakFrame *frame);
 size_t udt_data_parse (const uint8_t *data, size_t len, UdtDataFrame *frame);
 size_t udt_drop_parse (const uint8_t *data, size_t len, UdtDropFrame *frame);
 size_t udt_window_parse (const uint8_t *data, size_t len,
-    UdtWindowFrame *frame);
+                         UdtWindowFrame *frame);
 size_t udt_flow_reset_parse (const uint8_t *data, size_t len,
-    UdtFlowResetFrame *frame);
+                             UdtFlowResetFrame *frame);
 size_t udt_close_parse (const uint8_t *data, size_t len, UdtCloseFrame *frame);
 
 /* Any frame. A run of padding is one frame. */
@@ -156,7 +156,7 @@ bool udt_settings_write (UdtWriter *w, const UdtSettingsFrame *frame);
 /* Ranges newest first, times of `largest` first (at least one of each). Writes
  * what fits; false only if not even the first range does. */
 bool udt_ack_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges,
-    const uint32_t *times, size_t n_times, uint64_t delay);
+                    const uint32_t *times, size_t n_times, uint64_t delay);
 /* Ascending; writes what fits and returns how many ranges. */
 size_t udt_nak_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges);
 /* Header of a DATA frame for `len` bytes, which the caller appends. */

@@ -12,14 +12,14 @@
 
 typedef struct
 {
-  bool eliciting;               /* wants an ACK */
-  bool urgent;                  /* ... at once */
+  bool eliciting; /* wants an ACK */
+  bool urgent;    /* ... at once */
 } Wants;
 
 /* Syntax, and what can be said without looking at flows. */
 static bool
 frames_are_valid (const UdtConnection *conn, const uint8_t *data, size_t len,
-    Wants *wants)
+                  Wants *wants)
 {
   UdtFrame frame;
   UdtRange ranges[UDT_MAX_NAK_RANGES];
@@ -36,9 +36,8 @@ frames_are_valid (const UdtConnection *conn, const uint8_t *data, size_t len,
         if (frame.ack.largest >= conn->next_number)
           return false;
         continue;
-      case UDT_FRAME_NAK:{
-        size_t count =
-            udt_nak_ranges (&frame.nak, ranges, UDT_MAX_NAK_RANGES);
+      case UDT_FRAME_NAK: {
+        size_t count = udt_nak_ranges (&frame.nak, ranges, UDT_MAX_NAK_RANGES);
 
         if (ranges[count - 1].last >= conn->next_number)
           return false;
@@ -92,7 +91,7 @@ have_room (UdtConnection *conn, const uint8_t *data, size_t len)
 
 static void
 apply_frame (UdtConnection *conn, const UdtFrame *frame, uint64_t number,
-    UdtTime now)
+             UdtTime now)
 {
   switch (frame->type) {
     case UDT_FRAME_ACK:
@@ -139,7 +138,7 @@ refuse (uint64_t *counter)
 
 UdtStatus
 udt_connection_input (UdtConnection *conn, uint8_t *packet, size_t len,
-    UdtTime now)
+                      UdtTime now)
 {
   UdtHeader header;
   UdtFrame frame;
@@ -160,7 +159,7 @@ udt_connection_input (UdtConnection *conn, uint8_t *packet, size_t len,
     return refuse (&conn->stats.refused_limit);
   number = udt_number_expand (conn->seen.next, header.low_number);
   if (!conn->env.open (conn->env.user, number, packet, UDT_HEADER_SIZE, data,
-          len - UDT_HEADER_SIZE))
+                       len - UDT_HEADER_SIZE))
     return refuse (&conn->stats.refused_forged);
   len -= UDT_HEADER_SIZE + UDT_TAG_SIZE;
   if (!udt_seen_is_new (&conn->seen, number))

@@ -78,7 +78,7 @@ bool
 udt_sent_have_room (UdtConnection *conn)
 {
   while (conn->in_flight.head != UDT_NUMBER_NONE
-      && conn->next_number - conn->in_flight.head >= conn->sent_size) {
+         && conn->next_number - conn->in_flight.head >= conn->sent_size) {
     if (!grow (conn))
       return false;
   }
@@ -89,11 +89,13 @@ udt_sent_have_room (UdtConnection *conn)
 uint32_t
 udt_sent_room (const UdtConnection *conn)
 {
-  uint64_t used = conn->in_flight.head == UDT_NUMBER_NONE ? 0
-      : conn->next_number - conn->in_flight.head;
+  uint64_t used = conn->in_flight.head == UDT_NUMBER_NONE
+                      ? 0
+                      : conn->next_number - conn->in_flight.head;
 
   return used < conn->config.packets_in_flight
-      ? conn->config.packets_in_flight - (uint32_t) used : 0;
+             ? conn->config.packets_in_flight - (uint32_t)used
+             : 0;
 }
 
 /* A record for the next number. */
@@ -112,9 +114,9 @@ udt_sent_add (UdtConnection *conn, UdtTime now)
 
 void
 udt_sent_commit (UdtConnection *conn, UdtSent *sent, size_t size,
-    bool eliciting, UdtTime now)
+                 bool eliciting, UdtTime now)
 {
-  sent->size = (uint16_t) size;
+  sent->size = (uint16_t)size;
   if (!eliciting) {
     sent->state = SENT_NONE;
     return;
@@ -263,14 +265,14 @@ acked_flags (UdtConnection *conn, const UdtSent *sent)
 typedef struct
 {
   UdtAckBatch batch;
-  UdtSent newest;               /* copy of the newest packet acked */
+  UdtSent newest; /* copy of the newest packet acked */
   uint32_t newest_arrival;
   bool any, has_arrival;
 } Acked;
 
 static void
 note_delivery (UdtConnection *conn, Acked *acked, const UdtSent *sent,
-    bool has_arrival, uint32_t arrival, UdtTime now)
+               bool has_arrival, uint32_t arrival, UdtTime now)
 {
   UdtTime delay;
 
@@ -293,8 +295,8 @@ note_delivery (UdtConnection *conn, Acked *acked, const UdtSent *sent,
 }
 
 static void
-ack_packet (UdtConnection *conn, Acked *acked, UdtSent *sent,
-    bool has_arrival, uint32_t arrival, UdtTime now)
+ack_packet (UdtConnection *conn, Acked *acked, UdtSent *sent, bool has_arrival,
+            uint32_t arrival, UdtTime now)
 {
   UdtItem *item, *next;
 
@@ -339,7 +341,7 @@ typedef struct
 {
   UdtRange ranges[UDT_MAX_ACK_RANGES];
   uint32_t times[UDT_MAX_ACK_TIMES + 1];
-  uint64_t times_before[UDT_MAX_ACK_RANGES];    /* received above a range */
+  uint64_t times_before[UDT_MAX_ACK_RANGES]; /* received above a range */
   size_t n, n_times;
 } AckView;
 
@@ -370,8 +372,8 @@ view_has (const AckView *view, size_t *at, uint64_t number)
 static bool
 view_time (const AckView *view, size_t at, uint64_t number, uint32_t *arrival)
 {
-  uint64_t index = view->times_before[at - 1]
-      + (view->ranges[at - 1].last - number);
+  uint64_t index
+      = view->times_before[at - 1] + (view->ranges[at - 1].last - number);
 
   if (index >= view->n_times)
     return false;
@@ -381,7 +383,7 @@ view_time (const AckView *view, size_t at, uint64_t number, uint32_t *arrival)
 
 static void
 ack_in_flight (UdtConnection *conn, const AckView *view, Acked *acked,
-    UdtTime now)
+               UdtTime now)
 {
   uint64_t largest = view->ranges[0].last, number, next;
   size_t at = view->n;
@@ -433,10 +435,10 @@ sample_rate (UdtConnection *conn, Acked *acked)
   uint64_t bytes;
 
   if (acked->has_arrival && newest->delivered_sent != UDT_NEVER) {
-    int32_t gap =
-        udt_serial_diff (acked->newest_arrival, newest->delivered_arrival);
+    int32_t gap
+        = udt_serial_diff (acked->newest_arrival, newest->delivered_arrival);
 
-    arrivals = gap > 0 ? (UdtTime) gap : 0;
+    arrivals = gap > 0 ? (UdtTime)gap : 0;
     interval = newest->sent - newest->delivered_sent;
     if (arrivals > interval)
       interval = arrivals;
@@ -458,8 +460,7 @@ sample_rate (UdtConnection *conn, Acked *acked)
 static void detect_losses (UdtConnection *conn, UdtTime now);
 
 static void
-learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame,
-    UdtTime now)
+learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame, UdtTime now)
 {
   UdtAckBatch *batch = &acked->batch;
   const UdtSent *newest = &acked->newest;
@@ -535,8 +536,7 @@ report_loss (UdtConnection *conn, uint64_t lost, UdtTime now)
 static UdtTime
 reorder_time (const UdtConnection *conn)
 {
-  UdtTime rtt =
-      conn->latest_rtt > conn->srtt ? conn->latest_rtt : conn->srtt;
+  UdtTime rtt = conn->latest_rtt > conn->srtt ? conn->latest_rtt : conn->srtt;
 
   rtt += rtt / 8 + conn->reorder_window;
   return rtt < 2 * MS ? 2 * MS : rtt;
@@ -563,7 +563,7 @@ detect_losses (UdtConnection *conn, UdtTime now)
 
     next = sent->next;
     if ((conn->largest_acked - number >= UDT_REORDER_PACKETS
-            && conn->newest_acked_sent >= sent->sent + conn->reorder_window)
+         && conn->newest_acked_sent >= sent->sent + conn->reorder_window)
         || sent->sent + wait <= now) {
       if (!(sent->flags & SENT_PROBE))
         lost += sent->size;
@@ -648,8 +648,8 @@ expire (UdtConnection *conn, UdtTime now)
   conn->last_expiry = now;
   conn->probes_owed = conn->in_flight.head != conn->in_flight.tail ? 2 : 1;
   for (n = 0; n < 2 && conn->in_flight.head != UDT_NUMBER_NONE; n++)
-    udt_sent_lose (conn,
-        &conn->sent[conn->in_flight.head & conn->sent_mask], true);
+    udt_sent_lose (conn, &conn->sent[conn->in_flight.head & conn->sent_mask],
+                   true);
   if (conn->expiries >= 2)
     udt_drop_unheard (conn, now);
   if (conn->expiries == 3)
@@ -664,7 +664,8 @@ udt_loss_tick (UdtConnection *conn, UdtTime now)
   if (conn->loss_time <= now)
     detect_losses (conn, now);
   /* An MTU probe that vanished is an answer, and nothing to repeat. */
-  while (udt_expiry_time (conn) <= now
+  while (
+      udt_expiry_time (conn) <= now
       && ((oldest = &conn->sent[conn->in_flight.head & conn->sent_mask])->flags
           & SENT_PROBE))
     udt_sent_lose (conn, oldest, false);

@@ -40,7 +40,7 @@ udt_number_expand (uint64_t expected, uint32_t low)
 static inline int32_t
 udt_serial_diff (uint32_t a, uint32_t b)
 {
-  return (int32_t) (a - b);
+  return (int32_t)(a - b);
 }
 
 typedef struct
@@ -56,13 +56,13 @@ typedef struct
 static inline size_t
 udt_reader_left (const UdtReader *r)
 {
-  return (size_t) (r->end - r->at);
+  return (size_t)(r->end - r->at);
 }
 
 static inline size_t
 udt_writer_left (const UdtWriter *w)
 {
-  return (size_t) (w->end - w->at);
+  return (size_t)(w->end - w->at);
 }
 
 static inline size_t
@@ -91,8 +91,8 @@ udt_read_u32 (UdtReader *r, uint32_t *value)
 {
   if (udt_reader_left (r) < 4)
     return false;
-  *value = (uint32_t) r->at[0] << 24 | (uint32_t) r->at[1] << 16
-      | (uint32_t) r->at[2] << 8 | r->at[3];
+  *value = (uint32_t)r->at[0] << 24 | (uint32_t)r->at[1] << 16
+           | (uint32_t)r->at[2] << 8 | r->at[3];
   r->at += 4;
   return true;
 }
@@ -105,7 +105,7 @@ udt_read_varint (UdtReader *r, uint64_t *value)
 
   if (r->at >= r->end)
     return false;
-  size = (size_t) 1 << (*r->at >> 6);
+  size = (size_t)1 << (*r->at >> 6);
   if (udt_reader_left (r) < size)
     return false;
   v = *r->at & 0x3f;
@@ -130,10 +130,10 @@ udt_write_u32 (UdtWriter *w, uint32_t value)
 {
   if (udt_writer_left (w) < 4)
     return false;
-  w->at[0] = (uint8_t) (value >> 24);
-  w->at[1] = (uint8_t) (value >> 16);
-  w->at[2] = (uint8_t) (value >> 8);
-  w->at[3] = (uint8_t) value;
+  w->at[0] = (uint8_t)(value >> 24);
+  w->at[1] = (uint8_t)(value >> 16);
+  w->at[2] = (uint8_t)(value >> 8);
+  w->at[3] = (uint8_t)value;
   w->at += 4;
   return true;
 }
@@ -147,7 +147,7 @@ udt_write_varint (UdtWriter *w, uint64_t value)
   if (value > UDT_NUMBER_MAX || udt_writer_left (w) < size)
     return false;
   for (i = 0; i < size; i++)
-    w->at[i] = (uint8_t) (value >> (8 * (size - 1 - i)));
+    w->at[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
   w->at[0] |= prefix[size];
   w->at += size;
   return true;
@@ -157,14 +157,13 @@ udt_write_varint (UdtWriter *w, uint64_t value)
 static inline uint64_t
 udt_zigzag (int64_t value)
 {
-  return value < 0 ? ((uint64_t) (-(value + 1)) << 1 | 1)
-      : (uint64_t) value << 1;
+  return value < 0 ? ((uint64_t)(-(value + 1)) << 1 | 1) : (uint64_t)value << 1;
 }
 
 static inline int64_t
 udt_unzigzag (uint64_t value)
 {
-  return value & 1 ? -(int64_t) (value >> 1) - 1 : (int64_t) (value >> 1);
+  return value & 1 ? -(int64_t)(value >> 1) - 1 : (int64_t)(value >> 1);
 }
 
 #endif /* UDT_NUMBER_H */

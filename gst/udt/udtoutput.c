@@ -30,9 +30,9 @@ train_bytes (const UdtConnection *conn)
 {
   uint64_t rate = conn->congestion->rate (conn->law);
   uint64_t bytes = rate * TRAIN_TIME / SECOND;
-  uint64_t least = (uint64_t) TRAIN_PACKETS * conn->mtu;
+  uint64_t least = (uint64_t)TRAIN_PACKETS * conn->mtu;
 
-  return (int64_t) (bytes > least ? bytes : least);
+  return (int64_t)(bytes > least ? bytes : least);
 }
 
 static void
@@ -47,7 +47,7 @@ refill (UdtConnection *conn, UdtTime now)
   /* Fractions of a byte stay in the clock. */
   if (elapsed * rate < SECOND)
     return;
-  conn->tokens += (int64_t) (elapsed * rate / SECOND);
+  conn->tokens += (int64_t)(elapsed * rate / SECOND);
   conn->tokens_at = now;
   if (conn->tokens > most)
     conn->tokens = most;
@@ -59,15 +59,15 @@ spend (UdtConnection *conn, size_t bytes, UdtTime now)
   uint64_t rate = conn->congestion->rate (conn->law);
   int64_t missing, train;
 
-  conn->tokens -= (int64_t) bytes;
+  conn->tokens -= (int64_t)bytes;
   if (conn->tokens > 0)
     return;
   /* The last packets of a frame do not wait for a full train. */
   train = train_bytes (conn);
-  if (conn->mask_lost == 0 && (int64_t) conn->unsent_bytes < train)
-    train = (int64_t) conn->unsent_bytes + 1;
+  if (conn->mask_lost == 0 && (int64_t)conn->unsent_bytes < train)
+    train = (int64_t)conn->unsent_bytes + 1;
   missing = train - conn->tokens;
-  conn->pace_time = now + (UdtTime) missing * SECOND / (rate > 0 ? rate : 1);
+  conn->pace_time = now + (UdtTime)missing * SECOND / (rate > 0 ? rate : 1);
   if (conn->pace_time > now + SECOND)
     conn->pace_time = now + SECOND;
 }
@@ -76,7 +76,7 @@ static bool
 window_open (const UdtConnection *conn)
 {
   return conn->bytes_in_flight + conn->mtu
-      <= conn->congestion->window (conn->law);
+         <= conn->congestion->window (conn->law);
 }
 
 static bool
@@ -100,10 +100,8 @@ link_item (Builder *b, UdtItem *item)
 static void
 put_close (UdtConnection *conn, Builder *b)
 {
-  UdtCloseFrame frame = {
-    conn->close_code, (const uint8_t *) conn->close_reason,
-    (uint32_t) strlen (conn->close_reason)
-  };
+  UdtCloseFrame frame = { conn->close_code, (const uint8_t *)conn->close_reason,
+                          (uint32_t)strlen (conn->close_reason) };
 
   if (!conn->close_due || !udt_close_write (&b->w, &frame))
     return;
@@ -288,7 +286,7 @@ copy_bytes (uint8_t *to, const UdtOut *out, uint32_t offset, uint32_t len)
 
 static bool
 write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
-    uint32_t offset, uint32_t want, uint32_t *len)
+            uint32_t offset, uint32_t want, uint32_t *len)
 {
   UdtDataFrame frame;
   size_t left = udt_writer_left (&b->w), head;
@@ -310,7 +308,7 @@ write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
   if (head + want > left) {
     if (left < head + MIN_PIECE)
       return false;
-    frame.len = (uint32_t) (left - head);
+    frame.len = (uint32_t)(left - head);
   }
   udt_data_write_header (&b->w, &frame);
   copy_bytes (b->w.at, out, offset, frame.len);
@@ -324,10 +322,10 @@ static bool
 is_last_chance (const UdtConnection *conn, const UdtOut *out)
 {
   UdtTime again = udt_arrival_time (conn, conn->now) + conn->srtt
-      + conn->srtt / 4 + UDT_MAX_ACK_DELAY;
+                  + conn->srtt / 4 + UDT_MAX_ACK_DELAY;
 
   return out->deadline != UDT_NEVER && out->deadline < again
-      && conn->stats.packets_lost * 50 > conn->next_number;
+         && conn->stats.packets_lost * 50 > conn->next_number;
 }
 
 /* It goes twice, in two packets: the second is lost next to it only if the
@@ -390,7 +388,7 @@ put_new (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
 
   give_epoch (conn, flow);
   if (!write_data (conn, b, flow, out, out->unsent_at,
-          out->size - out->unsent_at, len))
+                   out->size - out->unsent_at, len))
     return false;
   item = udt_item_take (conn, ITEM_DATA, flow->slot);
   item->out = out;
@@ -421,7 +419,7 @@ put_data (UdtConnection *conn, Builder *b)
   if (!udt_pool_reserve (&conn->item_pool, 2))
     return;
   while (b->pieces < UDT_MAX_PIECES_PER_PACKET
-      && udt_writer_left (&b->w) >= MIN_PIECE) {
+         && udt_writer_left (&b->w) >= MIN_PIECE) {
     bool repeat;
     uint32_t len = 0;
     UdtFlowOut *flow;
@@ -435,7 +433,7 @@ put_data (UdtConnection *conn, Builder *b)
     if (repeat && b->pieces > 0 && flow->lost_head->copy)
       return;
     if (!(repeat ? put_repeat (conn, b, flow, &len)
-            : put_new (conn, b, flow, &len)))
+                 : put_new (conn, b, flow, &len)))
       return;
     if (repeat)
       conn->stats.packets_retransmitted++;
@@ -454,17 +452,16 @@ control_due (const UdtConnection *conn, UdtTime now)
     return true;
   if (!sends_data (conn))
     return false;
-  return conn->settings_due || conn->nak_time <= now
-      || conn->in_window_due != 0 || conn->mask_reset != 0 || conn->ping_due
-      || drops_to_send (conn);
+  return conn->settings_due || conn->nak_time <= now || conn->in_window_due != 0
+         || conn->mask_reset != 0 || conn->ping_due || drops_to_send (conn);
 }
 
 static bool
 data_due (const UdtConnection *conn)
 {
   return sends_data (conn) && udt_sent_room (conn) > UDT_SENT_RESERVE
-      && udt_has_data_to_send (conn)
-      && (conn->probes_owed > 0 || window_open (conn));
+         && udt_has_data_to_send (conn)
+         && (conn->probes_owed > 0 || window_open (conn));
 }
 
 static void
@@ -492,10 +489,10 @@ static void
 put_ping (UdtConnection *conn, Builder *b, UdtTime now)
 {
   bool wanted = conn->ping_due || (conn->probes_owed > 0 && !b->eliciting)
-      || (b->any && !b->eliciting && conn->life == LIFE_OPEN
-          && (b->sent->flags & SENT_HAS_ACK)
-          && now - conn->ping_time >= conn->srtt + 10 * MS
-          && conn->seen.next - conn->seen.floor > 64);
+                || (b->any && !b->eliciting && conn->life == LIFE_OPEN
+                    && (b->sent->flags & SENT_HAS_ACK)
+                    && now - conn->ping_time >= conn->srtt + 10 * MS
+                    && conn->seen.next - conn->seen.floor > 64);
 
   if (!wanted || !udt_write_u8 (&b->w, UDT_FRAME_PING))
     return;
@@ -507,15 +504,15 @@ put_ping (UdtConnection *conn, Builder *b, UdtTime now)
 static size_t
 seal (UdtConnection *conn, Builder *b, uint8_t *packet, UdtTime now)
 {
-  UdtHeader header = { conn->config.remote_id, (uint32_t) conn->next_number };
+  UdtHeader header = { conn->config.remote_id, (uint32_t)conn->next_number };
   uint8_t *data = packet + UDT_HEADER_SIZE;
-  size_t len = (size_t) (b->w.at - data), size;
+  size_t len = (size_t)(b->w.at - data), size;
   UdtSent *sent = b->sent;
   bool ok;
 
   udt_header_write (packet, &header);
   ok = conn->env.seal (conn->env.user, conn->next_number, packet,
-      UDT_HEADER_SIZE, data, len);
+                       UDT_HEADER_SIZE, data, len);
   size = UDT_HEADER_SIZE + len + UDT_TAG_SIZE;
   conn->last_output = conn->next_number++;
   if (b->eliciting)
@@ -532,7 +529,7 @@ seal (UdtConnection *conn, Builder *b, uint8_t *packet, UdtTime now)
 
 static void
 begin (UdtConnection *conn, Builder *b, uint8_t *packet, uint16_t size,
-    UdtTime now)
+       UdtTime now)
 {
   memset (b, 0, sizeof *b);
   b->w.at = packet + UDT_HEADER_SIZE;
@@ -558,7 +555,7 @@ put_probe (UdtConnection *conn, uint8_t *packet, UdtTime now)
 
 size_t
 udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
-    UdtTime now)
+                       UdtTime now)
 {
   Builder b;
   bool control, data;
@@ -592,7 +589,9 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
   }
   put_ping (conn, &b, now);
   if (!b.any) {
+    /* No memory for what has to be noted down: not again at once. */
     b.sent->state = SENT_NONE;
+    conn->blocked_until = now + UDT_SEND_RETRY;
     return 0;
   }
   if (b.eliciting && conn->probes_owed > 0)

@@ -21,7 +21,7 @@
 
 void
 udt_rtt_sample (UdtConnection *conn, UdtTime rtt, UdtTime ack_delay,
-    UdtTime now)
+                UdtTime now)
 {
   UdtTime adjusted, difference;
   bool first = conn->min_rtt == UDT_NEVER;
@@ -42,15 +42,15 @@ udt_rtt_sample (UdtConnection *conn, UdtTime rtt, UdtTime ack_delay,
     conn->rttvar = adjusted / 2;
     return;
   }
-  difference = adjusted > conn->srtt ? adjusted - conn->srtt
-      : conn->srtt - adjusted;
+  difference
+      = adjusted > conn->srtt ? adjusted - conn->srtt : conn->srtt - adjusted;
   conn->rttvar = (3 * conn->rttvar + difference) / 4;
   conn->srtt = (7 * conn->srtt + adjusted) / 8;
 }
 
 UdtTime
 udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
-    UdtTime now)
+                  UdtTime now)
 {
   UdtDelayFloor *f = &conn->delay_floor;
   int32_t delay, lowest;
@@ -58,9 +58,9 @@ udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
 
   if (!conn->has_delay_base) {
     conn->has_delay_base = true;
-    conn->delay_base = arrival - (uint32_t) sent;
+    conn->delay_base = arrival - (uint32_t)sent;
   }
-  delay = udt_serial_diff (arrival - (uint32_t) sent, conn->delay_base);
+  delay = udt_serial_diff (arrival - (uint32_t)sent, conn->delay_base);
   if (now - f->start > UDT_DELAY_WINDOW / 2) {
     f->previous = f->current;
     f->has_previous = f->has_current;
@@ -74,14 +74,15 @@ udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
   lowest = f->current;
   if (f->has_previous && f->previous < lowest)
     lowest = f->previous;
-  queue = (UdtTime) ((int64_t) delay - lowest);
+  queue = (UdtTime)((int64_t)delay - lowest);
   /* It cannot be more than the round trip has grown by; if it is, one of the
    * clocks has leapt, and all begins anew. */
-  most = conn->min_rtt == UDT_NEVER || now - sent < conn->min_rtt ? 0
-      : now - sent - conn->min_rtt;
+  most = conn->min_rtt == UDT_NEVER || now - sent < conn->min_rtt
+             ? 0
+             : now - sent - conn->min_rtt;
   if (queue > most && conn->min_rtt != UDT_NEVER) {
     if (queue > most + CLOCK_LEAP) {
-      f->current = delay - (int32_t) (most < CLOCK_LEAP ? most : CLOCK_LEAP);
+      f->current = delay - (int32_t)(most < CLOCK_LEAP ? most : CLOCK_LEAP);
       f->has_previous = false;
     }
     queue = most;
@@ -156,8 +157,7 @@ next_size (UdtConnection *conn)
     conn->probing = false;
     return;
   }
-  conn->probe_size =
-      (uint16_t) ((conn->probe_low + conn->probe_high + 1) / 2);
+  conn->probe_size = (uint16_t)((conn->probe_low + conn->probe_high + 1) / 2);
 }
 
 void
@@ -175,7 +175,7 @@ udt_mtu_probe_result (UdtConnection *conn, const UdtSent *sent, bool arrived)
     conn->probe_low = sent->size;
     next_size (conn);
   } else if (++conn->probe_tries >= MTU_TRIES) {
-    conn->probe_high = (uint16_t) (conn->probe_size - 1);
+    conn->probe_high = (uint16_t)(conn->probe_size - 1);
     next_size (conn);
   }
 }
@@ -199,8 +199,7 @@ udt_mtu_note (UdtConnection *conn, const UdtSent *sent, bool arrived)
 }
 
 void
-udt_connection_path_changed (UdtConnection *conn, uint16_t max_mtu,
-    UdtTime now)
+udt_connection_path_changed (UdtConnection *conn, uint16_t max_mtu, UdtTime now)
 {
   now = udt_advance (conn, now);
   if (max_mtu != 0) {

@@ -13,11 +13,11 @@
 
 void
 udt_pool_init (UdtPool *pool, const UdtEnv *env, size_t size,
-    uint32_t per_chunk, uint32_t limit)
+               uint32_t per_chunk, uint32_t limit)
 {
   memset (pool, 0, sizeof *pool);
   pool->env = env;
-  pool->size = (size + 15) & ~(size_t) 15;
+  pool->size = (size + 15) & ~(size_t)15;
   pool->per_chunk = per_chunk;
   pool->limit = limit;
 }
@@ -36,7 +36,7 @@ grow (UdtPool *pool)
   if (chunk == NULL)
     return false;
   memset (chunk, 0, CHUNK_HEAD + n * pool->size);
-  *(void **) chunk = pool->chunks;
+  *(void **)chunk = pool->chunks;
   pool->chunks = chunk;
   for (i = n; i-- > 0;)
     udt_pool_give (pool, chunk + CHUNK_HEAD + i * pool->size);
@@ -62,7 +62,7 @@ udt_pool_take (UdtPool *pool)
   if (pool->free == NULL && !grow (pool))
     return NULL;
   record = pool->free;
-  pool->free = *(void **) record;
+  pool->free = *(void **)record;
   pool->free_count--;
   return record;
 }
@@ -70,7 +70,7 @@ udt_pool_take (UdtPool *pool)
 void
 udt_pool_give (UdtPool *pool, void *record)
 {
-  *(void **) record = pool->free;
+  *(void **)record = pool->free;
   pool->free = record;
   pool->free_count++;
 }
@@ -81,7 +81,7 @@ udt_pool_clear (UdtPool *pool)
   while (pool->chunks != NULL) {
     void *chunk = pool->chunks;
 
-    pool->chunks = *(void **) chunk;
+    pool->chunks = *(void **)chunk;
     pool->env->free (pool->env->user, chunk);
   }
   pool->free = NULL;

@@ -23,7 +23,7 @@ typedef struct
 } UdtPool;
 
 void udt_pool_init (UdtPool *pool, const UdtEnv *env, size_t size,
-    uint32_t per_chunk, uint32_t limit);
+                    uint32_t per_chunk, uint32_t limit);
 /* At least `n` records can be taken without failing. */
 bool udt_pool_reserve (UdtPool *pool, uint32_t n);
 /* NULL: at the limit or out of memory. */

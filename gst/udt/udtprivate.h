@@ -28,18 +28,18 @@
 #define SECOND UINT64_C (1000000)
 
 /* --- Limits --- */
-#define UDT_HEADER_SIZE 9       /* first byte, connection ID, packet number */
+#define UDT_HEADER_SIZE 9 /* first byte, connection ID, packet number */
 #define UDT_FIRST_BYTE 0xc0
-#define UDT_SENT_INITIAL 256    /* first size of the table of sent packets */
-#define UDT_SENT_RESERVE 64     /* of it, for packets without data */
+#define UDT_SENT_INITIAL 256 /* first size of the table of sent packets */
+#define UDT_SENT_RESERVE 64  /* of it, for packets without data */
 #define UDT_MAX_OUT_MESSAGES 8192
 #define UDT_MAX_IN_MESSAGES 8192
-#define UDT_MAX_HOLES 16384     /* missing pieces of incoming messages */
+#define UDT_MAX_HOLES 16384 /* missing pieces of incoming messages */
 #define UDT_MAX_PIECES_PER_PACKET 8
-#define UDT_ID_WINDOW 4096      /* messages of a flow past the settled ones */
-#define UDT_MAX_MISSING 128     /* ranges of packet numbers asked for again */
+#define UDT_ID_WINDOW 4096  /* messages of a flow past the settled ones */
+#define UDT_MAX_MISSING 128 /* ranges of packet numbers asked for again */
 #define UDT_MAX_EVENTS 320
-#define UDT_EPOCH_WINDOW 1024   /* flow openings remembered */
+#define UDT_EPOCH_WINDOW 1024 /* flow openings remembered */
 #define UDT_MAX_HELD 64
 #define UDT_IN_BUCKETS 256
 
@@ -47,8 +47,8 @@
 #define UDT_INITIAL_RTT (100 * MS)
 #define UDT_MAX_ACK_DELAY (10 * MS)
 #define UDT_MIN_ACK_DELAY (1 * MS)
-#define UDT_ACK_EVERY 16        /* ack-eliciting packets */
-#define UDT_ACK_EVERY_EARLY 2   /* for the first UDT_EARLY_PACKETS */
+#define UDT_ACK_EVERY 16      /* ack-eliciting packets */
+#define UDT_ACK_EVERY_EARLY 2 /* for the first UDT_EARLY_PACKETS */
 #define UDT_EARLY_PACKETS 64
 #define UDT_MIN_NAK_INTERVAL (20 * MS)
 #define UDT_MAX_REORDER_WAIT (50 * MS)
@@ -71,9 +71,9 @@ typedef struct _UdtHole UdtHole;
 /* --- Sending --- */
 
 typedef enum {
-  OUT_LIVE,                     /* to be sent, or sent and not acknowledged */
-  OUT_DROPPED,                  /* given up; the peer is to be told */
-  OUT_TOLD,                     /* a DROP for it is in flight */
+  OUT_LIVE,    /* to be sent, or sent and not acknowledged */
+  OUT_DROPPED, /* given up; the peer is to be told */
+  OUT_TOLD,    /* a DROP for it is in flight */
 } UdtOutState;
 
 /* A message to send, or a run of given-up ones. In the list of its flow by id,
@@ -81,17 +81,17 @@ typedef enum {
 struct _UdtOut
 {
   UdtOut *next, *prev;
-  uint32_t generation;          /* changes when pieces in flight no longer
-                                   matter */
-  uint8_t state;                /* UdtOutState */
+  uint32_t generation; /* changes when pieces in flight no longer
+                          matter */
+  uint8_t state;       /* UdtOutState */
   uint8_t flags;
   uint8_t header_len;
-  bool started;                 /* its first piece was sent */
-  uint64_t id, count;           /* ids covered */
-  uint64_t base;                /* bytes of the flow started before it */
-  uint32_t size;                /* header and payload */
-  uint32_t unsent_at;           /* first byte never sent */
-  uint32_t pieces;              /* in flight or to be repeated */
+  bool started;       /* its first piece was sent */
+  uint64_t id, count; /* ids covered */
+  uint64_t base;      /* bytes of the flow started before it */
+  uint32_t size;      /* header and payload */
+  uint32_t unsent_at; /* first byte never sent */
+  uint32_t pieces;    /* in flight or to be repeated */
   UdtTime submitted, deadline;
   const uint8_t *payload;
   void *owner;
@@ -100,60 +100,65 @@ struct _UdtOut
 };
 
 typedef enum {
-  ITEM_DATA, ITEM_DROP, ITEM_WINDOW, ITEM_RESET,
+  ITEM_DATA,
+  ITEM_DROP,
+  ITEM_WINDOW,
+  ITEM_RESET,
 } UdtItemKind;
 
 /* Something that a packet carried and that must arrive. */
 struct _UdtItem
 {
-  UdtItem *next, *prev;         /* in its packet or in the flow's lost list */
+  UdtItem *next, *prev; /* in its packet or in the flow's lost list */
   uint32_t generation;
   uint8_t kind;
-  bool queued;                  /* in a lost list */
-  bool copy;                    /* of a piece that is in flight already */
-  uint8_t slot;                 /* of the flow */
-  uint32_t offset, len;         /* ITEM_DATA */
-  UdtOut *out;                  /* ITEM_DATA, ITEM_DROP */
+  bool queued;          /* in a lost list */
+  bool copy;            /* of a piece that is in flight already */
+  uint8_t slot;         /* of the flow */
+  uint32_t offset, len; /* ITEM_DATA */
+  UdtOut *out;          /* ITEM_DATA, ITEM_DROP */
   uint32_t out_generation;
-  uint64_t epoch;               /* ITEM_WINDOW, ITEM_RESET */
+  uint64_t epoch; /* ITEM_WINDOW, ITEM_RESET */
 };
 
 struct _UdtFlowOut
 {
-  bool used, closing;           /* closing: the peer is being told */
+  bool used, closing; /* closing: the peer is being told */
   bool reset_due;
   bool has_epoch;
-  bool broken;                  /* what depends on the past is refused */
+  bool broken; /* what depends on the past is refused */
   bool uses_sync;
   uint8_t slot;
   uint16_t flow;
   UdtFlowConfig config;
   uint64_t epoch;
   uint64_t next_id;
-  UdtOut *head, *tail;          /* by id */
-  UdtOut *unsent;               /* first with bytes never sent */
-  UdtItem *lost_head, *lost_tail;       /* by id, then offset */
-  uint64_t started;             /* bytes of the messages started */
-  uint64_t limit;               /* `started` may grow up to this */
+  UdtOut *head, *tail;            /* by id */
+  UdtOut *unsent;                 /* first with bytes never sent */
+  UdtItem *lost_head, *lost_tail; /* by id, then offset */
+  uint64_t started;               /* bytes of the messages started */
+  uint64_t limit;                 /* `started` may grow up to this */
   uint64_t id_limit;
   uint64_t window_floor, window_number; /* of the newest WINDOW */
   uint64_t window_bytes;
   bool window_seen;
-  uint64_t served;              /* turn counter */
-  uint64_t dropped_pending;     /* lists entries in OUT_DROPPED */
+  uint64_t served;          /* turn counter */
+  uint64_t dropped_pending; /* lists entries in OUT_DROPPED */
   size_t buffered, unsent_bytes;
   uint64_t messages_sent, messages_dropped, messages_acked;
 };
 
 typedef enum {
-  SENT_NONE, SENT_IN_FLIGHT, SENT_LOST,
+  SENT_NONE,
+  SENT_IN_FLIGHT,
+  SENT_LOST,
 } UdtSentState;
 
 #define SENT_HAS_SETTINGS 0x01
 #define SENT_HAS_CLOSE 0x02
 #define SENT_HAS_NAK 0x04
 #define SENT_HAS_ACK 0x08
-#define SENT_PROBE 0x10         /* MTU probe: its loss is no loss */
+#define SENT_PROBE 0x10 /* MTU probe: its loss is no loss */
 #define SENT_APP_LIMITED 0x20
 #define SENT_HAS_DATA 0x40
 #define SENT_PING 0x80
@@ -161,16 +166,16 @@ typedef enum {
 typedef struct
 {
   uint64_t number;
-  uint64_t prev, next;          /* packet numbers; in flight, or lost */
+  uint64_t prev, next; /* packet numbers; in flight, or lost */
   UdtTime sent;
-  uint64_t delivered;           /* conn->delivered when it left */
-  UdtTime delivered_sent;       /* send time of the newest delivered then */
-  uint32_t delivered_arrival;   /* its arrival on the peer's clock */
+  uint64_t delivered;         /* conn->delivered when it left */
+  UdtTime delivered_sent;     /* send time of the newest delivered then */
+  uint32_t delivered_arrival; /* its arrival on the peer's clock */
   uint32_t late_generation;
   UdtItem *items;
-  UdtItem *late_item;           /* lost: what to cancel if it did arrive */
-  uint64_t ack_floor;           /* SENT_HAS_ACK: peer knows up to here */
-  UdtTime lost_at;              /* SENT_LOST */
+  UdtItem *late_item; /* lost: what to cancel if it did arrive */
+  uint64_t ack_floor; /* SENT_HAS_ACK: peer knows up to here */
+  UdtTime lost_at;    /* SENT_LOST */
   uint16_t size;
   uint8_t state;
   uint8_t flags;
@@ -178,7 +183,7 @@ typedef struct
 
 typedef struct
 {
-  uint64_t head, tail;          /* UDT_NUMBER_NONE: empty */
+  uint64_t head, tail; /* UDT_NUMBER_NONE: empty */
 } UdtSentList;
 
 /* --- Receiving --- */
@@ -202,34 +207,34 @@ struct _UdtIn
   uint8_t flags;
   bool complete, gap;
   UdtTime first_arrival, age, completed;
-  uint64_t order;               /* in which it became ready */
+  uint64_t order; /* in which it became ready */
 };
 
 struct _UdtFlowIn
 {
   bool used, held, strict;
-  bool reset;                   /* gone at the peer; delivers what is ready */
+  bool reset; /* gone at the peer; delivers what is ready */
   bool window_due;
-  bool gap;                     /* the next delivery tells of a gap */
+  bool gap; /* the next delivery tells of a gap */
   uint8_t slot;
   uint16_t flow;
   uint64_t epoch;
-  uint64_t floor;               /* all ids below are settled */
+  uint64_t floor; /* all ids below are settled */
   uint64_t gap_id;
   uint64_t settled[UDT_ID_WINDOW / 64];
-  UdtIn *messages;              /* not ready yet */
+  UdtIn *messages; /* not ready yet */
   UdtIn *ready_head, *ready_tail;
-  size_t bytes;                 /* held for it */
-  size_t settled_bytes;         /* of these, ready and not yet taken */
-  size_t moved;                 /* bytes taken since the last WINDOW */
-  uint64_t announced, announced_floor;  /* by the last WINDOW */
+  size_t bytes;                        /* held for it */
+  size_t settled_bytes;                /* of these, ready and not yet taken */
+  size_t moved;                        /* bytes taken since the last WINDOW */
+  uint64_t announced, announced_floor; /* by the last WINDOW */
 };
 
 typedef struct
 {
   uint64_t first, last;
   UdtTime found, due;
-  uint64_t nak_number;          /* of the last packet that asked for it */
+  uint64_t nak_number; /* of the last packet that asked for it */
 } UdtMissing;
 
 /* --- Path --- */
@@ -237,14 +242,15 @@ typedef struct
 typedef struct
 {
   UdtTime start;
-  int32_t current, previous;    /* minima of this and the last window */
+  int32_t current, previous; /* minima of this and the last window */
   bool has_current, has_previous;
 } UdtDelayFloor;
 
 typedef enum {
-  LIFE_OPEN, LIFE_DRAINING,     /* sends what is left, then closes */
-  LIFE_CLOSING,                 /* repeats CLOSE */
-  LIFE_LINGERING,               /* closed by the peer; answers its repeats */
+  LIFE_OPEN,
+  LIFE_DRAINING,  /* sends what is left, then closes */
+  LIFE_CLOSING,   /* repeats CLOSE */
+  LIFE_LINGERING, /* closed by the peer; answers its repeats */
   LIFE_FINISHED,
 } UdtLife;
 
@@ -283,8 +289,8 @@ struct _UdtConnection
   uint64_t next_epoch;
   uint64_t turn;
   size_t buffered, unsent_bytes;
-  bool full_told;               /* UDT_ERR_FULL given, WRITABLE owed */
-  int64_t repeat_debt;          /* video repeats ahead of other bytes */
+  bool full_told;      /* UDT_ERR_FULL given, WRITABLE owed */
+  int64_t repeat_debt; /* video repeats ahead of other bytes */
 
   /* Sent packets */
   UdtSent *sent;
@@ -293,39 +299,39 @@ struct _UdtConnection
   UdtSentList in_flight, lost;
   uint64_t bytes_in_flight;
   uint64_t largest_acked;
-  uint64_t last_output;         /* number of the last packet handed out */
-  UdtTime newest_acked_sent;    /* when the newest acknowledged one left */
-  UdtTime reorder_window;       /* that much may a packet be overtaken */
-  UdtTime reorder_calm;         /* when tolerance shrinks again */
-  UdtTime loss_time;            /* when the oldest suspect counts as lost */
+  uint64_t last_output;      /* number of the last packet handed out */
+  UdtTime newest_acked_sent; /* when the newest acknowledged one left */
+  UdtTime reorder_window;    /* that much may a packet be overtaken */
+  UdtTime reorder_calm;      /* when tolerance shrinks again */
+  UdtTime loss_time;         /* when the oldest suspect counts as lost */
   UdtTime last_expiry;
   uint32_t expiries;
-  uint32_t probes_owed;         /* packets that may ignore the window */
+  uint32_t probes_owed; /* packets that may ignore the window */
 
   /* Delivery rate */
   uint64_t delivered;
   UdtTime delivered_sent, delivered_at;
   uint32_t delivered_arrival;
   bool has_delivered_arrival;
-  uint64_t app_limited_until;   /* samples of numbers below are limited */
-  uint64_t round_rate;          /* best sample of the round */
-  uint64_t round_end;           /* packet number that ends the round */
-  uint64_t resumed_until;       /* packets below say nothing about queues */
+  uint64_t app_limited_until; /* samples of numbers below are limited */
+  uint64_t round_rate;        /* best sample of the round */
+  uint64_t round_end;         /* packet number that ends the round */
+  uint64_t resumed_until;     /* packets below say nothing about queues */
 
   /* Pace */
   void *law;
   const UdtCongestion *congestion;
-  int64_t tokens;               /* bytes */
+  int64_t tokens; /* bytes */
   UdtTime tokens_at;
-  UdtTime pace_time;            /* nothing before this */
-  UdtTime blocked_until;        /* the network refused a packet */
+  UdtTime pace_time;     /* nothing before this */
+  UdtTime blocked_until; /* the network refused a packet */
 
   /* Arrivals */
   UdtSeen seen;
-  uint32_t ack_owed;            /* ack-eliciting packets since the last ACK */
-  uint32_t ack_news;            /* any packets since the last ACK */
+  uint32_t ack_owed; /* ack-eliciting packets since the last ACK */
+  uint32_t ack_news; /* any packets since the last ACK */
   UdtTime ack_time;
-  UdtTime ping_time;            /* last packet made to elicit an ACK */
+  UdtTime ping_time; /* last packet made to elicit an ACK */
   UdtTime largest_arrival;
   UdtMissing missing[UDT_MAX_MISSING];
   uint32_t n_missing;
@@ -337,13 +343,13 @@ struct _UdtConnection
   UdtFlowIn flows_in[UDT_MAX_FLOWS];
   uint64_t in_used, in_ready, in_held, in_window_due;
   UdtIn *buckets[UDT_IN_BUCKETS];
-  uint64_t epochs_next;         /* peer's, highest seen plus one */
+  uint64_t epochs_next; /* peer's, highest seen plus one */
   uint64_t epochs_closed[UDT_EPOCH_WINDOW / 64];
   uint16_t held[UDT_MAX_HELD];
   uint32_t n_held;
   size_t in_bytes;
   uint64_t ready_order;
-  bool window_tight;            /* some window was cut for want of room */
+  bool window_tight; /* some window was cut for want of room */
 
   /* Round trip and delay */
   UdtTime srtt, rttvar, latest_rtt, min_rtt, min_rtt_at;
@@ -351,7 +357,7 @@ struct _UdtConnection
   uint32_t delay_base;
   UdtDelayFloor delay_floor;
   UdtTime queue_delay, queue_empty_at;
-  uint64_t path_number;         /* older packets tell of another path */
+  uint64_t path_number; /* older packets tell of another path */
 
   /* MTU */
   uint16_t mtu, max_mtu;
@@ -359,7 +365,7 @@ struct _UdtConnection
   uint8_t probe_tries;
   bool probing, probe_in_flight;
   UdtTime probe_time;
-  UdtTime data_time;            /* last packet with data */
+  UdtTime data_time; /* last packet with data */
   uint32_t large_lost;
 
   /* Close */
@@ -367,7 +373,7 @@ struct _UdtConnection
   bool close_due;
   uint32_t close_tries;
   UdtTime close_time;
-  UdtTime life_end;             /* of draining or lingering */
+  UdtTime life_end; /* of draining or lingering */
   uint32_t close_code;
   bool close_by_peer;
   char close_reason[UDT_MAX_CLOSE_REASON + 1];
@@ -391,7 +397,7 @@ void udt_header_write (uint8_t *data, const UdtHeader *header);
 UdtTime udt_advance (UdtConnection *conn, UdtTime now);
 /* Adds to a queued event of the same type and flow if there is one. */
 void udt_event_push (UdtConnection *conn, UdtEventType type, uint16_t flow,
-    uint32_t count, bool need_sync, uint64_t value);
+                     uint32_t count, bool need_sync, uint64_t value);
 bool udt_events_have_room (const UdtConnection *conn);
 void udt_finish (UdtConnection *conn, UdtLife life);
 void udt_closed_by_peer (UdtConnection *conn, const UdtCloseFrame *frame);
@@ -414,9 +420,9 @@ UdtItem *udt_item_take (UdtConnection *conn, UdtItemKind kind, uint8_t slot);
 void udt_item_give (UdtConnection *conn, UdtItem *item);
 void udt_check_writable (UdtConnection *conn);
 void udt_window_received (UdtConnection *conn, const UdtWindowFrame *frame,
-    uint64_t number);
+                          uint64_t number);
 void udt_settings_received (UdtConnection *conn, const UdtSettingsFrame *frame,
-    uint64_t number);
+                            uint64_t number);
 
 /* --- udtdrop.c --- */
 UdtTime udt_arrival_time (const UdtConnection *conn, UdtTime now);
@@ -430,12 +436,12 @@ void udt_drop_unheard (UdtConnection *conn, UdtTime now);
 UdtTime udt_drop_time (const UdtConnection *conn);
 void udt_set_deadlines (UdtConnection *conn, UdtFlowOut *flow);
 UdtTime udt_deadline_of (const UdtConnection *conn, const UdtFlowOut *flow,
-    UdtTime submitted);
+                         UdtTime submitted);
 
 /* --- udtschedule.c --- */
 UdtFlowOut *udt_schedule (UdtConnection *conn, bool *repeat);
 void udt_schedule_served (UdtConnection *conn, UdtFlowOut *flow, bool repeat,
-    uint32_t bytes);
+                          uint32_t bytes);
 bool udt_has_data_to_send (const UdtConnection *conn);
 
 /* --- udtoutput.c --- */
@@ -447,12 +453,12 @@ bool udt_sent_have_room (UdtConnection *conn);
 uint32_t udt_sent_room (const UdtConnection *conn);
 UdtSent *udt_sent_add (UdtConnection *conn, UdtTime now);
 void udt_sent_commit (UdtConnection *conn, UdtSent *sent, size_t size,
-    bool eliciting, UdtTime now);
+                      bool eliciting, UdtTime now);
 void udt_sent_lose (UdtConnection *conn, UdtSent *sent, bool counts);
 bool udt_ack_received (UdtConnection *conn, const UdtAckFrame *frame,
-    UdtTime now);
+                       UdtTime now);
 bool udt_nak_received (UdtConnection *conn, const UdtNakFrame *frame,
-    UdtTime now);
+                       UdtTime now);
 UdtTime udt_expiry_interval (const UdtConnection *conn);
 UdtTime udt_expiry_time (const UdtConnection *conn);
 void udt_loss_tick (UdtConnection *conn, UdtTime now);
@@ -460,12 +466,12 @@ void udt_sent_free_all (UdtConnection *conn);
 
 /* --- udtack.c --- */
 void udt_arrived (UdtConnection *conn, uint64_t number, bool eliciting,
-    bool urgent, UdtTime now);
+                  bool urgent, UdtTime now);
 bool udt_ack_due (const UdtConnection *conn, UdtTime now);
 bool udt_write_ack (UdtConnection *conn, UdtWriter *w, UdtSent *sent,
-    UdtTime now);
+                    UdtTime now);
 bool udt_write_nak (UdtConnection *conn, UdtWriter *w, UdtSent *sent,
-    UdtTime now);
+                    UdtTime now);
 void udt_nak_confirmed (UdtConnection *conn, uint64_t number);
 void udt_ack_confirmed (UdtConnection *conn, uint64_t floor);
 UdtTime udt_ack_delay (const UdtConnection *conn);
@@ -475,9 +481,9 @@ UdtTime udt_ack_delay (const UdtConnection *conn);
 bool udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame);
 bool udt_drop_has_room (UdtConnection *conn, const UdtDropFrame *frame);
 void udt_data_received (UdtConnection *conn, const UdtDataFrame *frame,
-    UdtTime now);
+                        UdtTime now);
 void udt_drop_received (UdtConnection *conn, const UdtDropFrame *frame,
-    UdtTime now);
+                        UdtTime now);
 void udt_reset_received (UdtConnection *conn, const UdtFlowResetFrame *frame);
 void udt_in_free_all (UdtConnection *conn);
 
@@ -489,15 +495,15 @@ void udt_window_update (UdtConnection *conn, UdtFlowIn *flow, bool force);
 
 /* --- udtpath.c --- */
 void udt_rtt_sample (UdtConnection *conn, UdtTime rtt, UdtTime ack_delay,
-    UdtTime now);
+                     UdtTime now);
 UdtTime udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
-    UdtTime now);
+                          UdtTime now);
 void udt_path_init (UdtConnection *conn, UdtTime now);
 void udt_mtu_start (UdtConnection *conn, UdtTime at);
 bool udt_mtu_probe_due (const UdtConnection *conn, UdtTime now);
 UdtTime udt_mtu_time (const UdtConnection *conn);
 void udt_mtu_probe_result (UdtConnection *conn, const UdtSent *sent,
-    bool arrived);
+                           bool arrived);
 void udt_mtu_note (UdtConnection *conn, const UdtSent *sent, bool arrived);
 
 #endif /* UDT_PRIVATE_H */

@@ -27,7 +27,8 @@ epoch_is_over (const UdtConnection *conn, uint64_t epoch)
   if (conn->epochs_next - epoch > UDT_EPOCH_WINDOW)
     return true;
   return conn->epochs_closed[(epoch / 64) % (UDT_EPOCH_WINDOW / 64)]
-      >> (epoch % 64) & 1;
+             >> (epoch % 64)
+         & 1;
 }
 
 static void
@@ -40,8 +41,8 @@ epoch_seen (UdtConnection *conn, uint64_t epoch)
   if (epoch - e >= UDT_EPOCH_WINDOW)
     e = epoch - UDT_EPOCH_WINDOW + 1;
   for (; e <= epoch; e++)
-    conn->epochs_closed[(e / 64) % (UDT_EPOCH_WINDOW / 64)] &=
-        ~(UINT64_C (1) << (e % 64));
+    conn->epochs_closed[(e / 64) % (UDT_EPOCH_WINDOW / 64)]
+        &= ~(UINT64_C (1) << (e % 64));
   conn->epochs_next = epoch + 1;
 }
 
@@ -50,8 +51,8 @@ epoch_over (UdtConnection *conn, uint64_t epoch)
 {
   epoch_seen (conn, epoch);
   if (conn->epochs_next - epoch <= UDT_EPOCH_WINDOW)
-    conn->epochs_closed[(epoch / 64) % (UDT_EPOCH_WINDOW / 64)] |=
-        UINT64_C (1) << (epoch % 64);
+    conn->epochs_closed[(epoch / 64) % (UDT_EPOCH_WINDOW / 64)]
+        |= UINT64_C (1) << (epoch % 64);
 }
 
 /* --- Messages --- */
@@ -59,7 +60,7 @@ epoch_over (UdtConnection *conn, uint64_t epoch)
 static UdtIn **
 bucket_of (UdtConnection *conn, uint8_t slot, uint64_t id)
 {
-  return &conn->buckets[(id + (uint64_t) slot * 37) % UDT_IN_BUCKETS];
+  return &conn->buckets[(id + (uint64_t)slot * 37) % UDT_IN_BUCKETS];
 }
 
 static UdtIn *
@@ -194,7 +195,7 @@ superseded (UdtConnection *conn, uint16_t flow, uint64_t epoch)
  * it is over, ignore the frame. */
 static UdtFlowIn *
 flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
-    bool *refused)
+          bool *refused)
 {
   UdtFlowIn *flow = find_epoch (conn, epoch);
 
@@ -212,7 +213,7 @@ flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
   flow = &conn->flows_in[__builtin_ctzll (~conn->in_used)];
   memset (flow, 0, sizeof *flow);
   flow->used = true;
-  flow->slot = (uint8_t) (flow - conn->flows_in);
+  flow->slot = (uint8_t)(flow - conn->flows_in);
   flow->flow = id;
   flow->epoch = epoch;
   flow->strict = strict;
@@ -232,14 +233,13 @@ static bool
 is_settled (const UdtFlowIn *flow, uint64_t id)
 {
   return id < flow->floor
-      || (flow->settled[(id / 64) % (UDT_ID_WINDOW / 64)] >> (id % 64) & 1);
+         || (flow->settled[(id / 64) % (UDT_ID_WINDOW / 64)] >> (id % 64) & 1);
 }
 
 static void
 settle (UdtFlowIn *flow, uint64_t id)
 {
-  flow->settled[(id / 64) % (UDT_ID_WINDOW / 64)] |=
-      UINT64_C (1) << (id % 64);
+  flow->settled[(id / 64) % (UDT_ID_WINDOW / 64)] |= UINT64_C (1) << (id % 64);
 }
 
 static void
@@ -264,9 +264,10 @@ static void
 advance_floor (UdtConnection *conn, UdtFlowIn *flow)
 {
   while (flow->settled[(flow->floor / 64) % (UDT_ID_WINDOW / 64)]
-          >> (flow->floor % 64) & 1) {
-    flow->settled[(flow->floor / 64) % (UDT_ID_WINDOW / 64)] &=
-        ~(UINT64_C (1) << (flow->floor % 64));
+             >> (flow->floor % 64)
+         & 1) {
+    flow->settled[(flow->floor / 64) % (UDT_ID_WINDOW / 64)]
+        &= ~(UINT64_C (1) << (flow->floor % 64));
     if (flow->strict) {
       UdtIn *in = find_in (conn, flow, flow->floor);
 
@@ -305,9 +306,9 @@ make_in (UdtConnection *conn, UdtFlowIn *flow, const UdtDataFrame *frame)
     return NULL;
   hole = udt_pool_take (&conn->hole_pool);
   block = hole == NULL ? NULL
-      : env->message_alloc != NULL
-      ? env->message_alloc (env->user, flow->flow, size)
-      : env->alloc (env->user, size);
+          : env->message_alloc != NULL
+              ? env->message_alloc (env->user, flow->flow, size)
+              : env->alloc (env->user, size);
   if (block == NULL) {
     if (hole != NULL)
       udt_pool_give (&conn->hole_pool, hole);
@@ -319,7 +320,7 @@ make_in (UdtConnection *conn, UdtFlowIn *flow, const UdtDataFrame *frame)
   in->slot = flow->slot;
   in->size = frame->total;
   in->flags = frame->flags
-      & (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA | UDT_MESSAGE_DISPOSABLE);
+              & (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA | UDT_MESSAGE_DISPOSABLE);
   in->data = block;
   hole->next = hole->prev = NULL;
   hole->start = 0;
@@ -344,7 +345,7 @@ udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame)
 {
   bool refused;
   UdtFlowIn *flow = flow_for (conn, frame->flow, frame->epoch,
-      frame->flags & UDT_DATA_STRICT, &refused);
+                              frame->flags & UDT_DATA_STRICT, &refused);
 
   if (flow == NULL)
     return !refused;
@@ -367,7 +368,7 @@ udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame)
 /* Copies the part of [start, end) that is missing. Returns how much. */
 static uint32_t
 fill_holes (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
-    const uint8_t *data)
+            const uint8_t *data)
 {
   UdtHole *hole = in->holes, *next;
   uint32_t filled = 0;
@@ -447,7 +448,7 @@ udt_data_received (UdtConnection *conn, const UdtDataFrame *frame, UdtTime now)
   if (in->last_hole != NULL && frame->offset < in->last_hole->start)
     conn->stats.packets_repaired++;
   filled = fill_holes (conn, in, frame->offset, frame->offset + frame->len,
-      frame->data);
+                       frame->data);
   conn->stats.payload_bytes_received += filled;
   if (in->holes == NULL || in->size == 0)
     complete (conn, flow, in, now);
@@ -460,12 +461,11 @@ udt_drop_has_room (UdtConnection *conn, const UdtDropFrame *frame)
 {
   bool refused;
   UdtFlowIn *flow = flow_for (conn, frame->flow, frame->epoch,
-      frame->flags & UDT_DATA_STRICT, &refused);
+                              frame->flags & UDT_DATA_STRICT, &refused);
 
   if (flow == NULL)
     return !refused;
-  return frame->end <= flow->floor
-      || frame->end - flow->floor <= UDT_ID_WINDOW;
+  return frame->end <= flow->floor || frame->end - flow->floor <= UDT_ID_WINDOW;
 }
 
 void

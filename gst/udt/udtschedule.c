@@ -27,8 +27,7 @@ within_window (const UdtFlowOut *flow, const UdtOut *out)
 static bool
 can_repeat (const UdtFlowOut *flow)
 {
-  return flow->lost_head != NULL
-      && within_window (flow, flow->lost_head->out);
+  return flow->lost_head != NULL && within_window (flow, flow->lost_head->out);
 }
 
 static bool
@@ -74,7 +73,7 @@ most_urgent_repeat (UdtConnection *conn, uint64_t mask)
     if (can_repeat (flow)
         && (found == NULL
             || flow->lost_head->out->deadline
-                < found->lost_head->out->deadline))
+                   < found->lost_head->out->deadline))
       found = flow;
   }
   return found;
@@ -102,8 +101,7 @@ udt_schedule (UdtConnection *conn, bool *repeat)
     }
     flow = most_urgent_repeat (conn, mask & conn->mask_lost);
     fresh = best (conn, mask & conn->mask_unsent, true);
-    if (flow != NULL
-        && (fresh == NULL || conn->repeat_debt < REPEAT_BURST)) {
+    if (flow != NULL && (fresh == NULL || conn->repeat_debt < REPEAT_BURST)) {
       *repeat = true;
       return flow;
     }
@@ -117,7 +115,7 @@ udt_schedule (UdtConnection *conn, bool *repeat)
 
 void
 udt_schedule_served (UdtConnection *conn, UdtFlowOut *flow, bool repeat,
-    uint32_t bytes)
+                     uint32_t bytes)
 {
   flow->served = ++conn->turn;
   if (flow->config.service != UDT_CLASS_VIDEO)

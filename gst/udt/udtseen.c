@@ -69,7 +69,7 @@ highest_bit (uint64_t word)
 /* Highest number in [low, from] whose bit is `set`; false: none. */
 static bool
 find_down (const UdtSeen *seen, uint64_t from, uint64_t low, bool set,
-    uint64_t *found)
+           uint64_t *found)
 {
   uint64_t at = from;
 
@@ -82,7 +82,7 @@ find_down (const UdtSeen *seen, uint64_t from, uint64_t low, bool set,
     if (bit < 63)
       word &= (UINT64_C (2) << bit) - 1;
     if (word != 0) {
-      *found = at - bit + (unsigned) highest_bit (word);
+      *found = at - bit + (unsigned)highest_bit (word);
       return *found >= low;
     }
     if (at - bit <= low || at < 64)
@@ -118,7 +118,7 @@ udt_seen_ranges (const UdtSeen *seen, UdtRange *out, size_t max)
 
 size_t
 udt_seen_times (const UdtSeen *seen, const UdtRange *ranges, size_t n_ranges,
-    uint32_t *out, size_t max)
+                uint32_t *out, size_t max)
 {
   size_t n = 0, i;
 

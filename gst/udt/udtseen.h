@@ -13,13 +13,13 @@
 
 #include "udtframes.h"
 
-#define UDT_SEEN_WINDOW 8192    /* numbers; older ones count as replayed */
+#define UDT_SEEN_WINDOW 8192 /* numbers; older ones count as replayed */
 #define UDT_SEEN_TIMES 256
 
 typedef struct
 {
-  uint64_t next;                /* highest number that arrived, plus one */
-  uint64_t floor;               /* below it nothing needs to be told again */
+  uint64_t next;  /* highest number that arrived, plus one */
+  uint64_t floor; /* below it nothing needs to be told again */
   uint64_t bits[UDT_SEEN_WINDOW / 64];
   uint32_t arrival[UDT_SEEN_TIMES];
 } UdtSeen;
@@ -32,6 +32,6 @@ void udt_seen_add (UdtSeen *seen, uint64_t number, uint32_t arrival);
 size_t udt_seen_ranges (const UdtSeen *seen, UdtRange *out, size_t max);
 /* Arrival times of the numbers in `ranges`, the newest first. */
 size_t udt_seen_times (const UdtSeen *seen, const UdtRange *ranges,
-    size_t n_ranges, uint32_t *out, size_t max);
+                       size_t n_ranges, uint32_t *out, size_t max);
 
 #endif /* UDT_SEEN_H */

@@ -38,8 +38,8 @@ udt_find_flow_out (UdtConnection *conn, uint16_t flow)
 static bool
 config_is_valid (const UdtFlowConfig *config)
 {
-  return config != NULL && (unsigned) config->service <= UDT_CLASS_BULK
-      && (unsigned) config->order <= UDT_ORDER_STRICT;
+  return config != NULL && (unsigned)config->service <= UDT_CLASS_BULK
+         && (unsigned)config->order <= UDT_ORDER_STRICT;
 }
 
 static bool
@@ -50,7 +50,7 @@ takes_calls (const UdtConnection *conn)
 
 UdtStatus
 udt_connection_open_flow (UdtConnection *conn, uint16_t flow,
-    const UdtFlowConfig *config, UdtTime now)
+                          const UdtFlowConfig *config, UdtTime now)
 {
   UdtFlowOut *f = NULL;
   uint32_t i;
@@ -70,7 +70,7 @@ udt_connection_open_flow (UdtConnection *conn, uint16_t flow,
   udt_advance (conn, now);
   memset (f, 0, sizeof *f);
   f->used = true;
-  f->slot = (uint8_t) (f - conn->flows_out);
+  f->slot = (uint8_t)(f - conn->flows_out);
   f->flow = flow;
   f->config = *config;
   f->limit = conn->peer.flow_window;
@@ -81,7 +81,7 @@ udt_connection_open_flow (UdtConnection *conn, uint16_t flow,
 
 UdtStatus
 udt_connection_configure_flow (UdtConnection *conn, uint16_t flow,
-    const UdtFlowConfig *config, UdtTime now)
+                               const UdtFlowConfig *config, UdtTime now)
 {
   UdtFlowOut *f;
 
@@ -165,8 +165,8 @@ void
 udt_out_skip_sent (UdtConnection *conn, UdtFlowOut *flow)
 {
   while (flow->unsent != NULL
-      && (flow->unsent->state != OUT_LIVE
-          || !udt_out_has_unsent (flow->unsent)))
+         && (flow->unsent->state != OUT_LIVE
+             || !udt_out_has_unsent (flow->unsent)))
     flow->unsent = flow->unsent->next;
   if (flow->unsent != NULL)
     conn->mask_unsent |= bit (flow);
@@ -254,7 +254,7 @@ udt_check_writable (UdtConnection *conn)
 /* A record with the next id, not yet in the list. */
 static UdtStatus
 make_out (UdtConnection *conn, UdtFlowOut *flow, const UdtMessage *message,
-    UdtOut **made)
+          UdtOut **made)
 {
   UdtOut *out = udt_pool_take (&conn->out_pool);
   uint32_t generation;
@@ -270,9 +270,9 @@ make_out (UdtConnection *conn, UdtFlowOut *flow, const UdtMessage *message,
   out->generation = generation;
   out->id = flow->next_id++;
   out->count = 1;
-  out->flags = (uint8_t) message->flags;
-  out->size = (uint32_t) (message->header_len + message->payload_len);
-  out->header_len = (uint8_t) message->header_len;
+  out->flags = (uint8_t)message->flags;
+  out->size = (uint32_t)(message->header_len + message->payload_len);
+  out->header_len = (uint8_t)message->header_len;
   out->submitted = conn->now;
   out->deadline = udt_deadline_of (conn, flow, conn->now);
   *made = out;
@@ -280,17 +280,16 @@ make_out (UdtConnection *conn, UdtFlowOut *flow, const UdtMessage *message,
 }
 
 static UdtStatus
-check_message (UdtConnection *conn, const UdtFlowOut *flow,
-    const UdtMessage *m)
+check_message (UdtConnection *conn, const UdtFlowOut *flow, const UdtMessage *m)
 {
-  const unsigned known =
-      UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA | UDT_MESSAGE_DISPOSABLE;
+  const unsigned known
+      = UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA | UDT_MESSAGE_DISPOSABLE;
   size_t size, limit = conn->config.send_limit;
 
   if (m->header_len > UDT_MAX_HEADER || (m->header_len > 0 && !m->header)
       || (m->payload_len > 0 && !m->payload) || (m->flags & ~known) != 0
       || (m->flags & (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA))
-          == (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA))
+             == (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA))
     return UDT_ERR_ARGUMENT;
   if (m->payload_len > UDT_MAX_MESSAGE)
     return UDT_ERR_TOO_BIG;
@@ -311,7 +310,7 @@ check_message (UdtConnection *conn, const UdtFlowOut *flow,
 
 UdtStatus
 udt_connection_send (UdtConnection *conn, uint16_t flow,
-    const UdtMessage *message, UdtTime now)
+                     const UdtMessage *message, UdtTime now)
 {
   UdtFlowOut *f;
   UdtOut *out;
@@ -369,7 +368,7 @@ udt_item_take (UdtConnection *conn, UdtItemKind kind, uint8_t slot)
   generation = item->generation;
   memset (item, 0, sizeof *item);
   item->generation = generation;
-  item->kind = (uint8_t) kind;
+  item->kind = (uint8_t)kind;
   item->slot = slot;
   return item;
 }
@@ -387,10 +386,10 @@ udt_lost_insert (UdtConnection *conn, UdtFlowOut *flow, UdtItem *item)
 {
   UdtItem *after = flow->lost_tail;
 
-  while (after != NULL
+  while (
+      after != NULL
       && (after->out->id > item->out->id
-          || (after->out->id == item->out->id
-              && after->offset > item->offset)))
+          || (after->out->id == item->out->id && after->offset > item->offset)))
     after = after->prev;
   item->prev = after;
   item->next = after != NULL ? after->next : flow->lost_head;
@@ -442,7 +441,7 @@ apply_window (UdtFlowOut *flow)
 
 void
 udt_window_received (UdtConnection *conn, const UdtWindowFrame *frame,
-    uint64_t number)
+                     uint64_t number)
 {
   uint32_t i;
 
@@ -484,7 +483,7 @@ drop_too_big (UdtConnection *conn, UdtFlowOut *flow)
 
 void
 udt_settings_received (UdtConnection *conn, const UdtSettingsFrame *frame,
-    uint64_t number)
+                       uint64_t number)
 {
   uint32_t i;
 

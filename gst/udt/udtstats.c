@@ -7,7 +7,7 @@
 
 void
 udt_connection_get_stats (const UdtConnection *conn, UdtTime now,
-    UdtStats *stats)
+                          UdtStats *stats)
 {
   *stats = conn->stats;
   stats->rtt = conn->min_rtt == UDT_NEVER ? 0 : conn->srtt;
@@ -26,7 +26,7 @@ udt_connection_get_stats (const UdtConnection *conn, UdtTime now,
 
 UdtStatus
 udt_connection_get_flow_stats (const UdtConnection *conn, uint16_t flow,
-    UdtTime now, UdtFlowStats *stats)
+                               UdtTime now, UdtFlowStats *stats)
 {
   uint32_t i;
 

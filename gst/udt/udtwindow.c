@@ -21,7 +21,7 @@ udt_flow_share (const UdtConnection *conn, const UdtFlowIn *flow)
 
   if (!flow->held)
     return half;
-  held = (unsigned) __builtin_popcountll (conn->in_held & conn->in_used);
+  held = (unsigned)__builtin_popcountll (conn->in_held & conn->in_used);
   return half / (held > 0 ? held : 1);
 }
 
@@ -31,7 +31,8 @@ udt_flow_window (const UdtConnection *conn, const UdtFlowIn *flow)
   size_t share = udt_flow_share (conn, flow);
   size_t others = conn->in_bytes - flow->bytes;
   size_t room = conn->config.receive_limit > others
-      ? conn->config.receive_limit - others : 0;
+                    ? conn->config.receive_limit - others
+                    : 0;
 
   if (share > room)
     share = room;
@@ -50,7 +51,7 @@ udt_window_update (UdtConnection *conn, UdtFlowIn *flow, bool force)
   if (!force && flow->moved < share / 4
       && flow->floor - flow->announced_floor < UDT_ID_WINDOW / 4
       && !(flow->announced < share / 2
-          && window >= flow->announced + share / 4))
+           && window >= flow->announced + share / 4))
     return;
   flow->window_due = true;
   conn->in_window_due |= UINT64_C (1) << flow->slot;

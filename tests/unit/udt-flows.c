@@ -7,8 +7,8 @@
 #include "udt-pair.h"
 #include "udtprivate.h"
 
-static const UdtFlowConfig command = { .service = UDT_CLASS_COMMAND,
-                                       .order = UDT_ORDER_STRICT };
+static const UdtFlowConfig command
+    = { .service = UDT_CLASS_COMMAND, .order = UDT_ORDER_STRICT };
 static const UdtFlowConfig audio = { .service = UDT_CLASS_AUDIO };
 static const UdtFlowConfig video
     = { .service = UDT_CLASS_VIDEO, .order = UDT_ORDER_STRICT };
@@ -551,6 +551,17 @@ memory_runs_out (void)
     faulty_run (n, &calls);
 }
 
+/* Memory that never comes back: whatever happens then, no call loops. */
+static void
+memory_stays_out (void)
+{
+  size_t calls, all;
+
+  faulty_run (0, &all);
+  for (size_t n = 3; n <= all; n += 7)
+    faulty_run (n | PAIR_FAIL_FOR_EVER, &calls);
+}
+
 static const CheckCase cases[] = {
   { "classes-in-order", classes_in_order },
   { "priorities-in-order", priorities_in_order },
@@ -569,6 +580,7 @@ static const CheckCase cases[] = {
   { "what-cannot-leave-is-not-lost", what_cannot_leave_is_not_lost },
   { "header-and-payload", header_and_payload },
   { "memory-runs-out", memory_runs_out },
+  { "memory-stays-out", memory_stays_out },
 };
 
 CHECK_MAIN (cases)

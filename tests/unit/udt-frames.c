@@ -83,7 +83,7 @@ settings_of_later_versions (void)
   UdtWriter w = writer ();
 
   CHECK (udt_settings_write (&w, &in));
-  buffer[1] += 3;               /* three more bytes of fields */
+  buffer[1] += 3; /* three more bytes of fields */
   memset (w.at, 0x25, 3);
   w.at += 3;
   check_extent (&w, &out);
@@ -94,7 +94,10 @@ static void
 settings_rules (void)
 {
   static const UdtSettingsFrame bad[] = {
-    { 0, 1, 1, 1, 1 }, { 1, 1, 0, 1, 1 }, { 1, 1, 2, 1, 1 }, { 1, 1, 1, 1, 0 },
+    { 0, 1, 1, 1, 1 },
+    { 1, 1, 0, 1, 1 },
+    { 1, 1, 2, 1, 1 },
+    { 1, 1, 1, 1, 0 },
   };
   UdtFrame out;
 
@@ -182,8 +185,8 @@ ack_rules (void)
   CHECK_EQ (udt_frame_parse (below_zero, sizeof below_zero, &out), 0);
   CHECK_EQ (udt_frame_parse (no_range, sizeof no_range, &out), 0);
   CHECK_EQ (udt_frame_parse (gap_below_zero, sizeof gap_below_zero, &out), 0);
-  CHECK_EQ (
-      udt_frame_parse (second_below_zero, sizeof second_below_zero, &out), 0);
+  CHECK_EQ (udt_frame_parse (second_below_zero, sizeof second_below_zero, &out),
+            0);
   CHECK_EQ (udt_frame_parse (times_of_nothing, sizeof times_of_nothing, &out),
             0);
   CHECK_EQ (udt_frame_parse (fits, sizeof fits, &out), sizeof fits);
@@ -193,7 +196,10 @@ static void
 naks (void)
 {
   static const UdtRange ranges[] = {
-    { 0, 0 }, { 2, 4 }, { 100, 100 }, { 1u << 20, 1u << 21 },
+    { 0, 0 },
+    { 2, 4 },
+    { 100, 100 },
+    { 1u << 20, 1u << 21 },
     { UDT_NUMBER_MAX - 1, UDT_NUMBER_MAX },
   };
   UdtRange got[UDT_MAX_NAK_RANGES];
@@ -227,8 +233,11 @@ data_frames (void)
   static const UdtDataFrame in[] = {
     { .flags = UDT_MESSAGE_SYNC, .flow = 1, .len = 5 },
     { .flags = UDT_DATA_STRICT, .flow = 65535, .epoch = 70, .id = 1u << 31 },
-    { .flags = UDT_DATA_PART | UDT_MESSAGE_DELTA, .total = UDT_MAX_MESSAGE,
-      .offset = UDT_MAX_MESSAGE - 700, .len = 700, .age = 1u << 30 },
+    { .flags = UDT_DATA_PART | UDT_MESSAGE_DELTA,
+      .total = UDT_MAX_MESSAGE,
+      .offset = UDT_MAX_MESSAGE - 700,
+      .len = 700,
+      .age = 1u << 30 },
   };
 
   for (size_t i = 0; i < sizeof in / sizeof *in; i++) {

@@ -12,9 +12,14 @@
 static void
 numbers_are_rebuilt (void)
 {
-  static const uint64_t around[]
-      = { 0, 1, 1u << 31, UINT32_MAX, (uint64_t)UINT32_MAX + 1,
-          ((uint64_t)7 << 32) - 1, (uint64_t)7 << 32, UDT_NUMBER_MAX - 5 };
+  static const uint64_t around[] = { 0,
+                                     1,
+                                     1u << 31,
+                                     UINT32_MAX,
+                                     (uint64_t)UINT32_MAX + 1,
+                                     ((uint64_t)7 << 32) - 1,
+                                     (uint64_t)7 << 32,
+                                     UDT_NUMBER_MAX - 5 };
 
   for (size_t i = 0; i < sizeof around / sizeof *around; i++)
     for (int64_t away = -100000; away <= 100000; away += 777) {
@@ -40,9 +45,9 @@ far_numbers_are_rebuilt (void)
 static void
 integers (void)
 {
-  static const uint64_t values[]
-      = { 0,       1,       63,          64,       16383,
-          16384,   1 << 29, (1 << 30) - 1, 1 << 30, UDT_NUMBER_MAX };
+  static const uint64_t values[] = {
+    0, 1, 63, 64, 16383, 16384, 1 << 29, (1 << 30) - 1, 1 << 30, UDT_NUMBER_MAX
+  };
 
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     uint8_t bytes[8];
@@ -125,7 +130,7 @@ jumps_forget (void)
 /* What udt_seen_ranges() should say, by looking at each number. */
 static size_t
 model_ranges (const uint8_t *got, uint64_t next, uint64_t floor, UdtRange *out,
-    size_t max)
+              size_t max)
 {
   uint64_t low = next > UDT_SEEN_WINDOW ? next - UDT_SEEN_WINDOW : 0;
   size_t n = 0;

@@ -15,6 +15,8 @@
 
 #define PAIR_QUEUE 4096
 #define PAIR_MS 1000u
+/* With a number of a call: that one and all after it fail. */
+#define PAIR_FAIL_FOR_EVER ((size_t)1 << 30)
 
 typedef struct
 {
@@ -25,9 +27,9 @@ typedef struct
 
 typedef struct
 {
-  size_t blocks;                /* allocated and not freed */
-  size_t calls;                 /* of alloc */
-  size_t fail_at;               /* that call fails; 0: none */
+  size_t blocks;  /* allocated and not freed */
+  size_t calls;   /* of alloc */
+  size_t fail_at; /* that call fails; 0: none */
 } PairMemory;
 
 typedef struct
@@ -35,10 +37,10 @@ typedef struct
   UdtConnection *conn[2];
   PairMemory memory;
   UdtTime now, delay;
-  PairPacket *queue[2];         /* towards end 0, end 1 */
+  PairPacket *queue[2]; /* towards end 0, end 1 */
   size_t head[2], tail[2];
-  bool cut[2];                  /* what end i sends is lost */
-  unsigned lose_every[2];       /* of what end i sends */
+  bool cut[2];            /* what end i sends is lost */
+  unsigned lose_every[2]; /* of what end i sends */
   unsigned sent[2];
   unsigned released;
   UdtEvent last[2][UDT_EVENT_DEAD + 1];
@@ -50,7 +52,10 @@ pair_alloc (void *user, size_t size)
 {
   PairMemory *memory = user;
 
-  if (++memory->calls == memory->fail_at)
+  size_t fail_at = memory->fail_at & ~PAIR_FAIL_FOR_EVER;
+
+  if (++memory->calls == fail_at
+      || (memory->fail_at != fail_at && memory->calls > fail_at))
     return NULL;
   memory->blocks++;
   return malloc (size);
@@ -100,8 +105,7 @@ static bool
 pair_open (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
            uint8_t *data, size_t len)
 {
-  uint64_t sum
-      = pair_sum (number, aad, aad_len, data, len - UDT_TAG_SIZE);
+  uint64_t sum = pair_sum (number, aad, aad_len, data, len - UDT_TAG_SIZE);
 
   return memcmp (&sum, data + len - UDT_TAG_SIZE, sizeof sum) == 0;
 }
