@@ -15,7 +15,7 @@
  * the news that this one was given up has come: from the deadline on a few
  * crossings of the path, some of them lost. "Grossly late" begins beyond. */
 #define LATE_MARGIN (200 * SIM_MS)
-#define LATE_CROSSINGS 3
+#define LATE_CROSSINGS 6
 #define MAX_RECEIVER_DEADLINE (500 * SIM_MS)
 #define FREED_BYTE 0xdd
 #define AGE_TOLERANCE (2 * SIM_MS)
