@@ -10,8 +10,8 @@
  *
  * References: the path owns its agent until p2p_path_close(), which gives that
  * reference to the asynchronous close; its callback drops it. Signal handlers
- * and the receive function are taken off before, so nothing of the agent
- * points to a path that is gone.
+ * are taken off before, and the receive function exchanged, so nothing of the
+ * agent points to a path that is gone.
  */
 #include "p2ppath.h"
 #include "p2psignaller.h"
@@ -36,6 +36,7 @@
 
 struct _P2pPath
 {
+  GMainContext *context;        /* outlives the path */
   NiceAgent *agent;
   guint stream;
   GSource *event;
@@ -428,10 +429,6 @@ p2p_path_local_is_present (P2pPath *path)
 const gchar *
 p2p_path_get_blame (P2pPath *path, const gchar **detail)
 {
-  if (path->n_remote == 0) {
-    *detail = "the peer told no address to try";
-    return P2P_REASON_NO_ANSWER;
-  }
   if (path->has_relay && !path->saw_relay) {
     *detail = "the relay (turn-server) did not answer: check its address, "
         "user and password, and whether this network lets it through";
@@ -444,6 +441,10 @@ p2p_path_get_blame (P2pPath *path, const gchar **detail)
         : "no stun-server or turn-server is set, so only addresses of this "
         "local network could be offered";
     return P2P_REASON_LOCAL_NAT;
+  }
+  if (path->n_remote == 0) {
+    *detail = "the peer told no address to try";
+    return P2P_REASON_REMOTE_NAT;
   }
   if (!path->remote_beyond_host) {
     *detail = "the peer offered only addresses of its own local network";
@@ -551,6 +552,7 @@ p2p_path_new (const P2pPathConfig *config, const P2pPathCallbacks *callbacks,
 {
   P2pPath *path = g_new0 (P2pPath, 1);
 
+  path->context = config->context;
   path->callbacks = *callbacks;
   path->user = user;
   path->closing = config->closing;
@@ -603,6 +605,12 @@ on_closed (GObject *source, GAsyncResult *result, gpointer user)
   g_free (closing);
 }
 
+static void
+on_late_datagram (NiceAgent *agent, guint stream, guint component, guint len,
+    gchar *data, gpointer user)
+{
+}
+
 void
 p2p_path_close (P2pPath *path)
 {
@@ -614,8 +622,10 @@ p2p_path_close (P2pPath *path)
   g_source_destroy (path->event);
   g_source_unref (path->event);
   g_signal_handlers_disconnect_by_data (path->agent, path);
-  nice_agent_attach_recv (path->agent, path->stream, COMPONENT, NULL, NULL,
-      NULL);
+  /* Without a receiver libnice would stop reading, and never see the relay
+   * agree to end the allocation. */
+  nice_agent_attach_recv (path->agent, path->stream, COMPONENT,
+      path->context, on_late_datagram, NULL);
 
   closing = g_new0 (Closing, 1);
   closing->agent = path->agent;

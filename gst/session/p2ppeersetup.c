@@ -129,6 +129,16 @@ send_description (P2pPeer *peer)
   g_free (m);
 }
 
+static void
+first_path_failed (P2pPeer *peer)
+{
+  const gchar *detail, *reason = p2p_path_get_blame (peer->path, &detail);
+
+  p2p_peer_step (peer, peer->saw_punch ? P2P_STEP_TRANSPORT : P2P_STEP_PUNCH,
+      reason, detail);
+  p2p_peer_close (peer, reason, FALSE);
+}
+
 /* -- The path's callbacks -------------------------------------------------- */
 
 static void
@@ -141,6 +151,13 @@ on_candidates (P2pPath *path, gpointer user)
     return;
   m = g_new0 (P2pMessage, 1);
   m->n_candidates = collect_candidates (peer, m->candidates, &m->complete);
+  if (peer->local_complete && peer->local_candidates->len == 0
+      && path == peer->path && peer->state == P2P_PEER_SETUP) {
+    /* Only a relay would do, and it gave nothing. */
+    g_free (m);
+    first_path_failed (peer);
+    return;
+  }
   m->type = m->n_candidates > 0 ? P2P_MESSAGE_CANDIDATES
       : P2P_MESSAGE_END_OF_CANDIDATES;
   m->generation = newest_generation (peer);
@@ -249,19 +266,6 @@ on_usable (P2pPath *path, gpointer user)
 }
 
 static void
-first_path_failed (P2pPeer *peer)
-{
-  const gchar *detail, *reason = p2p_path_get_blame (peer->path, &detail);
-
-  /* The other side may still be gathering what will work. */
-  if (peer->role == P2P_ROLE_DEVICE && !peer->saw_punch)
-    return;
-  p2p_peer_step (peer, peer->saw_punch ? P2P_STEP_TRANSPORT : P2P_STEP_PUNCH,
-      reason, detail);
-  p2p_peer_close (peer, reason, FALSE);
-}
-
-static void
 drop_next (P2pPeer *peer)
 {
   p2p_path_close (peer->next_path);
@@ -279,8 +283,11 @@ on_failed (P2pPath *path, gpointer user)
     return;
   if (path == peer->next_path)
     drop_next (peer);
-  else if (path == peer->path && peer->state == P2P_PEER_SETUP)
-    first_path_failed (peer);
+  else if (path == peer->path && peer->state == P2P_PEER_SETUP) {
+    /* The viewer knows best; it may still be gathering what will work. */
+    if (peer->role == P2P_ROLE_VIEWER || peer->saw_punch)
+      first_path_failed (peer);
+  }
   else if (path == peer->path && peer->role == P2P_ROLE_VIEWER)
     p2p_peer_restart (peer);
 }
@@ -557,6 +564,29 @@ take_offer (P2pPeer *peer, const P2pMessage *m)
 
 /* -- Both ------------------------------------------------------------------ */
 
+/* The device gave up. At which step, we know as well as it does; of a path that
+ * failed it says which side it blames, which is the other one seen from here. */
+static void
+attempt_ended (P2pPeer *peer, const gchar *reason)
+{
+  const gchar *detail = "the device ended the attempt";
+  const gchar *blame = P2P_REASON_PEER_GONE;
+
+  if (peer->saw_punch) {
+    p2p_peer_step (peer, P2P_STEP_TRANSPORT, blame, detail);
+  } else if (peer->have_remote && peer->path != NULL) {
+    blame = p2p_path_get_blame (peer->path, &detail);
+    if (g_str_equal (reason, P2P_REASON_LOCAL_NAT)
+        && !g_str_equal (blame, P2P_REASON_LOCAL_NAT)) {
+      blame = P2P_REASON_REMOTE_NAT;
+      detail = "the device found no way out of its own network";
+    }
+    p2p_peer_step (peer, P2P_STEP_PUNCH, blame, detail);
+  } else {
+    p2p_peer_step (peer, P2P_STEP_AUTH, blame, detail);
+  }
+}
+
 static void
 take_bye (P2pPeer *peer, const P2pMessage *m)
 {
@@ -571,9 +601,7 @@ take_bye (P2pPeer *peer, const P2pMessage *m)
       p2p_peer_step (peer, P2P_STEP_AUTH, P2P_REASON_REFUSED,
           "the device's application refused this viewer");
     else
-      p2p_peer_step (peer, peer->saw_punch ? P2P_STEP_TRANSPORT
-          : peer->have_remote ? P2P_STEP_PUNCH : P2P_STEP_AUTH,
-          P2P_REASON_PEER_GONE, "the device ended the attempt");
+      attempt_ended (peer, reason);
   }
   p2p_peer_close (peer, g_str_equal (reason, P2P_REASON_CLOSED)
       || g_str_equal (reason, P2P_REASON_UNKNOWN) ? P2P_REASON_PEER_GONE
