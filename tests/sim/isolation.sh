@@ -1,11 +1,11 @@
 #!/bin/sh
-# The engine and the HAL stand on the C library alone.
+# The engine, the watermark policy and the HAL stand on the C library alone.
 #
 #   isolation.sh [--check-itself] COMPILER ROOT
 #
-# gst/udt: includes nothing but a few standard headers and its own; compiles
-# with -std=c11 and no include path but its own; calls nothing but memory
-# functions: no allocator, clock, socket, thread, stdio or errno; has no
+# gst/udt, gst/watermark: include nothing but a few standard headers and their
+# own; compile with -std=c11 and no include path but their own; call nothing but
+# memory functions: no allocator, clock, socket, thread, stdio or errno; have no
 # variable that can change. hal-src: no header of GLib or GStreamer, and each
 # file compiles without their paths.
 # --check-itself: each of these rules is broken once, and must be noticed.
@@ -13,13 +13,14 @@ set -u
 
 fail () { echo "isolation: $*" >&2; status=1; }
 
-# check_engine DIR
-check_engine () {
+# check_pure DIR
+check_pure () {
   dir=$1
+  rm -f "$work"/*.o
   for file in "$dir"/*.[ch]; do
     bad=$(sed -n 's/^ *# *include *\(["<][^">]*[">]\).*/\1/p' "$file" \
       | grep -v -x -e '<std\(bool\|def\|int\)\.h>' -e '<string\.h>' \
-        -e '<limits\.h>' -e '"udt[a-z0-9]*\.h"')
+        -e '<limits\.h>' -e '"\(udt\|iv\)[a-z0-9]*\.h"')
     [ -z "$bad" ] || fail "$file includes" $bad
   done
   for file in "$dir"/*.c; do
@@ -35,10 +36,10 @@ check_engine () {
     | comm -23 - "$work/defined" \
     | grep -v -x -e 'mem\(cpy\|move\|set\|cmp\|chr\)' -e 'strn\?len' \
       -e '_GLOBAL_OFFSET_TABLE_' -e '__[a-z]*[sdt]i[234]')
-  [ -z "$used" ] || fail "gst/udt calls" $used
+  [ -z "$used" ] || fail "$dir calls" $used
   # b, d, c: variables; const tables are r.
   variables=$(nm "$work"/*.o | awk '$2 ~ /^[bBdDcCsSgG]$/ { print $3 }')
-  [ -z "$variables" ] || fail "gst/udt has variables:" $variables
+  [ -z "$variables" ] || fail "$dir has variables:" $variables
 }
 
 # check_hal DIR
@@ -63,7 +64,7 @@ expect_failure () {
   mkdir "$work/copy"
   cp "$root"/gst/udt/*.[ch] "$work/copy"
   cat > "$work/copy/udtbroken.c"
-  if (status=0; check_engine "$work/copy"; exit $status) 2> /dev/null; then
+  if (status=0; check_pure "$work/copy"; exit $status) 2> /dev/null; then
     fail "did not notice $1"
   fi
   rm -f "$work"/*.o
@@ -89,7 +90,8 @@ trap 'rm -rf "$work"' EXIT
 if [ $mode = itself ]; then
   check_itself
 else
-  check_engine "$root/gst/udt"
+  check_pure "$root/gst/udt"
+  check_pure "$root/gst/watermark"
   check_hal "$root/hal-src"
 fi
 exit $status
