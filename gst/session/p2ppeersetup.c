@@ -91,7 +91,8 @@ collect_candidates (P2pPeer *peer, P2pCandidate *out, gboolean *complete)
       P2P_MESSAGE_MAX_CANDIDATES, complete);
 
   n = MIN (n, P2P_MESSAGE_MAX_CANDIDATES - peer->local_candidates->len);
-  g_array_append_vals (peer->local_candidates, out, n);
+  if (n > 0)
+    g_array_append_vals (peer->local_candidates, out, n);
   peer->local_complete = *complete;
   return n;
 }
@@ -121,8 +122,9 @@ send_description (P2pPeer *peer)
       P2P_FINGERPRINT_BYTES);
   p2p_path_get_credentials (newest_path (peer), m->ufrag, m->pwd);
   m->n_candidates = peer->local_candidates->len;
-  memcpy (m->candidates, peer->local_candidates->data,
-      m->n_candidates * sizeof (P2pCandidate));
+  if (m->n_candidates > 0)
+    memcpy (m->candidates, peer->local_candidates->data,
+        m->n_candidates * sizeof (P2pCandidate));
   m->complete = peer->local_complete;
   peer->described = TRUE;
   send_message (peer, m);
