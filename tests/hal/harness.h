@@ -1,0 +1,41 @@
+/* What the conformance cases share: a context, a stream, joined frames.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include "conformance.h"
+#include "halnal.h"
+
+/* Long enough for a busy machine; a wait that lasts so long is a failure. */
+#define PATIENCE (10 * HAL_SECOND)
+
+typedef struct {
+  HalFrame frame; /* its segments are not valid any more */
+  uint8_t *data;  /* joined */
+  size_t size;
+} Taken;
+
+extern const ConformanceTarget *target;
+
+/* The directory of the target's libraries; NULL: none is needed. */
+const char *target_path (void);
+/* NULL for a real family. */
+SimControl *target_sim (void);
+void sim_begin (void); /* faults and counters at zero */
+
+HalEnv target_env (void);
+HalContext *open_context (void); /* fails the case if it cannot */
+HalStreamConfig stream_config (HalCodec codec);
+HalStream *open_stream (HalContext *context, const HalStreamConfig *config);
+/* A context and a started stream in one; closed by close_all. */
+HalStream *open_all (HalCodec codec);
+void close_all (HalStream *stream);
+/* Gets, joins, releases. The data is valid until the next take. */
+bool take (HalStream *stream, Taken *ret_taken);
+void take_clear (void);
+unsigned count_fds (void);
+
+#endif /* HARNESS_H */
