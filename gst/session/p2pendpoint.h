@@ -200,7 +200,8 @@ void p2p_stream_end (P2pStream * stream);
 guint p2p_stream_count_viewers (P2pStream * stream);
 
 /* Bytes that have not left for the least and the most backlogged viewer (0, 0
- * with none). */
+ * with none). After p2p_stream_end(): those, the end among them, that have not
+ * been acknowledged, so that 0 means that it is safe to close. */
 void p2p_stream_get_backlog (P2pStream * stream, guint64 * least,
     guint64 * most);
 

@@ -192,21 +192,29 @@ p2p_out_free (P2pOutStream *out)
 
 /* -- Frames ---------------------------------------------------------------- */
 
+/* A session that is closed behind the end of its streams must not overtake
+ * what was lost on the way: then only what the viewer has is off our hands. */
 static guint64
-unsent (P2pOutStream *out)
+in_engine (P2pOutStream *out, guint16 flow)
 {
   UdtFlowStats stats;
 
-  if (udt_connection_get_flow_stats (out->peer->engine, out->flow, now_us (),
+  if (udt_connection_get_flow_stats (out->peer->engine, flow, now_us (),
           &stats) != UDT_OK)
     return 0;
-  return stats.unsent;
+  return out->stream != NULL && out->stream->ended ? stats.buffered
+      : stats.unsent;
 }
 
 guint64
 p2p_out_get_backlog (P2pOutStream *out)
 {
-  return unsent (out) + out->pending_bytes;
+  guint64 backlog = in_engine (out, out->flow) + out->pending_bytes;
+
+  if (out->stream != NULL && out->stream->ended)
+    backlog += in_engine (out, P2P_WIRE_CONTROL_FLOW)
+        + g_queue_get_length (&out->peer->control);
+  return backlog;
 }
 
 void

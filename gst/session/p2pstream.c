@@ -21,6 +21,8 @@
 /* What may lie in the queue when the network thread is late, in multiples of
  * the high watermark. */
 #define QUEUE_MARKS 4
+/* What the end of a stream counts for in the queue: not nothing. */
+#define END_BYTES 1
 
 typedef enum
 {
@@ -115,8 +117,9 @@ p2p_stream_attach_all (P2pStream *stream)
   }
 }
 
-void
-p2p_stream_update_backlog (P2pStream *stream)
+/* `taken`: bytes of items that the outs have by now. */
+static void
+publish_backlog (P2pStream *stream, guint64 taken)
 {
   guint64 least = G_MAXUINT64, most = 0;
   guint room = get_high (stream) - get_high (stream) / 8;
@@ -133,6 +136,7 @@ p2p_stream_update_backlog (P2pStream *stream)
   g_mutex_lock (&stream->lock);
   stream->least = stream->outs->len > 0 ? least : 0;
   stream->most = most;
+  stream->queued_bytes -= taken;
   writable = stream->full && most + stream->queued_bytes <= room;
   if (writable)
     stream->full = FALSE;
@@ -142,6 +146,12 @@ p2p_stream_update_backlog (P2pStream *stream)
     stream->callbacks.writable (stream, stream->user);
     p2p_guard_leave (&stream->guard);
   }
+}
+
+void
+p2p_stream_update_backlog (P2pStream *stream)
+{
+  publish_backlog (stream, 0);
 }
 
 void
@@ -297,6 +307,7 @@ void
 p2p_stream_drain (P2pStream *stream)
 {
   GQueue items = G_QUEUE_INIT;
+  guint64 taken;
   Item *item;
 
   g_mutex_lock (&stream->lock);
@@ -306,14 +317,14 @@ p2p_stream_drain (P2pStream *stream)
   }
   items = stream->items;
   g_queue_init (&stream->items);
-  stream->queued_bytes = 0;
+  taken = stream->queued_bytes;
   g_mutex_unlock (&stream->lock);
   while ((item = g_queue_pop_head (&items)) != NULL) {
     take_item (stream, item);
     item_free (item);
   }
   wake_peers (stream);
-  p2p_stream_update_backlog (stream);
+  publish_backlog (stream, taken);
 }
 
 /* -- Any thread ------------------------------------------------------------ */
@@ -507,6 +518,7 @@ p2p_stream_end (P2pStream *stream)
 
   item->type = ITEM_END;
   g_mutex_lock (&stream->lock);
+  stream->queued_bytes += END_BYTES;
   append_and_unlock (stream, item);
 }
 
