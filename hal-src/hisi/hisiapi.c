@@ -204,6 +204,9 @@ identify (HisiLibrary *library, char kind, HalError *error)
   HisiShape shape = {
     .groups = hal_loader_symbol (&library->loader, "HI_MPI_VENC_CreateGroup")
         != NULL,
+    .rc_priority
+    = hal_loader_symbol (&library->loader, "HI_MPI_VENC_SetRcPriority")
+        != NULL,
     .recv_frame
     = hal_loader_symbol (&library->loader, "HI_MPI_VENC_StartRecvFrame")
         != NULL,

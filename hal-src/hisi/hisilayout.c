@@ -275,16 +275,14 @@ newest (const HisiShape *shape)
   return shape->ss          ? HISI_V5
       : shape->recv_frame   ? HISI_V4
       : shape->groups       ? HISI_V1
+      : shape->rc_priority  ? HISI_V2
                             : HISI_V3;
 }
 
 static bool
 agrees (HisiGeneration generation, const HisiShape *shape)
 {
-  HisiGeneration by_shape = newest (shape);
-
-  return generation == by_shape
-      || (generation == HISI_V2 && by_shape == HISI_V3);
+  return generation == newest (shape);
 }
 
 HalStatus

@@ -101,6 +101,7 @@ const HisiLayout *hisi_layout (HisiGeneration generation, bool is_64);
  * believed only if it agrees with the functions. */
 typedef struct {
   bool groups;      /* v1: channels are registered in groups */
+  bool rc_priority; /* v2: gone in v3 */
   bool recv_frame;  /* v4 */
   bool ss;          /* v5 */
 } HisiShape;

@@ -551,6 +551,14 @@ API (VENC_RequestIDR, venc_request_idr) (int32_t chn, int32_t instant)
 }
 #endif
 
+#if SIM_HISI == 2
+/* Only there to be found. */
+API (VENC_SetRcPriority, venc_set_rc_priority) (int32_t chn, uint32_t priority)
+{
+  return FAIL (PERM);
+}
+#endif
+
 #if SIM_HISI == 4
 API (VPSS_GetChnAttr, vpss_get_chn_attr) (int32_t group, int32_t chn,
     HisiV4VpssChnAttr *attr)
