@@ -124,14 +124,22 @@ p2p_seen_clear (P2pSeen *seen)
 /* A search from end to end: only who has the key gets anything in here, and
  * not often. */
 gboolean
-p2p_seen_add (P2pSeen *seen, const guint8 *id)
+p2p_seen_has (const P2pSeen *seen, const guint8 *id)
 {
   guint n = MIN (seen->count, seen->max), i;
 
   for (i = 0; i < n; i++) {
     if (memcmp (seen->ids + i * P2P_SEEN_ID, id, P2P_SEEN_ID) == 0)
-      return FALSE;
+      return TRUE;
   }
+  return FALSE;
+}
+
+gboolean
+p2p_seen_add (P2pSeen *seen, const guint8 *id)
+{
+  if (p2p_seen_has (seen, id))
+    return FALSE;
   memcpy (seen->ids + seen->count % seen->max * P2P_SEEN_ID, id, P2P_SEEN_ID);
   seen->count++;
   return TRUE;

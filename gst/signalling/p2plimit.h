@@ -63,6 +63,7 @@ typedef struct
 
 void p2p_seen_init (P2pSeen * seen, guint max);
 void p2p_seen_clear (P2pSeen * seen);
+gboolean p2p_seen_has (const P2pSeen * seen, const guint8 * id);
 /* FALSE: it was there already. */
 gboolean p2p_seen_add (P2pSeen * seen, const guint8 * id);
 

@@ -64,7 +64,11 @@ find_ops (P2pScheme scheme)
     case P2P_SCHEME_TCP:
       return &p2p_transport_tcp;
     default:
-      return NULL;
+#ifdef HAVE_MQTT
+      return &p2p_transport_mqtt;
+#else
+      return NULL;              /* the parser refuses the scheme */
+#endif
   }
 }
 
@@ -77,12 +81,6 @@ p2p_signaller_new (const gchar *uri, P2pRole role, P2pCredential *credential,
 
   if (!parsed)
     return NULL;
-  if (!find_ops (parsed->scheme)) {
-    p2p_signal_uri_free (parsed);
-    g_set_error_literal (error, P2P_SIGNALLER_ERROR,
-        P2P_SIGNALLER_ERROR_UNSUPPORTED, "not part of this build");
-    return NULL;
-  }
   signaller = g_new0 (P2pSignaller, 1);
   signaller->ref_count = 1;
   signaller->uri = parsed;
