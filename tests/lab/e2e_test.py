@@ -92,8 +92,14 @@ def nothing_is_direct_where_the_policy_says_relay():
 # --- what arrives ------------------------------------------------------------------
 
 def send_clip(scene, clip):
-    """The clip, to its end: every frame, in order, byte for byte."""
-    camera, viewer, logs = scene.programs(clip)
+    """The clip, to its end: every frame, in order, byte for byte.
+
+    With half a second there is time for a packet to be lost four times; in the
+    200 ms that a viewer takes by default, at 50 ms RTT, for it to be lost once,
+    and a clip cannot be asked for another keyframe.
+    """
+    camera, viewer, logs = scene.programs(
+        clip, viewer_settings=['--latency', '500'])
     check_equal(viewer.wait(PATIENCE + 60), 0, 'exit code of the viewer')
     check_equal(camera.wait(PATIENCE), 0, 'exit code of the camera')
     sent, received = (read_frames(log) for log in logs)
