@@ -328,6 +328,19 @@ p2p_connection_input (P2pConnection *link, guint8 *data, gsize len)
 
 /* -- The source ------------------------------------------------------------ */
 
+/* A goodbye comes behind everything that was sent before it, and that has been
+ * acknowledged: it must not be thrown away. */
+static void
+tell_rest (P2pConnection *link)
+{
+  UdtReceived message;
+
+  link->callbacks.closing (link, link->user);
+  while (!link->dead && udt_connection_receive (link->conn, &message,
+          (UdtTime) g_get_monotonic_time ()) == UDT_OK)
+    link->callbacks.message (link, &message, link->user);
+}
+
 static void
 tell_event (P2pConnection *link, const UdtEvent *event)
 {
@@ -340,6 +353,10 @@ tell_event (P2pConnection *link, const UdtEvent *event)
     case UDT_EVENT_CLOSED:
     case UDT_EVENT_DEAD:
       link->state = LINK_FINISHED;
+      if (event->type == UDT_EVENT_CLOSED && event->by_peer)
+        tell_rest (link);
+      if (link->dead)
+        return;
       link->callbacks.finished (link, event->type == UDT_EVENT_DEAD,
           event->by_peer ? event->reason : "", link->user);
       break;

@@ -37,6 +37,9 @@ typedef struct
   void (*event) (P2pConnection * link, const UdtEvent * event, gpointer user);
   /* After input, output and messages of one round. */
   void (*round) (P2pConnection * link, gpointer user);
+  /* The peer said goodbye: what it had sent comes as message() now, all of it,
+   * flows that are held excepted; finished() follows. */
+  void (*closing) (P2pConnection * link, gpointer user);
   /* The peer said goodbye (`reason` may be empty), ours was acknowledged, or
    * the peer no longer answers (`dead`). The last callback. */
   void (*finished) (P2pConnection * link, gboolean dead, const gchar * reason,

@@ -21,6 +21,7 @@ on_state (P2pSignaller *signaller, P2pSignallerState state,
   P2pStep step = { 0 };
 
   endpoint->online = state == P2P_SIGNALLER_ONLINE;
+  p2p_endpoint_take_snapshot (endpoint);
   step.step = P2P_STEP_SERVER;
   step.elapsed_ms = (guint) ((g_get_monotonic_time ()
           - endpoint->started_us) / 1000);

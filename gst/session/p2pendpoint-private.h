@@ -174,6 +174,13 @@ struct _P2pStream
   gint64 key_asked_us;
 };
 
+static inline guint
+p2p_endpoint_high_watermark (P2pEndpoint * endpoint)
+{
+  return (guint) g_atomic_int_get (
+      (const gint *) &endpoint->config.high_watermark);
+}
+
 P2pStream *p2p_stream_ref (P2pStream * stream);
 void p2p_stream_unref (P2pStream * stream);
 /* [net] */
@@ -240,6 +247,8 @@ struct _P2pRequest
   gchar *params;                /* [const] */
   guint32 id;                   /* [net] */
   GHashTable *epochs;           /* [net] peer and name to count */
+  GPtrArray *leftovers;         /* [net] P2pInStream whose session has ended
+                                   before the application took all */
 };
 
 P2pRequest *p2p_request_ref (P2pRequest * request);
@@ -262,6 +271,7 @@ struct _P2pInStream
   guint16 flow;
   P2pWireKind kind;
   gchar *name;
+  gchar *peer_id;
   gpointer handle;              /* of the callbacks' owner */
   GQueue caps;                  /* P2pPendingCaps, oldest first */
   gboolean have_caps;
@@ -269,6 +279,8 @@ struct _P2pInStream
   gboolean held;
   gboolean stashed;             /* `stash` is a frame not taken yet */
   UdtReceived stash;
+  gboolean keep;                /* the session closes: no holding, `rest` */
+  GQueue rest;                  /* UdtReceived behind `stash` */
   guint64 delivered, missed;    /* messages */
   guint64 next_id;
   gboolean end_known, ended, close_owed;
@@ -285,6 +297,9 @@ void p2p_in_message (P2pInStream * in, UdtReceived * message);
 void p2p_in_gap (P2pInStream * in, guint32 count);
 void p2p_in_end (P2pInStream * in, guint64 frames);
 void p2p_in_retry (P2pInStream * in);
+/* The session closes behind all that was sent: take it in, held or not. */
+void p2p_in_keep (P2pInStream * in);
+void p2p_request_drop_leftovers (P2pRequest * request);
 void p2p_in_tick (P2pInStream * in, gint64 now);
 /* Tells the owner, and lets go. */
 void p2p_in_close (P2pInStream * in, gboolean lost);
@@ -369,6 +384,8 @@ struct _P2pPeer
   guint64 frames_sent, frames_received, frames_dropped, frames_missed;
   gboolean overflow_pending;
 
+  gint64 bye_at;                /* the signaller said bye: at the latest */
+  gchar bye_reason[P2P_MESSAGE_MAX_REASON + 1];
   gint64 closing_until;
 };
 

@@ -107,8 +107,13 @@ drop_lists (P2pEndpoint *endpoint)
 {
   while (endpoint->streams->len > 0)
     p2p_stream_unref (g_ptr_array_remove_index_fast (endpoint->streams, 0));
-  while (endpoint->requests->len > 0)
-    p2p_request_unref (g_ptr_array_remove_index_fast (endpoint->requests, 0));
+  while (endpoint->requests->len > 0) {
+    P2pRequest *request = g_ptr_array_remove_index_fast (endpoint->requests,
+        0);
+
+    p2p_request_drop_leftovers (request);
+    p2p_request_unref (request);
+  }
 }
 
 static void

@@ -23,11 +23,21 @@
 #define END_PATIENCE_US (3 * G_USEC_PER_SEC)
 
 static void
+received_free (gpointer data)
+{
+  UdtReceived *m = data;
+
+  g_free (m->data);
+  g_free (m);
+}
+
+static void
 stash_clear (P2pInStream *in)
 {
   if (in->stashed)
     g_free (in->stash.data);
   in->stashed = FALSE;
+  g_queue_clear_full (&in->rest, received_free);
 }
 
 static void
@@ -57,13 +67,14 @@ p2p_in_stream_unref (P2pInStream *in)
     p2p_request_unref (in->request);
   p2p_endpoint_unref (in->endpoint);
   g_free (in->name);
+  g_free (in->peer_id);
   g_free (in);
 }
 
 static void
 hold (P2pInStream *in, gboolean held)
 {
-  if (in->held == held || in->peer->engine == NULL)
+  if (in->held == held || in->peer->engine == NULL || (held && in->keep))
     return;
   in->held = held;
   udt_connection_hold_flow (in->peer->engine, in->flow, held);
@@ -81,6 +92,7 @@ p2p_in_unannounced (P2pPeer *peer, guint16 flow)
   in->peer = peer;
   in->flow = flow;
   g_queue_init (&in->caps);
+  g_queue_init (&in->rest);
   g_hash_table_insert (peer->ins, GUINT_TO_POINTER ((guint) flow), in);
   peer->unannounced++;
   return in;
@@ -99,15 +111,60 @@ next_epoch (P2pRequest *request, const gchar *peer, const gchar *name)
   return epoch;
 }
 
+static void
+tell_closed (P2pInStream *in, gboolean lost)
+{
+  P2pRequest *request = in->request;
+
+  if (request == NULL || !p2p_guard_enter (&request->guard))
+    return;
+  if (request->callbacks.stream_closed != NULL)
+    request->callbacks.stream_closed (request, in->handle, lost,
+        request->user);
+  p2p_guard_leave (&request->guard);
+}
+
+/* The same stream of a new session takes the place of what was left. */
+static void
+drop_leftover (P2pRequest *request, const gchar *peer, const gchar *name)
+{
+  guint i;
+
+  for (i = request->leftovers->len; i-- > 0;) {
+    P2pInStream *in = g_ptr_array_index (request->leftovers, i);
+
+    if (!g_str_equal (in->name, name) || !g_str_equal (in->peer_id, peer))
+      continue;
+    g_ptr_array_remove_index (request->leftovers, i);
+    tell_closed (in, TRUE);
+    stash_clear (in);
+    p2p_in_stream_unref (in);
+  }
+}
+
+void
+p2p_request_drop_leftovers (P2pRequest *request)
+{
+  while (request->leftovers->len > 0) {
+    P2pInStream *in = g_ptr_array_remove_index (request->leftovers, 0);
+
+    tell_closed (in, TRUE);
+    stash_clear (in);
+    p2p_in_stream_unref (in);
+  }
+}
+
 void
 p2p_in_announce (P2pInStream *in, P2pRequest *request, P2pWireKind kind,
     const gchar *name)
 {
   P2pInStreamInfo info = { 0 };
 
+  drop_leftover (request, in->peer->id, name);
   in->request = p2p_request_ref (request);
   in->kind = kind;
   in->name = g_strdup (name);
+  in->peer_id = g_strdup (in->peer->id);
   in->peer->unannounced--;
   info.kind = kind;
   info.name = in->name;
@@ -218,6 +275,8 @@ count_delivered (P2pInStream *in, const UdtReceived *m)
 {
   in->delivered++;
   in->next_id = m->id + 1;
+  if (in->peer == NULL)
+    return;
   in->peer->frames_received++;
   in->peer->last_media_us = g_get_monotonic_time ();
   p2p_peer_media (in->peer);
@@ -235,19 +294,17 @@ deliver (P2pInStream *in, UdtReceived *m)
 
   if (!p2p_wire_read_frame (m->data, m->size, &frame, &header_len)) {
     g_free (m->data);
-    p2p_peer_violation (in->peer, "malformed frame header");
+    if (in->peer != NULL)
+      p2p_peer_violation (in->peer, "malformed frame header");
     return TRUE;
   }
   if (!reach_caps (in, frame.caps_version))
     return FALSE;
-  if (in->peer == NULL)
-    return FALSE;               /* closed from within a callback */
   whole = g_bytes_new_take (m->data, m->size);
   payload = g_bytes_new_from_bytes (whole, header_len, m->size - header_len);
   taken = tell_frame (in, payload, &frame, m);
   if (taken) {
-    if (in->peer != NULL)
-      count_delivered (in, m);
+    count_delivered (in, m);
     g_bytes_unref (payload);
     g_bytes_unref (whole);
     return TRUE;
@@ -267,7 +324,9 @@ p2p_in_message (P2pInStream *in, UdtReceived *m)
   }
   p2p_in_stream_ref (in);
   if (in->stashed || in->request == NULL || !deliver (in, m)) {
-    if (in->stashed || in->peer == NULL) {
+    if (in->stashed && in->keep) {
+      g_queue_push_tail (&in->rest, g_memdup2 (m, sizeof *m));
+    } else if (in->stashed || in->peer == NULL) {
       g_free (m->data);
     } else {
       in->stash = *m;
@@ -280,26 +339,74 @@ p2p_in_message (P2pInStream *in, UdtReceived *m)
   p2p_in_stream_unref (in);
 }
 
+/* FALSE: one frame is still not taken. */
+static gboolean
+deliver_stash (P2pInStream *in)
+{
+  gboolean leftover = in->peer == NULL;
+
+  while (in->stashed) {
+    UdtReceived m = in->stash, *next;
+
+    /* Not there while it is with the callbacks: they may close the stream. */
+    in->stashed = FALSE;
+    if (!deliver (in, &m)) {
+      if (in->peer == NULL && !leftover) {
+        g_free (m.data);
+      } else {
+        in->stash = m;
+        in->stashed = TRUE;
+      }
+      return FALSE;
+    }
+    next = g_queue_pop_head (&in->rest);
+    if (next != NULL) {
+      in->stash = *next;
+      in->stashed = TRUE;
+      g_free (next);
+    }
+  }
+  return TRUE;
+}
+
+/* Its session is over; the application takes what was left of it. */
+static void
+retry_leftover (P2pInStream *in)
+{
+  P2pRequest *request = in->request;
+
+  if (!g_ptr_array_find (request->leftovers, in, NULL)
+      || !deliver_stash (in))
+    return;
+  check_end (in);
+  g_ptr_array_remove (request->leftovers, in);
+  tell_closed (in, !in->ended);
+  p2p_in_stream_unref (in);
+}
+
 void
 p2p_in_retry (P2pInStream *in)
 {
-  if (in->peer == NULL || in->request == NULL)
+  if (in->request == NULL)
     return;
   p2p_in_stream_ref (in);
-  if (in->stashed) {
-    in->stashed = FALSE;
-    if (!deliver (in, &in->stash)) {
-      if (in->peer == NULL)
-        g_free (in->stash.data);
-      else
-        in->stashed = TRUE;
-    }
+  if (in->peer == NULL) {
+    retry_leftover (in);
+  } else {
+    deliver_stash (in);
+    if (in->peer != NULL && !in->stashed)
+      hold (in, FALSE);
+    if (in->peer != NULL)
+      check_end (in);
   }
-  if (in->peer != NULL && !in->stashed)
-    hold (in, FALSE);
-  if (in->peer != NULL)
-    check_end (in);
   p2p_in_stream_unref (in);
+}
+
+void
+p2p_in_keep (P2pInStream *in)
+{
+  in->keep = TRUE;
+  hold (in, FALSE);
 }
 
 void
@@ -339,21 +446,20 @@ void
 p2p_in_close (P2pInStream *in, gboolean lost)
 {
   P2pPeer *peer = in->peer;
-  P2pRequest *request = in->request;
 
   if (peer == NULL)
     return;
-  if (request == NULL)
+  if (in->request == NULL)
     peer->unannounced--;
   hold (in, FALSE);
   in->peer = NULL;
   g_hash_table_remove (peer->ins, GUINT_TO_POINTER ((guint) in->flow));
-  if (request != NULL && p2p_guard_enter (&request->guard)) {
-    if (request->callbacks.stream_closed != NULL)
-      request->callbacks.stream_closed (request, in->handle, lost,
-          request->user);
-    p2p_guard_leave (&request->guard);
+  if (in->keep && in->stashed && in->end_known && !in->ended) {
+    /* The reference of the table becomes that of the list. */
+    g_ptr_array_add (in->request->leftovers, in);
+    return;
   }
+  tell_closed (in, lost);
   stash_clear (in);
   p2p_in_stream_unref (in);
 }

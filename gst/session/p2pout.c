@@ -279,12 +279,15 @@ engine_flags (P2pWireKind kind, guint16 flags)
   return f;
 }
 
-/* Lost for this peer; it goes on with a keyframe. */
+/* Lost for this peer, which goes on with a keyframe, unless nothing depended on
+ * the frame. */
 static void
-drop (P2pOutStream *out)
+drop (P2pOutStream *out, const P2pOutFrame *frame)
 {
   out->dropped++;
   out->peer->frames_dropped++;
+  if (frame->frame->flags & P2P_FRAME_DROPPABLE)
+    return;
   out->waiting_sync = TRUE;
   p2p_stream_want_key_unit (out->stream, FALSE);
 }
@@ -295,15 +298,15 @@ send_live (P2pOutStream *out, const P2pOutFrame *frame)
   UdtStatus status;
 
   if (p2p_out_get_backlog (out)
-      >= out->peer->endpoint->config.high_watermark) {
-    drop (out);
+      >= p2p_endpoint_high_watermark (out->peer->endpoint)) {
+    drop (out, frame);
     return;
   }
   p2p_out_send_caps (out);
   status = submit (out, frame->payload, frame->header, frame->header_len,
       engine_flags (out->stream->config.kind, frame->frame->flags));
   if (status != UDT_OK && status != UDT_ERR_CLOSED)
-    drop (out);
+    drop (out, frame);
 }
 
 static void
@@ -313,7 +316,7 @@ send_lossless (P2pOutStream *out, const P2pOutFrame *frame)
   UdtStatus status = UDT_ERR_FULL;
 
   if (frame->force && p2p_out_get_backlog (out)
-      >= out->peer->endpoint->config.high_watermark) {
+      >= p2p_endpoint_high_watermark (out->peer->endpoint)) {
     p2p_out_detach (out, P2P_REASON_OVERFLOW);
     return;
   }

@@ -15,7 +15,7 @@
  * after the second a new path is tried, after the third the peer is given up. */
 #define SILENCE_PROBE_US (2 * G_USEC_PER_SEC)
 #define SILENCE_RESTART_US (4 * G_USEC_PER_SEC)
-#define SILENCE_LOST_US (12 * G_USEC_PER_SEC)
+#define SILENCE_LOST_US (8 * G_USEC_PER_SEC)
 /* The same once the signaller has said that the peer's end is gone. */
 #define SILENCE_GONE_US (3 * G_USEC_PER_SEC)
 #define MEDIA_RECENT_US (2 * G_USEC_PER_SEC)
@@ -222,6 +222,18 @@ on_finished (P2pConnection *connection, gboolean dead, const gchar *reason,
         : reason, TRUE);
 }
 
+static void
+on_closing (P2pConnection *connection, gpointer user)
+{
+  P2pPeer *peer = user;
+  GHashTableIter iter;
+  gpointer in;
+
+  g_hash_table_iter_init (&iter, peer->ins);
+  while (g_hash_table_iter_next (&iter, NULL, &in))
+    p2p_in_keep (in);
+}
+
 static const P2pConnectionCallbacks connection_callbacks = {
   .ready = on_ready,
   .connected = on_connected,
@@ -229,6 +241,7 @@ static const P2pConnectionCallbacks connection_callbacks = {
   .message = on_message,
   .event = on_event,
   .round = on_round,
+  .closing = on_closing,
   .finished = on_finished,
 };
 
@@ -473,6 +486,8 @@ p2p_peer_tick (P2pPeer *peer, gint64 now)
   if (peer->state == P2P_PEER_SETUP
       && now - peer->started_us >= P2P_ATTEMPT_TIMEOUT_US)
     attempt_failed (peer);
+  if (peer->state == P2P_PEER_UP && peer->bye_at != 0 && now >= peer->bye_at)
+    p2p_peer_close (peer, peer->bye_reason, TRUE);
   if (peer->state == P2P_PEER_UP)
     watch_silence (peer, now);
   if (peer->state == P2P_PEER_UP)

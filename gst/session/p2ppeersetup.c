@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#define BYE_PATIENCE_US (2 * P2P_CLOSE_MS * 1000)
 #define OLD_PATH_US (3 * G_USEC_PER_SEC)
 #define NEXT_PATH_TIMEOUT_US (10 * G_USEC_PER_SEC)
 /* A new path that comes up relayed may find a direct pair a little later. */
@@ -605,9 +606,17 @@ take_bye (P2pPeer *peer, const P2pMessage *m)
     else
       attempt_ended (peer, reason);
   }
-  p2p_peer_close (peer, g_str_equal (reason, P2P_REASON_CLOSED)
-      || g_str_equal (reason, P2P_REASON_UNKNOWN) ? P2P_REASON_PEER_GONE
-      : reason, TRUE);
+  if (g_str_equal (reason, P2P_REASON_CLOSED)
+      || g_str_equal (reason, P2P_REASON_UNKNOWN))
+    g_strlcpy (reason, P2P_REASON_PEER_GONE, sizeof reason);
+  if (peer->state == P2P_PEER_UP && !g_str_equal (m->reason,
+          P2P_REASON_UNKNOWN)) {
+    /* It comes on the path too, behind the last frames. */
+    g_strlcpy (peer->bye_reason, reason, sizeof peer->bye_reason);
+    peer->bye_at = g_get_monotonic_time () + BYE_PATIENCE_US;
+    return;
+  }
+  p2p_peer_close (peer, reason, TRUE);
 }
 
 void

@@ -22,6 +22,7 @@ p2p_request_unref (P2pRequest *request)
   if (!g_atomic_int_dec_and_test (&request->refs))
     return;
   g_hash_table_unref (request->epochs);
+  g_ptr_array_unref (request->leftovers);
   p2p_guard_clear (&request->guard);
   p2p_endpoint_unref (request->endpoint);
   g_free (request->params);
@@ -52,6 +53,7 @@ p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
       P2P_WIRE_MAX_PARAMS);
   request->callbacks = *callbacks;
   request->user = user;
+  request->leftovers = g_ptr_array_new ();
   request->epochs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
       NULL);
   p2p_guard_init (&request->guard);
@@ -68,6 +70,7 @@ remove_request (P2pEndpoint *endpoint, gpointer data)
 
   for (i = 0; i < endpoint->peers->len; i++)
     p2p_peer_close_request (g_ptr_array_index (endpoint->peers, i), request);
+  p2p_request_drop_leftovers (request);
   if (g_ptr_array_remove (endpoint->requests, request))
     p2p_request_unref (request);
 }

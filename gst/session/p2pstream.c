@@ -55,7 +55,7 @@ item_free (gpointer data)
 static guint
 get_high (P2pStream *stream)
 {
-  return stream->endpoint->config.high_watermark;
+  return p2p_endpoint_high_watermark (stream->endpoint);
 }
 
 /* -- References ------------------------------------------------------------ */

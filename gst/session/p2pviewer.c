@@ -146,6 +146,7 @@ on_state (P2pSignaller *signaller, P2pSignallerState state,
   P2pEndpoint *endpoint = user;
 
   endpoint->online = state == P2P_SIGNALLER_ONLINE;
+  p2p_endpoint_take_snapshot (endpoint);
   /* What failed is told by the channel that was asked for. Back online: no
    * reason to wait any longer. */
   if (endpoint->online && endpoint->redial != NULL)

@@ -383,6 +383,51 @@ test_lossless_back_pressure (void)
   world_close (&w);
 }
 
+/* A file whose sender has gone as soon as all had arrived is still taken to its
+ * end, at the receiver's pace. */
+static void
+test_sender_gone_before_receiver (void)
+{
+  World w;
+  Source data;
+  Wish wish = { .refuse_new = TRUE };
+  Received *d;
+  guint64 least, most = 1;
+  guint i;
+
+  world_open (&w);
+  source_open (&data, &w.device, P2P_WIRE_DATA, "data_0", NULL, -1);
+  p2p_stream_set_caps (data.stream, TEXT);
+  viewer_open (&w, &w.viewer);
+  wish_open (&wish, &w.viewer, "");
+  WAIT_FOR (wish.complete == 1);
+  d = wish_find (&wish, "data_0");
+  for (i = 0; i < 40; i++)
+    g_assert_cmpint (source_push (&data, 5000, TRUE), ==, P2P_PUSH_OK);
+  p2p_stream_end (data.stream);
+  while (most > 0) {
+    p2p_stream_get_backlog (data.stream, &least, &most);
+    g_thread_yield ();
+  }
+  source_close (&data);
+  side_close (&w.device);
+  WAIT_FOR (w.viewer.removed == 1);
+  g_assert_cmpuint (d->frames->len, ==, 0);
+  g_assert_false (d->closed);
+  g_mutex_lock (&world);
+  d->refuse = FALSE;
+  g_mutex_unlock (&world);
+  p2p_in_stream_resume (d->in);
+  WAIT_FOR (d->closed);
+  g_assert_true (d->ended);
+  g_assert_false (d->lost);
+  check_frames (d, 0, 40);
+  wish_close (&wish);
+  side_close (&w.viewer);
+  g_free (w.uri);
+  WAIT_FOR (p2p_endpoint_count_alive () == 0);
+}
+
 /* One of eight does not take its frames: it alone loses some. */
 static void
 test_stalled_viewer (void)
@@ -823,6 +868,8 @@ main (int argc, char **argv)
   g_test_add_func ("/session/match", test_match);
   g_test_add_func ("/session/lossless-back-pressure",
       test_lossless_back_pressure);
+  g_test_add_func ("/session/sender-gone-before-receiver",
+      test_sender_gone_before_receiver);
   g_test_add_func ("/session/stalled-viewer", test_stalled_viewer);
   g_test_add_func ("/session/wrong-key", test_wrong_key);
   g_test_add_func ("/session/unknown-device", test_unknown_device);
