@@ -128,7 +128,7 @@ def expect_session(camera, viewer, path):
                     f'steps of the {process.name}')
         paths = [fields['path'] for fields in steps_of(process)
                  if fields['step'] == 'media']
-        check_equal(paths[0], path, f'path of the {process.name}')
+        check_equal(paths[-1], path, f'path of the {process.name}')
 
 
 def read_frames(path, with_times=False):
