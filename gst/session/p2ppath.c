@@ -27,6 +27,8 @@
  * 500 would cost a whole half second per lost packet. */
 #define STUN_TIMEOUT_MS 250
 #define STUN_RETRANSMISSIONS 6
+/* Between two checks, ms: the least that RFC 8445 (14.2) allows. */
+#define PACING_MS 5
 /* With no check under way any more, how long to wait for late candidates. */
 #define IDLE_TIMEOUT_MS 5000
 /* For a train of packets of the pacer, and for a burst of arrivals while the
@@ -571,7 +573,7 @@ p2p_path_new (const P2pPathConfig *config, const P2pPathCallbacks *callbacks,
       "force-relay", config->relay_only,
       "stun-initial-timeout", STUN_TIMEOUT_MS,
       "stun-max-retransmissions", STUN_RETRANSMISSIONS,
-      "idle-timeout", IDLE_TIMEOUT_MS, NULL);
+      "stun-pacing-timer", PACING_MS, "idle-timeout", IDLE_TIMEOUT_MS, NULL);
   path->stream = nice_agent_add_stream (path->agent, 1);
   add_loopback (path, config->loopback);
   if (config->servers != NULL)
