@@ -152,27 +152,32 @@ link_branch (GstPad *pad, GstElement *branch, GstPad *sink_pad)
 }
 
 /* parsebin has found a stream of the clip: through a pacer it goes to a pad of
- * p2psink. */
+ * p2psink. One that cannot be sent, such as subtitles, ends here. */
 static void
 clip_stream (GstElement *parsebin, GstPad *pad, Camera *camera)
 {
   GstCaps *caps = gst_pad_get_current_caps (pad);
   const gchar *format
       = gst_structure_get_name (gst_caps_get_structure (caps, 0));
-  const gchar *pad_name
-      = g_str_has_prefix (format, "audio/") ? "audio_%u" : "video_%u";
+  gboolean audio = g_str_has_prefix (format, "audio/");
   GstElement *branch
-      = gst_parse_bin_from_description (chain_for (format), TRUE, NULL);
-  GstPad *sink_pad = gst_element_request_pad_simple (camera->sink, pad_name);
+      = gst_parse_bin_from_description_full (chain_for (format), TRUE, NULL,
+                                             GST_PARSE_FLAG_FATAL_ERRORS, NULL);
+  GstPad *sink_pad;
 
-  gst_bin_add (GST_BIN (camera->pipeline), branch);
-  gst_element_sync_state_with_parent (branch);
   hold_stream (camera, pad);
-  if (!link_branch (pad, branch, sink_pad))
-    GST_ELEMENT_ERROR (camera->sink, STREAM, WRONG_TYPE,
-                       ("A stream of the clip cannot be sent: %s", format),
-                       (NULL));
-  gst_object_unref (sink_pad);
+  if (branch) {
+    gst_bin_add (GST_BIN (camera->pipeline), branch);
+    gst_element_sync_state_with_parent (branch);
+    sink_pad = gst_element_request_pad_simple (camera->sink,
+                                               audio ? "audio_%u" : "video_%u");
+    if (!link_branch (pad, branch, sink_pad)) {
+      gst_element_release_request_pad (camera->sink, sink_pad);
+      g_printerr ("camera: %s of the clip cannot be sent\n", format);
+    }
+    gst_object_unref (sink_pad);
+  } else
+    g_printerr ("camera: no parser for %s of the clip\n", format);
   gst_caps_unref (caps);
 }
 
@@ -210,7 +215,9 @@ configure_clip (Camera *camera)
 static gboolean
 build (Camera *camera, GError **error)
 {
-  camera->pipeline = gst_parse_launch (camera->clip ? CLIP : SYNTHETIC, error);
+  camera->pipeline
+      = gst_parse_launch_full (camera->clip ? CLIP : SYNTHETIC, NULL,
+                               GST_PARSE_FLAG_FATAL_ERRORS, error);
   if (!camera->pipeline)
     return FALSE;
   camera->sink = gst_bin_get_by_name (GST_BIN (camera->pipeline), "p2p");

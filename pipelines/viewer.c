@@ -147,7 +147,9 @@ add_branch (Viewer *viewer, GstPad *pad, GError **error)
   const gchar *parser = parser_for (pad);
   gchar *description = describe_branch (viewer, pad, parser);
   GstElement *branch
-      = gst_parse_bin_from_description (description, FALSE, error);
+      = gst_parse_bin_from_description_full (description, FALSE, NULL,
+                                             GST_PARSE_FLAG_FATAL_ERRORS,
+                                             error);
   gboolean ok = TRUE;
   GstPad *end;
 

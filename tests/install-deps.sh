@@ -17,8 +17,9 @@ set -u
 demo="gcc libc6-dev meson ninja-build pkg-config
   libglib2.0-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
   libnice-dev libssl-dev libmosquitto-dev libjson-glib-dev
-  gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
-  gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav"
+  gstreamer1.0-tools gstreamer1.0-x gstreamer1.0-plugins-base
+  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+  gstreamer1.0-plugins-ugly gstreamer1.0-libav"
 nat="coturn mosquitto nftables iproute2 python3 openssl util-linux"
 all="clang libclang-rt-14-dev valgrind
   gstreamer1.0-plugins-base-apps mosquitto-clients"
