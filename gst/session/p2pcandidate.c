@@ -46,8 +46,8 @@ read_address (const gchar *text, gchar *out)
     if (bytes[0] == 0xff || memcmp (bytes, none, 16) == 0)
       return FALSE;
     /* IPv4 in IPv6 clothes is judged as what it is. */
-    if (memcmp (bytes, none, 10) == 0 && bytes[10] == 0xff
-        && bytes[11] == 0xff && !check_ipv4 (bytes + 12))
+    if (memcmp (bytes, none, 10) == 0 && bytes[10] == 0xff && bytes[11] == 0xff
+        && !check_ipv4 (bytes + 12))
       return FALSE;
   } else {
     return FALSE;
@@ -74,7 +74,7 @@ read_kind (const gchar *text, P2pCandidateKind *kind)
 
   for (i = 0; i < G_N_ELEMENTS (kind_names); i++) {
     if (g_str_equal (text, kind_names[i])) {
-      *kind = (P2pCandidateKind) i;
+      *kind = (P2pCandidateKind)i;
       return TRUE;
     }
   }
@@ -113,7 +113,7 @@ read_extensions (gchar **tokens, guint n, P2pCandidate *candidate)
     } else if (g_str_equal (tokens[i], "rport")) {
       if (!read_number (tokens[i + 1], 65535, &port))
         return FALSE;
-      candidate->base_port = (guint16) port;
+      candidate->base_port = (guint16)port;
     }
   }
   return TRUE;
@@ -140,8 +140,8 @@ read_tokens (gchar **tokens, P2pCandidate *candidate)
     return FALSE;
   if (!g_str_equal (tokens[6], "typ") || !read_kind (tokens[7], &c.kind))
     return FALSE;
-  c.priority = (guint32) priority;
-  c.port = (guint16) port;
+  c.priority = (guint32)priority;
+  c.port = (guint16)port;
   if (!read_extensions (tokens + 8, n - 8, &c))
     return FALSE;
   *candidate = c;
@@ -175,10 +175,11 @@ p2p_candidate_write (const P2pCandidate *candidate)
   GString *s = g_string_new (NULL);
 
   g_string_printf (s, "candidate:%s 1 UDP %u %s %u typ %s",
-      candidate->foundation, candidate->priority, candidate->address,
-      candidate->port, kind_names[candidate->kind]);
+                   candidate->foundation, candidate->priority,
+                   candidate->address, candidate->port,
+                   kind_names[candidate->kind]);
   if (candidate->base_address[0] != '\0')
     g_string_append_printf (s, " raddr %s rport %u", candidate->base_address,
-        candidate->base_port);
+                            candidate->base_port);
   return g_string_free (s, FALSE);
 }

@@ -12,8 +12,9 @@
  * end is answered in between, since libnice reads until the socket is empty
  * and would starve our timers otherwise.
  *
- * References: the source holds none; p2p_connection_free() destroys it and, when
- * called from a callback, leaves the memory to the dispatch that is running.
+ * References: the source holds none; p2p_connection_free() destroys it and,
+ * when called from a callback, leaves the memory to the dispatch that is
+ * running.
  */
 #include "p2pconnection.h"
 
@@ -32,13 +33,12 @@
 #define MAX_HELD 8
 /* Engine packets that overtook the end of the handshake. */
 #define MAX_EARLY 4
-#define FIRST_ENGINE_BYTE 0xc0  /* RFC 7983: outside of STUN, DTLS, TURN */
+#define FIRST_ENGINE_BYTE 0xc0 /* RFC 7983: outside of STUN, DTLS, TURN */
 
-typedef enum
-{
-  LINK_IDLE,                    /* no path yet */
+typedef enum {
+  LINK_IDLE, /* no path yet */
   LINK_HANDSHAKE,
-  LINK_RUNNING,                 /* the engine lives */
+  LINK_RUNNING, /* the engine lives */
   LINK_FINISHED,
 } LinkState;
 
@@ -51,7 +51,7 @@ struct _P2pConnection
   P2pPath *path;
 
   LinkState state;
-  gboolean dispatching, dead;   /* dead: freed while dispatching */
+  gboolean dispatching, dead; /* dead: freed while dispatching */
   gboolean told_ready, told_connected;
 
   P2pHandshake *handshake;
@@ -95,14 +95,14 @@ env_random (void *user)
 {
   uint64_t value;
 
-  if (RAND_bytes ((unsigned char *) &value, sizeof value) != 1)
-    value = (uint64_t) g_random_int () << 32 | g_random_int ();
+  if (RAND_bytes ((unsigned char *)&value, sizeof value) != 1)
+    value = (uint64_t)g_random_int () << 32 | g_random_int ();
   return value;
 }
 
 static bool
 env_seal (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
-    uint8_t *data, size_t len)
+          uint8_t *data, size_t len)
 {
   P2pConnection *link = user;
 
@@ -111,7 +111,7 @@ env_seal (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
 
 static bool
 env_open (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
-    uint8_t *data, size_t len)
+          uint8_t *data, size_t len)
 {
   P2pConnection *link = user;
 
@@ -169,14 +169,14 @@ start_engine (P2pConnection *link)
   config.local_id = keys.receive_id;
   config.remote_id = keys.send_id;
   p2p_session_keys_clear (&keys);
-  config.latency = (UdtTime) link->config.latency_ms * 1000;
+  config.latency = (UdtTime)link->config.latency_ms * 1000;
   config.send_limit = link->config.send_limit;
   config.receive_limit = link->config.receive_limit;
-  config.keep_alive_interval = (UdtTime) link->config.keep_alive_interval_s
-      * G_USEC_PER_SEC;
+  config.keep_alive_interval
+      = (UdtTime)link->config.keep_alive_interval_s * G_USEC_PER_SEC;
   config.keep_alive_attempts = link->config.keep_alive_attempts;
-  link->conn = udt_connection_new (&config, &env,
-      (UdtTime) g_get_monotonic_time ());
+  link->conn
+      = udt_connection_new (&config, &env, (UdtTime)g_get_monotonic_time ());
   return link->record != NULL && link->conn != NULL;
 }
 
@@ -206,7 +206,7 @@ take_early (P2pConnection *link)
 
     link->n_early--;
     memmove (link->early, link->early + 1,
-        link->n_early * sizeof link->early[0]);
+             link->n_early * sizeof link->early[0]);
     data = g_bytes_unref_to_data (bytes, &len);
     p2p_connection_input (link, data, len);
     g_free (data);
@@ -238,9 +238,10 @@ begin_handshake (P2pConnection *link, gint64 now)
   GError *error = NULL;
 
   link->state = LINK_HANDSHAKE;
-  link->handshake = p2p_handshake_new (link->config.identity,
-      link->config.client, link->config.peer_fingerprint, on_handshake_send,
-      link, now, &error);
+  link->handshake
+      = p2p_handshake_new (link->config.identity, link->config.client,
+                           link->config.peer_fingerprint, on_handshake_send,
+                           link, now, &error);
   if (link->handshake == NULL)
     fail (link, error->message);
   g_clear_error (&error);
@@ -255,8 +256,8 @@ input_handshake (P2pConnection *link, const guint8 *data, gsize len, gint64 now)
     link->refused++;
     return;
   }
-  advance_handshake (link, p2p_handshake_input (link->handshake, data, len,
-          now));
+  advance_handshake (link,
+                     p2p_handshake_input (link->handshake, data, len, now));
 }
 
 /* -- Input and output ------------------------------------------------------ */
@@ -271,7 +272,7 @@ flush (P2pConnection *link, gint64 now, guint budget)
     return;
   while (budget-- > 0) {
     gsize len = udt_connection_output (link->conn, packet, sizeof packet,
-        (UdtTime) now);
+                                       (UdtTime)now);
     P2pPathSend sent;
 
     if (len == 0)
@@ -280,7 +281,7 @@ flush (P2pConnection *link, gint64 now, guint budget)
     /* An error is the network's: unreachable for now, or a probe above the
      * MTU of the interface. What was lost is found out like any loss. */
     if (sent == P2P_PATH_BUSY) {
-      udt_connection_send_failed (link->conn, (UdtTime) now);
+      udt_connection_send_failed (link->conn, (UdtTime)now);
       link->busy_until = now + BUSY_RETRY_US;
       return;
     }
@@ -297,12 +298,12 @@ input_engine (P2pConnection *link, guint8 *data, gsize len, gint64 now)
       link->refused++;
     return FALSE;
   }
-  if (udt_connection_input (link->conn, data, len, (UdtTime) now) != UDT_OK)
+  if (udt_connection_input (link->conn, data, len, (UdtTime)now) != UDT_OK)
     return FALSE;
   link->last_received = now;
   if (++link->input_batch >= INPUT_BATCH) {
     link->input_batch = 0;
-    udt_connection_tick (link->conn, (UdtTime) now);
+    udt_connection_tick (link->conn, (UdtTime)now);
     flush (link, now, OUTPUT_BUDGET);
   }
   return TRUE;
@@ -336,8 +337,10 @@ tell_rest (P2pConnection *link)
   UdtReceived message;
 
   link->callbacks.closing (link, link->user);
-  while (!link->dead && udt_connection_receive (link->conn, &message,
-          (UdtTime) g_get_monotonic_time ()) == UDT_OK)
+  while (!link->dead
+         && udt_connection_receive (link->conn, &message,
+                                    (UdtTime)g_get_monotonic_time ())
+                == UDT_OK)
     link->callbacks.message (link, &message, link->user);
 }
 
@@ -358,7 +361,8 @@ tell_event (P2pConnection *link, const UdtEvent *event)
       if (link->dead)
         return;
       link->callbacks.finished (link, event->type == UDT_EVENT_DEAD,
-          event->by_peer ? event->reason : "", link->user);
+                                event->by_peer ? event->reason : "",
+                                link->user);
       break;
     case UDT_EVENT_PATH_MTU:
     case UDT_EVENT_FLOW_OPENED:
@@ -381,17 +385,16 @@ tell (P2pConnection *link, gint64 now, gboolean *more)
     link->told_ready = TRUE;
     link->callbacks.ready (link, link->user);
   }
-  for (n = 0; !link->dead && link->state == LINK_RUNNING
-      && n < EVENT_BUDGET; n++) {
+  for (n = 0; !link->dead && link->state == LINK_RUNNING && n < EVENT_BUDGET;
+       n++) {
     if (udt_connection_event (link->conn, &event) != UDT_OK)
       break;
     tell_event (link, &event);
   }
   *more |= n == EVENT_BUDGET;
-  for (n = 0; !link->dead && link->state == LINK_RUNNING
-      && n < MESSAGE_BUDGET; n++) {
-    if (udt_connection_receive (link->conn, &message, (UdtTime) now)
-        != UDT_OK)
+  for (n = 0; !link->dead && link->state == LINK_RUNNING && n < MESSAGE_BUDGET;
+       n++) {
+    if (udt_connection_receive (link->conn, &message, (UdtTime)now) != UDT_OK)
       break;
     link->callbacks.message (link, &message, link->user);
   }
@@ -411,7 +414,7 @@ rearm (P2pConnection *link, gint64 now, gboolean more)
   if (link->conn != NULL && link->state == LINK_RUNNING && link->path != NULL
       && p2p_path_is_usable (link->path)) {
     UdtTime due = udt_connection_next_time (link->conn);
-    gint64 when = due >= (UdtTime) G_MAXINT64 ? G_MAXINT64 : (gint64) due;
+    gint64 when = due >= (UdtTime)G_MAXINT64 ? G_MAXINT64 : (gint64)due;
 
     next = MIN (next, MAX (when, link->busy_until));
   } else if (link->conn != NULL && link->state == LINK_RUNNING) {
@@ -438,7 +441,7 @@ work (P2pConnection *link)
     return;
   }
   if (link->state == LINK_RUNNING) {
-    udt_connection_tick (link->conn, (UdtTime) now);
+    udt_connection_tick (link->conn, (UdtTime)now);
     if (!tell (link, now, &more) || link->state != LINK_RUNNING)
       return;
     flush (link, g_get_monotonic_time (), OUTPUT_BUDGET);
@@ -467,7 +470,7 @@ link_destroy (P2pConnection *link)
 static gboolean
 link_dispatch (GSource *source, GSourceFunc callback, gpointer user)
 {
-  P2pConnection *link = ((ConnectionSource *) source)->link;
+  P2pConnection *link = ((ConnectionSource *)source)->link;
 
   g_source_set_ready_time (source, -1);
   link->dispatching = TRUE;
@@ -483,8 +486,8 @@ static GSourceFuncs link_funcs = { .dispatch = link_dispatch };
 /* -- Interface ------------------------------------------------------------- */
 
 P2pConnection *
-p2p_connection_new (const P2pConnectionConfig *config, const P2pConnectionCallbacks *callbacks,
-    gpointer user)
+p2p_connection_new (const P2pConnectionConfig *config,
+                    const P2pConnectionCallbacks *callbacks, gpointer user)
 {
   P2pConnection *link = g_new0 (P2pConnection, 1);
 
@@ -493,7 +496,7 @@ p2p_connection_new (const P2pConnectionConfig *config, const P2pConnectionCallba
   link->callbacks = *callbacks;
   link->user = user;
   link->source = g_source_new (&link_funcs, sizeof (ConnectionSource));
-  ((ConnectionSource *) link->source)->link = link;
+  ((ConnectionSource *)link->source)->link = link;
   g_source_attach (link->source, config->context);
   return link;
 }
@@ -528,8 +531,8 @@ p2p_connection_close (P2pConnection *link, const gchar *reason, guint drain_ms)
 {
   if (link->conn == NULL || link->state != LINK_RUNNING)
     return;
-  udt_connection_close (link->conn, 0, reason, (UdtTime) drain_ms * 1000,
-      (UdtTime) g_get_monotonic_time ());
+  udt_connection_close (link->conn, 0, reason, (UdtTime)drain_ms * 1000,
+                        (UdtTime)g_get_monotonic_time ());
   g_source_set_ready_time (link->source, 0);
 }
 
@@ -558,11 +561,11 @@ p2p_connection_get_refused (P2pConnection *link)
   guint64 n = link->refused;
 
   if (link->conn != NULL) {
-    udt_connection_get_stats (link->conn,
-        (UdtTime) g_get_monotonic_time (), &stats);
-    n += stats.refused_truncated + stats.refused_other_id
-        + stats.refused_forged + stats.refused_replayed
-        + stats.refused_malformed + stats.refused_limit;
+    udt_connection_get_stats (link->conn, (UdtTime)g_get_monotonic_time (),
+                              &stats);
+    n += stats.refused_truncated + stats.refused_other_id + stats.refused_forged
+         + stats.refused_replayed + stats.refused_malformed
+         + stats.refused_limit;
   }
   return n;
 }

@@ -14,8 +14,8 @@
 #define REJECTED_INTERVAL_US (5 * G_USEC_PER_SEC)
 
 static void
-on_state (P2pSignaller *signaller, P2pSignallerState state,
-    const gchar *reason, const gchar *detail, gpointer user)
+on_state (P2pSignaller *signaller, P2pSignallerState state, const gchar *reason,
+          const gchar *detail, gpointer user)
 {
   P2pEndpoint *endpoint = user;
   P2pStep step = { 0 };
@@ -23,8 +23,8 @@ on_state (P2pSignaller *signaller, P2pSignallerState state,
   endpoint->online = state == P2P_SIGNALLER_ONLINE;
   p2p_endpoint_take_snapshot (endpoint);
   step.step = P2P_STEP_SERVER;
-  step.elapsed_ms = (guint) ((g_get_monotonic_time ()
-          - endpoint->started_us) / 1000);
+  step.elapsed_ms
+      = (guint)((g_get_monotonic_time () - endpoint->started_us) / 1000);
   if (state == P2P_SIGNALLER_ONLINE) {
     step.ok = TRUE;
     p2p_endpoint_step (endpoint, &step);
@@ -78,7 +78,7 @@ count_viewers (P2pEndpoint *endpoint)
   guint i, n = 0;
 
   for (i = 0; i < endpoint->peers->len; i++)
-    if (((P2pPeer *) g_ptr_array_index (endpoint->peers, i))->state
+    if (((P2pPeer *)g_ptr_array_index (endpoint->peers, i))->state
         <= P2P_PEER_UP)
       n++;
   return n;
@@ -118,8 +118,7 @@ viewer_id (const gchar *session)
 }
 
 static void
-new_viewer (P2pEndpoint *endpoint, P2pChannel *channel,
-    const P2pMessage *offer)
+new_viewer (P2pEndpoint *endpoint, P2pChannel *channel, const P2pMessage *offer)
 {
   P2pPeer *peer;
   gchar *id;
@@ -131,7 +130,7 @@ new_viewer (P2pEndpoint *endpoint, P2pChannel *channel,
   }
   id = viewer_id (offer->session);
   peer = p2p_peer_new (endpoint, P2P_ROLE_DEVICE, id, offer->session,
-      g_get_monotonic_time ());
+                       g_get_monotonic_time ());
   g_free (id);
   peer->channel = channel;
   peer->channel_open = TRUE;
@@ -157,7 +156,7 @@ adopt_channel (P2pPeer *peer, P2pChannel *channel)
 
 static void
 first_message (P2pEndpoint *endpoint, P2pChannel *channel,
-    const P2pMessage *message)
+               const P2pMessage *message)
 {
   P2pPeer *peer = find_session (endpoint, message->session);
 
@@ -179,7 +178,7 @@ first_message (P2pEndpoint *endpoint, P2pChannel *channel,
 
 static void
 on_channel_message (P2pSignaller *signaller, P2pChannel *channel,
-    const gchar *text, gsize len, gpointer user)
+                    const gchar *text, gsize len, gpointer user)
 {
   P2pEndpoint *endpoint = user;
   P2pPeer *peer = p2p_channel_get_user (channel);
@@ -192,7 +191,7 @@ on_channel_message (P2pSignaller *signaller, P2pChannel *channel,
   }
   if (!p2p_message_read (text, len, message, &why)) {
     g_debug ("refused a message of %s: %s", p2p_channel_get_remote (channel),
-        why);
+             why);
     endpoint->refused_of_gone++;
   } else if (message->type != P2P_MESSAGE_UNKNOWN) {
     if (peer == NULL)
@@ -205,7 +204,7 @@ on_channel_message (P2pSignaller *signaller, P2pChannel *channel,
 
 static void
 on_channel_closed (P2pSignaller *signaller, P2pChannel *channel,
-    const gchar *reason, const gchar *detail, gpointer user)
+                   const gchar *reason, const gchar *detail, gpointer user)
 {
   P2pPeer *peer = p2p_channel_get_user (channel);
 
@@ -215,7 +214,7 @@ on_channel_closed (P2pSignaller *signaller, P2pChannel *channel,
 
 static void
 on_rejected (P2pSignaller *signaller, guint count, const gchar *from,
-    gpointer user)
+             gpointer user)
 {
   P2pEndpoint *endpoint = user;
   gint64 now = g_get_monotonic_time ();
@@ -228,7 +227,8 @@ on_rejected (P2pSignaller *signaller, guint count, const gchar *from,
     return;
   endpoint->next_rejected_us = now + REJECTED_INTERVAL_US;
   detail = g_strdup_printf ("%u attempts did not prove the key, the last one "
-      "from %s", endpoint->rejected_count, from);
+                            "from %s",
+                            endpoint->rejected_count, from);
   endpoint->rejected_count = 0;
   step.step = P2P_STEP_AUTH;
   step.reason = P2P_REASON_CHECK_FAILURE;

@@ -18,8 +18,8 @@
 #define RELEASE_WAIT_US (500 * 1000)
 
 static GMutex registry;
-static GList *endpoints;        /* [lock: registry] */
-static gint alive;              /* [atomic] */
+static GList *endpoints; /* [lock: registry] */
+static gint alive;       /* [atomic] */
 
 typedef struct
 {
@@ -73,7 +73,7 @@ static GSourceFuncs inbox_funcs = { .dispatch = inbox_dispatch };
 
 void
 p2p_endpoint_post (P2pEndpoint *endpoint, P2pCommandFunc func, gpointer data,
-    GDestroyNotify destroy)
+                   GDestroyNotify destroy)
 {
   Command *command = g_new (Command, 1);
 
@@ -104,7 +104,7 @@ p2p_endpoint_post_streams (P2pEndpoint *endpoint)
 
 static P2pEndpoint *
 endpoint_new (const P2pEndpointConfig *config, P2pCredential *credential,
-    GError **error)
+              GError **error)
 {
   P2pEndpoint *endpoint = g_new0 (P2pEndpoint, 1);
   GError *sub = NULL;
@@ -112,12 +112,15 @@ endpoint_new (const P2pEndpointConfig *config, P2pCredential *credential,
   endpoint->refs = 1;
   p2p_config_copy (&endpoint->config, config);
   endpoint->credential = p2p_credential_ref (credential);
-  endpoint->signaller = p2p_signaller_new (endpoint->config.signaller,
-      config->role, credential, config->role == P2P_ROLE_DEVICE
-      ? &p2p_device_callbacks : &p2p_viewer_callbacks, endpoint, &sub);
+  endpoint->signaller
+      = p2p_signaller_new (endpoint->config.signaller, config->role, credential,
+                           config->role == P2P_ROLE_DEVICE
+                               ? &p2p_device_callbacks
+                               : &p2p_viewer_callbacks,
+                           endpoint, &sub);
   if (endpoint->signaller == NULL) {
     g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-        "signaller: %s", sub->message);
+                 "signaller: %s", sub->message);
     g_error_free (sub);
     p2p_config_clear (&endpoint->config);
     p2p_credential_unref (endpoint->credential);
@@ -125,7 +128,7 @@ endpoint_new (const P2pEndpointConfig *config, P2pCredential *credential,
     return NULL;
   }
   endpoint->servers = p2p_ice_servers_new (endpoint->config.stun_server,
-      endpoint->config.turn_server, NULL);
+                                           endpoint->config.turn_server, NULL);
   g_mutex_init (&endpoint->lock);
   g_cond_init (&endpoint->ended);
   g_queue_init (&endpoint->inbox);
@@ -186,7 +189,7 @@ p2p_endpoint_unref (P2pEndpoint *endpoint)
 guint
 p2p_endpoint_count_alive (void)
 {
-  return (guint) g_atomic_int_get (&alive);
+  return (guint)g_atomic_int_get (&alive);
 }
 
 /* -- The registry ---------------------------------------------------------- */
@@ -195,7 +198,8 @@ static P2pEndpoint *
 find_shared (const P2pEndpointConfig *config, P2pCredential *credential)
 {
   const gchar *signaller = config->signaller != NULL && config->signaller[0]
-      ? config->signaller : "lan://";
+                               ? config->signaller
+                               : "lan://";
   GList *l;
 
   for (l = endpoints; l != NULL; l = l->next) {
@@ -210,8 +214,7 @@ find_shared (const P2pEndpointConfig *config, P2pCredential *credential)
 }
 
 static P2pEndpoint *
-share (P2pEndpoint *endpoint, const P2pEndpointConfig *config,
-    GError **error)
+share (P2pEndpoint *endpoint, const P2pEndpointConfig *config, GError **error)
 {
   gboolean ok;
 
@@ -233,13 +236,14 @@ p2p_endpoint_acquire (const P2pEndpointConfig *config, GError **error)
 
   if (!p2p_config_check (config, error))
     return NULL;
-  credential = p2p_credential_new (config->device_id,
+  credential = p2p_credential_new (
+      config->device_id,
       config->key != NULL && config->key[0] ? config->key : NULL,
-      config->key_file != NULL && config->key_file[0] ? config->key_file
-      : NULL, &sub);
+      config->key_file != NULL && config->key_file[0] ? config->key_file : NULL,
+      &sub);
   if (credential == NULL) {
-    g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-        "%s", sub->message);
+    g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS, "%s",
+                 sub->message);
     g_error_free (sub);
     return NULL;
   }
@@ -266,8 +270,7 @@ p2p_endpoint_start (P2pEndpoint *endpoint)
   if (!endpoint->started) {
     endpoint->started = TRUE;
     p2p_endpoint_ref (endpoint);
-    endpoint->thread = g_thread_new ("p2p-net", p2p_endpoint_thread,
-        endpoint);
+    endpoint->thread = g_thread_new ("p2p-net", p2p_endpoint_thread, endpoint);
   }
   g_mutex_unlock (&registry);
 }
@@ -289,7 +292,8 @@ stop_and_wait (P2pEndpoint *endpoint)
   p2p_endpoint_post (endpoint, stop, NULL, NULL);
   g_mutex_lock (&endpoint->lock);
   while (!endpoint->finished
-      && g_cond_wait_until (&endpoint->ended, &endpoint->lock, deadline));
+         && g_cond_wait_until (&endpoint->ended, &endpoint->lock, deadline))
+    ;
   finished = endpoint->finished;
   g_mutex_unlock (&endpoint->lock);
   if (finished)
@@ -338,16 +342,15 @@ p2p_endpoint_get_device_id (P2pEndpoint *endpoint)
 const gchar *
 p2p_step_kind_name (P2pStepKind step)
 {
-  static const gchar *const names[] = {
-    "server", "auth", "punch", "transport", "media"
-  };
+  static const gchar *const names[]
+      = { "server", "auth", "punch", "transport", "media" };
 
   return names[step];
 }
 
 guint
 p2p_endpoint_add_listener (P2pEndpoint *endpoint, const P2pListener *listener,
-    gpointer user)
+                           gpointer user)
 {
   return p2p_notify_add (endpoint->notify, listener, user);
 }

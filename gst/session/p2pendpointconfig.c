@@ -21,7 +21,7 @@
 #define MAX_VIEWERS 256
 #define MIN_HIGH_WATERMARK 16384
 
-G_DEFINE_QUARK (p2p-endpoint-error-quark, p2p_endpoint_error)
+G_DEFINE_QUARK (p2p - endpoint - error - quark, p2p_endpoint_error)
 
 void
 p2p_endpoint_config_init (P2pEndpointConfig *config)
@@ -40,7 +40,7 @@ static gboolean
 settings_error (GError **error, const gchar *text)
 {
   g_set_error_literal (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-      text);
+                       text);
   return FALSE;
 }
 
@@ -48,8 +48,8 @@ settings_error (GError **error, const gchar *text)
 static gboolean
 take_error (GError **error, GError *from, const gchar *property)
 {
-  g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-      "%s: %s", property, from->message);
+  g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS, "%s: %s",
+               property, from->message);
   g_error_free (from);
   return FALSE;
 }
@@ -64,11 +64,11 @@ check_numbers (const P2pEndpointConfig *config, GError **error)
     return settings_error (error, "max-viewers: must be 1 to 256");
   if (config->high_watermark < MIN_HIGH_WATERMARK)
     return settings_error (error,
-        "high-watermark: must be 16384 bytes or more");
+                           "high-watermark: must be 16384 bytes or more");
   if (config->low_watermark > config->warn_watermark
       || config->warn_watermark > config->high_watermark)
     return settings_error (error, "low-watermark, warn-watermark, "
-        "high-watermark: must rise in this order");
+                                  "high-watermark: must rise in this order");
   return TRUE;
 }
 
@@ -82,26 +82,27 @@ p2p_config_check (const P2pEndpointConfig *config, GError **error)
   P2pIceServers *servers;
 
   if (config->device_id == NULL || config->device_id[0] == '\0')
-    return settings_error (error, config->role == P2P_ROLE_DEVICE
-        ? "device-id: not set; give this device a name"
-        : "uri: not set; write p2p://DEVICE-ID");
+    return settings_error (error,
+                           config->role == P2P_ROLE_DEVICE
+                               ? "device-id: not set; give this device a name"
+                               : "uri: not set; write p2p://DEVICE-ID");
   if (!p2p_device_id_check (config->device_id, &sub))
     return take_error (error, sub, "device-id");
   if (!key && !file)
     return settings_error (error, "key: not set; set key or key-file to the "
-        "secret that device and viewer share");
+                                  "secret that device and viewer share");
   if (key && file)
     return settings_error (error, "key, key-file: both are set; set one");
   if (!p2p_signaller_check_uri (signaller, config->role, &sub))
     return take_error (error, sub, "signaller");
-  servers = p2p_ice_servers_new (config->stun_server, config->turn_server,
-      error);
+  servers
+      = p2p_ice_servers_new (config->stun_server, config->turn_server, error);
   if (servers == NULL)
     return FALSE;
   if (config->relay_only && !p2p_ice_servers_has_relay (servers)) {
     p2p_ice_servers_free (servers);
     return settings_error (error, "ice-transport-policy: is relay, but no "
-        "turn-server is set");
+                                  "turn-server is set");
   }
   p2p_ice_servers_free (servers);
   return check_numbers (config, error);
@@ -122,7 +123,8 @@ p2p_config_copy (P2pEndpointConfig *to, const P2pEndpointConfig *from)
   to->key = NULL;
   to->key_file = NULL;
   to->signaller = g_strdup (from->signaller != NULL && from->signaller[0]
-          ? from->signaller : "lan://");
+                                ? from->signaller
+                                : "lan://");
   to->stun_server = copy_text (from->stun_server);
   to->turn_server = copy_text (from->turn_server);
 }
@@ -130,12 +132,12 @@ p2p_config_copy (P2pEndpointConfig *to, const P2pEndpointConfig *from)
 void
 p2p_config_clear (P2pEndpointConfig *config)
 {
-  g_free ((gchar *) config->device_id);
-  g_free ((gchar *) config->signaller);
-  g_free ((gchar *) config->stun_server);
+  g_free ((gchar *)config->device_id);
+  g_free ((gchar *)config->signaller);
+  g_free ((gchar *)config->stun_server);
   if (config->turn_server != NULL)
-    memset ((gchar *) config->turn_server, 0, strlen (config->turn_server));
-  g_free ((gchar *) config->turn_server);
+    memset ((gchar *)config->turn_server, 0, strlen (config->turn_server));
+  g_free ((gchar *)config->turn_server);
 }
 
 /* -- Sharing --------------------------------------------------------------- */
@@ -144,9 +146,9 @@ static gboolean
 conflict (GError **error, const gchar *property)
 {
   g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_CONFLICT,
-      "%s: another element shares this session (same device, key and "
-      "signaller) with a different value; set the same one on both",
-      property);
+               "%s: another element shares this session (same device, key and "
+               "signaller) with a different value; set the same one on both",
+               property);
   return FALSE;
 }
 
@@ -165,9 +167,9 @@ typedef struct
 static const NumberSetting numbers[] = {
   { "max-viewers", G_STRUCT_OFFSET (P2pEndpointConfig, max_viewers) },
   { "keep-alive-interval",
-      G_STRUCT_OFFSET (P2pEndpointConfig, keep_alive_interval_s) },
+    G_STRUCT_OFFSET (P2pEndpointConfig, keep_alive_interval_s) },
   { "keep-alive-attempts",
-      G_STRUCT_OFFSET (P2pEndpointConfig, keep_alive_attempts) },
+    G_STRUCT_OFFSET (P2pEndpointConfig, keep_alive_attempts) },
   { "low-watermark", G_STRUCT_OFFSET (P2pEndpointConfig, low_watermark) },
   { "warn-watermark", G_STRUCT_OFFSET (P2pEndpointConfig, warn_watermark) },
   { "high-watermark", G_STRUCT_OFFSET (P2pEndpointConfig, high_watermark) },
@@ -180,7 +182,7 @@ static const NumberSetting numbers[] = {
  * packets go and are taken from the first user. The greatest latency wins. */
 gboolean
 p2p_config_merge (P2pEndpointConfig *config, const P2pEndpointConfig *other,
-    GError **error)
+                  GError **error)
 {
   P2pEndpointConfig defaults;
   guint i;

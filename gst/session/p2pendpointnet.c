@@ -7,9 +7,9 @@
  *
  * The end, step by step: every peer is told goodbye (engine and signaller);
  * the loop goes on until all have gone and all agents have closed, at most
- * P2P_CLOSE_MS for the first and AGENTS_MS for the second; peers and their paths
- * are freed; the signaller stops; what the inbox still holds is run, so that
- * nothing posted is lost; release() is woken; the thread's reference goes.
+ * P2P_CLOSE_MS for the first and AGENTS_MS for the second; peers and their
+ * paths are freed; the signaller stops; what the inbox still holds is run, so
+ * that nothing posted is lost; release() is woken; the thread's reference goes.
  */
 #include "p2pendpoint-private.h"
 
@@ -68,9 +68,9 @@ on_stop_tick (gpointer user)
 /* Lets the loop run until `done` or for `ms`. */
 static void
 run_until (P2pEndpoint *endpoint, gboolean (*done) (P2pEndpoint *endpoint),
-    guint ms)
+           guint ms)
 {
-  gint64 deadline = g_get_monotonic_time () + (gint64) ms * 1000;
+  gint64 deadline = g_get_monotonic_time () + (gint64)ms * 1000;
 
   while (!done (endpoint) && g_get_monotonic_time () < deadline)
     g_main_context_iteration (endpoint->context, TRUE);
@@ -108,8 +108,7 @@ drop_lists (P2pEndpoint *endpoint)
   while (endpoint->streams->len > 0)
     p2p_stream_unref (g_ptr_array_remove_index_fast (endpoint->streams, 0));
   while (endpoint->requests->len > 0) {
-    P2pRequest *request = g_ptr_array_remove_index_fast (endpoint->requests,
-        0);
+    P2pRequest *request = g_ptr_array_remove_index_fast (endpoint->requests, 0);
 
     p2p_request_drop_leftovers (request);
     p2p_request_unref (request);
@@ -122,8 +121,8 @@ say_goodbye (P2pEndpoint *endpoint)
   guint i;
 
   for (i = 0; i < endpoint->peers->len; i++)
-    p2p_peer_close (g_ptr_array_index (endpoint->peers, i),
-        P2P_REASON_CLOSED, FALSE);
+    p2p_peer_close (g_ptr_array_index (endpoint->peers, i), P2P_REASON_CLOSED,
+                    FALSE);
   run_until (endpoint, peers_gone, P2P_CLOSE_MS);
   while (endpoint->peers->len > 0)
     p2p_peer_free (g_ptr_array_remove_index (endpoint->peers, 0));
@@ -148,7 +147,8 @@ tear_down (P2pEndpoint *endpoint)
   run_until (endpoint, agents_closed, AGENTS_MS);
   if (endpoint->closing_agents > 0)
     g_message ("%u relay allocations were left to expire: the relay does not "
-        "answer", endpoint->closing_agents);
+               "answer",
+               endpoint->closing_agents);
   g_source_destroy (pace);
   g_source_unref (pace);
   run_until (endpoint, nothing_pending, STOP_TICK_MS);

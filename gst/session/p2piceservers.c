@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define DEFAULT_PORT 3478
-#define WAIT_MS 1000            /* for names, before going on without */
+#define WAIT_MS 1000 /* for names, before going on without */
 #define FRESH_US (5 * 60 * G_USEC_PER_SEC)
 
 typedef struct
@@ -24,7 +24,7 @@ typedef struct
 /* One URI, and the addresses of its host: at most one of each family. */
 typedef struct
 {
-  gchar *host;                  /* NULL: not configured */
+  gchar *host; /* NULL: not configured */
   guint16 port;
   gchar addresses[2][46];
   guint n_addresses;
@@ -46,7 +46,7 @@ struct _P2pIceServers
 
 typedef struct
 {
-  P2pIceServers *servers;       /* valid unless cancelled */
+  P2pIceServers *servers; /* valid unless cancelled */
   Host *host;
 } Lookup;
 
@@ -56,8 +56,8 @@ typedef struct
 static gboolean
 fail (GError **error, const gchar *property, const gchar *what)
 {
-  g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-      "%s: %s", property, what);
+  g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS, "%s: %s",
+               property, what);
   return FALSE;
 }
 
@@ -69,12 +69,13 @@ take_host (Host *host, GUri *uri, const gchar *property, GError **error)
   GInetAddress *literal;
 
   if (name == NULL || name[0] == '\0' || strlen (name) > 253)
-    return fail (error, property, "no host name; write stun://HOST:PORT or "
-        "turn://USER:PASSWORD@HOST:PORT");
+    return fail (error, property,
+                 "no host name; write stun://HOST:PORT or "
+                 "turn://USER:PASSWORD@HOST:PORT");
   if (port == 0 || port > 65535)
     return fail (error, property, "the port is out of range");
   host->host = g_strdup (name);
-  host->port = port < 0 ? DEFAULT_PORT : (guint16) port;
+  host->port = port < 0 ? DEFAULT_PORT : (guint16)port;
   literal = g_inet_address_new_from_string (name);
   if (literal != NULL) {
     g_strlcpy (host->addresses[0], name, sizeof host->addresses[0]);
@@ -113,7 +114,7 @@ take_transport (P2pIceServers *servers, GUri *uri, GError **error)
     servers->udp = FALSE;
   else
     return fail (error, "turn-server",
-        "only transport=udp or transport=tcp may follow the ?");
+                 "only transport=udp or transport=tcp may follow the ?");
   return TRUE;
 }
 
@@ -126,22 +127,26 @@ take_turn (P2pIceServers *servers, const gchar *text, GError **error)
 
   /* libnice 0.1.21 takes TURN_TLS and then talks in the clear. */
   if (g_str_has_prefix (text, "turns:"))
-    return fail (error, "turn-server", "turns:// is not supported, it would "
+    return fail (
+        error, "turn-server",
+        "turns:// is not supported, it would "
         "not be encrypted; use turn:// (what goes through the relay is "
         "encrypted end to end in any case)");
   uri = g_uri_parse (text, G_URI_FLAGS_HAS_PASSWORD, NULL);
   scheme = uri != NULL ? g_uri_get_scheme (uri) : NULL;
   if (g_strcmp0 (scheme, "turn") != 0) {
     ok = fail (error, "turn-server",
-        "not a URI like turn://USER:PASSWORD@HOST:PORT?transport=udp");
+               "not a URI like turn://USER:PASSWORD@HOST:PORT?transport=udp");
   } else if (g_uri_get_user (uri) == NULL || g_uri_get_password (uri) == NULL) {
-    ok = fail (error, "turn-server", "user or password is missing; write "
+    ok = fail (
+        error, "turn-server",
+        "user or password is missing; write "
         "turn://USER:PASSWORD@HOST:PORT, with %3A for a colon in either");
   } else {
     servers->user = g_strdup (g_uri_get_user (uri));
     servers->password = g_strdup (g_uri_get_password (uri));
     ok = take_host (&servers->turn, uri, "turn-server", error)
-        && take_transport (servers, uri, error);
+         && take_transport (servers, uri, error);
   }
   g_clear_pointer (&uri, g_uri_unref);
   return ok;
@@ -196,8 +201,7 @@ call_waiters (P2pIceServers *servers)
   while (servers->waiters != NULL) {
     Waiter *waiter = servers->waiters->data;
 
-    servers->waiters = g_slist_delete_link (servers->waiters,
-        servers->waiters);
+    servers->waiters = g_slist_delete_link (servers->waiters, servers->waiters);
     waiter->ready (waiter->user);
     g_free (waiter);
   }
@@ -219,7 +223,7 @@ keep_addresses (Host *host, GList *addresses)
     have[v6] = TRUE;
     text = g_inet_address_to_string (l->data);
     g_strlcpy (host->addresses[host->n_addresses++], text,
-        sizeof host->addresses[0]);
+               sizeof host->addresses[0]);
     g_free (text);
   }
 }
@@ -229,8 +233,8 @@ on_looked_up (GObject *source, GAsyncResult *result, gpointer user)
 {
   Lookup *lookup = user;
   GError *error = NULL;
-  GList *addresses = g_resolver_lookup_by_name_finish (G_RESOLVER (source),
-      result, &error);
+  GList *addresses
+      = g_resolver_lookup_by_name_finish (G_RESOLVER (source), result, &error);
 
   if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
     P2pIceServers *servers = lookup->servers;
@@ -256,7 +260,8 @@ look_up (P2pIceServers *servers, Host *host)
 
   if (host->host == NULL || host->pending)
     return;
-  if (host->n_addresses > 0 && (host->looked_up_us == G_MAXINT64
+  if (host->n_addresses > 0
+      && (host->looked_up_us == G_MAXINT64
           || g_get_monotonic_time () - host->looked_up_us < FRESH_US))
     return;
   host->pending = TRUE;
@@ -265,7 +270,7 @@ look_up (P2pIceServers *servers, Host *host)
   lookup->host = host;
   resolver = g_resolver_get_default ();
   g_resolver_lookup_by_name_async (resolver, host->host, servers->cancellable,
-      on_looked_up, lookup);
+                                   on_looked_up, lookup);
   g_object_unref (resolver);
 }
 
@@ -278,7 +283,7 @@ on_waited (gpointer user)
 
 void
 p2p_ice_servers_when_ready (P2pIceServers *servers, P2pIceServersReady ready,
-    gpointer user)
+                            gpointer user)
 {
   Waiter *waiter;
 
@@ -326,14 +331,13 @@ p2p_ice_servers_get_stun (P2pIceServers *servers)
   if (servers->stun.n_addresses == 0)
     return NULL;
   g_strlcpy (servers->stun_server.address, servers->stun.addresses[0],
-      sizeof servers->stun_server.address);
+             sizeof servers->stun_server.address);
   servers->stun_server.port = servers->stun.port;
   return &servers->stun_server;
 }
 
 guint
-p2p_ice_servers_get_relays (P2pIceServers *servers,
-    const P2pIceServer **relays)
+p2p_ice_servers_get_relays (P2pIceServers *servers, const P2pIceServer **relays)
 {
   guint i, n = 0, tcp;
 
@@ -344,7 +348,7 @@ p2p_ice_servers_get_relays (P2pIceServers *servers,
       P2pIceServer *relay = &servers->relays[n++];
 
       g_strlcpy (relay->address, servers->turn.addresses[i],
-          sizeof relay->address);
+                 sizeof relay->address);
       relay->port = servers->turn.port;
       relay->tcp = tcp;
     }

@@ -93,7 +93,7 @@ p2p_in_unannounced (P2pPeer *peer, guint16 flow)
   in->flow = flow;
   g_queue_init (&in->caps);
   g_queue_init (&in->rest);
-  g_hash_table_insert (peer->ins, GUINT_TO_POINTER ((guint) flow), in);
+  g_hash_table_insert (peer->ins, GUINT_TO_POINTER ((guint)flow), in);
   peer->unannounced++;
   return in;
 }
@@ -104,8 +104,7 @@ static guint
 next_epoch (P2pRequest *request, const gchar *peer, const gchar *name)
 {
   gchar *key = g_strdup_printf ("%s/%s", peer, name);
-  guint epoch = GPOINTER_TO_UINT (g_hash_table_lookup (request->epochs,
-          key));
+  guint epoch = GPOINTER_TO_UINT (g_hash_table_lookup (request->epochs, key));
 
   g_hash_table_insert (request->epochs, key, GUINT_TO_POINTER (epoch + 1));
   return epoch;
@@ -119,8 +118,7 @@ tell_closed (P2pInStream *in, gboolean lost)
   if (request == NULL || !p2p_guard_enter (&request->guard))
     return;
   if (request->callbacks.stream_closed != NULL)
-    request->callbacks.stream_closed (request, in->handle, lost,
-        request->user);
+    request->callbacks.stream_closed (request, in->handle, lost, request->user);
   p2p_guard_leave (&request->guard);
 }
 
@@ -156,7 +154,7 @@ p2p_request_drop_leftovers (P2pRequest *request)
 
 void
 p2p_in_announce (P2pInStream *in, P2pRequest *request, P2pWireKind kind,
-    const gchar *name)
+                 const gchar *name)
 {
   P2pInStreamInfo info = { 0 };
 
@@ -172,8 +170,11 @@ p2p_in_announce (P2pInStream *in, P2pRequest *request, P2pWireKind kind,
   info.request = request->id;
   if (p2p_guard_enter (&request->guard)) {
     if (request->callbacks.stream_opened != NULL)
-      in->handle = request->callbacks.stream_opened (request, in, &info,
-          next_epoch (request, in->peer->id, name), request->user);
+      in->handle
+          = request->callbacks.stream_opened (request, in, &info,
+                                              next_epoch (request, in->peer->id,
+                                                          name),
+                                              request->user);
     p2p_guard_leave (&request->guard);
   }
   p2p_in_retry (in);
@@ -189,7 +190,7 @@ tell_caps (P2pInStream *in, P2pPendingCaps *pending)
   if (p2p_guard_enter (&request->guard)) {
     if (request->callbacks.stream_caps != NULL)
       request->callbacks.stream_caps (request, in->handle, pending->caps,
-          request->user);
+                                      request->user);
     p2p_guard_leave (&request->guard);
   }
   pending_caps_free (pending);
@@ -204,7 +205,7 @@ reach_caps (P2pInStream *in, guint8 version)
   if (in->have_caps && in->caps_version == version)
     return TRUE;
   for (l = in->caps.head; l != NULL; l = l->next)
-    if (((P2pPendingCaps *) l->data)->version == version)
+    if (((P2pPendingCaps *)l->data)->version == version)
       break;
   if (l == NULL)
     return FALSE;
@@ -236,7 +237,7 @@ p2p_in_caps (P2pInStream *in, guint8 version, const gchar *caps)
 /* FALSE: no room. */
 static gboolean
 tell_frame (P2pInStream *in, GBytes *payload, const P2pWireFrame *frame,
-    const UdtReceived *m)
+            const UdtReceived *m)
 {
   P2pRequest *request = in->request;
   gboolean taken = TRUE;
@@ -244,8 +245,9 @@ tell_frame (P2pInStream *in, GBytes *payload, const P2pWireFrame *frame,
   if (p2p_guard_enter (&request->guard)) {
     if (request->callbacks.stream_frame != NULL)
       taken = request->callbacks.stream_frame (request, in->handle, payload,
-          frame, (gint64) m->first_arrival, (gint64) m->age, m->gap,
-          request->user);
+                                               frame, (gint64)m->first_arrival,
+                                               (gint64)m->age, m->gap,
+                                               request->user);
     p2p_guard_leave (&request->guard);
   }
   return taken;
@@ -375,8 +377,7 @@ retry_leftover (P2pInStream *in)
 {
   P2pRequest *request = in->request;
 
-  if (!g_ptr_array_find (request->leftovers, in, NULL)
-      || !deliver_stash (in))
+  if (!g_ptr_array_find (request->leftovers, in, NULL) || !deliver_stash (in))
     return;
   check_end (in);
   g_ptr_array_remove (request->leftovers, in);
@@ -434,7 +435,7 @@ p2p_in_tick (P2pInStream *in, gint64 now)
   if (!in->end_known || in->ended || in->stashed
       || now - in->end_since < END_PATIENCE_US)
     return;
-  udt_connection_get_stats (in->peer->engine, (UdtTime) now, &stats);
+  udt_connection_get_stats (in->peer->engine, (UdtTime)now, &stats);
   if (stats.receive_buffered > 0
       || now - in->peer->last_media_us < END_PATIENCE_US)
     return;
@@ -453,7 +454,7 @@ p2p_in_close (P2pInStream *in, gboolean lost)
     peer->unannounced--;
   hold (in, FALSE);
   in->peer = NULL;
-  g_hash_table_remove (peer->ins, GUINT_TO_POINTER ((guint) in->flow));
+  g_hash_table_remove (peer->ins, GUINT_TO_POINTER ((guint)in->flow));
   if (in->keep && in->stashed && in->end_known && !in->ended) {
     /* The reference of the table becomes that of the list. */
     g_ptr_array_add (in->request->leftovers, in);
@@ -499,7 +500,7 @@ send_key_unit (P2pEndpoint *endpoint, gpointer data)
 
 void
 p2p_in_stream_request_key_unit (P2pInStream *in, gboolean all_headers,
-    guint count)
+                                guint count)
 {
   KeyUnit *key = g_new (KeyUnit, 1);
 
@@ -519,5 +520,5 @@ void
 p2p_in_stream_resume (P2pInStream *in)
 {
   p2p_endpoint_post (in->endpoint, resume, p2p_in_stream_ref (in),
-      (GDestroyNotify) p2p_in_stream_unref);
+                     (GDestroyNotify)p2p_in_stream_unref);
 }

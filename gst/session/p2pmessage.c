@@ -10,7 +10,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#define MAX_LIST 16             /* entries looked at of "transports", "aead" */
+#define MAX_LIST 16 /* entries looked at of "transports", "aead" */
 
 static const struct
 {
@@ -59,8 +59,7 @@ add_string (JsonBuilder *builder, const gchar *name, const gchar *value)
 }
 
 static void
-add_hex (JsonBuilder *builder, const gchar *name, const guint8 *data,
-    gsize len)
+add_hex (JsonBuilder *builder, const gchar *name, const guint8 *data, gsize len)
 {
   GString *hex = g_string_sized_new (2 * len);
   gsize i;
@@ -82,7 +81,7 @@ add_aeads (JsonBuilder *builder, const P2pMessage *message)
   json_builder_add_string_value (builder, p2p_aead_name (message->preferred));
   for (aead = P2P_AEAD_AES_128_GCM; aead <= P2P_AEAD_CHACHA20_POLY1305; aead++)
     if (aead != message->preferred && (message->aeads & (1u << aead)))
-      json_builder_add_string_value (builder, p2p_aead_name ((P2pAead) aead));
+      json_builder_add_string_value (builder, p2p_aead_name ((P2pAead)aead));
   json_builder_end_array (builder);
 }
 
@@ -94,8 +93,7 @@ add_description (JsonBuilder *builder, const P2pMessage *message)
   json_builder_add_string_value (builder, P2P_MESSAGE_TRANSPORT);
   json_builder_end_array (builder);
   add_aeads (builder, message);
-  add_hex (builder, "fingerprint", message->fingerprint,
-      P2P_FINGERPRINT_BYTES);
+  add_hex (builder, "fingerprint", message->fingerprint, P2P_FINGERPRINT_BYTES);
   add_string (builder, "ufrag", message->ufrag);
   add_string (builder, "pwd", message->pwd);
   if (message->previous[0] != '\0')
@@ -182,7 +180,7 @@ get_uint (JsonObject *object, const gchar *name, guint max, guint *value)
   v = json_node_get_int (node);
   if (v < 0 || v > max)
     return FALSE;
-  *value = (guint) v;
+  *value = (guint)v;
   return TRUE;
 }
 
@@ -251,7 +249,7 @@ read_fingerprint (const gchar *text, guint8 *out)
 
     if (high < 0 || low < 0)
       return FALSE;
-    out[i] = (guint8) (high << 4 | low);
+    out[i] = (guint8)(high << 4 | low);
   }
   return TRUE;
 }
@@ -282,11 +280,11 @@ read_aeads (JsonArray *array, P2pMessage *message)
     const gchar *name = get_element (array, i);
 
     for (aead = P2P_AEAD_AES_128_GCM; aead <= P2P_AEAD_CHACHA20_POLY1305;
-        aead++) {
-      if (g_strcmp0 (name, p2p_aead_name ((P2pAead) aead)) != 0)
+         aead++) {
+      if (g_strcmp0 (name, p2p_aead_name ((P2pAead)aead)) != 0)
         continue;
       if (message->aeads == 0)
-        message->preferred = (P2pAead) aead;
+        message->preferred = (P2pAead)aead;
       message->aeads |= 1u << aead;
     }
   }
@@ -303,13 +301,13 @@ read_description (JsonObject *object, P2pMessage *message)
   if (!read_aeads (get_array (object, "aead"), message))
     return "no cipher in common";
   if (!read_fingerprint (get_string (object, "fingerprint"),
-          message->fingerprint))
+                         message->fingerprint))
     return "bad fingerprint";
   if (!read_ice_string (get_string (object, "ufrag"), 4, P2P_ICE_UFRAG_MAX,
-          message->ufrag))
+                        message->ufrag))
     return "bad ufrag";
   if (!read_ice_string (get_string (object, "pwd"), 22, P2P_ICE_PWD_MAX,
-          message->pwd))
+                        message->pwd))
     return "bad pwd";
   if (previous != NULL && !read_session (previous, message->previous))
     return "bad previous session";
@@ -336,12 +334,12 @@ read_candidates (JsonObject *object, P2pMessage *message)
     if (text == NULL)
       return "bad candidate";
     if (p2p_candidate_read (text, strlen (text),
-            &message->candidates[message->n_candidates]))
+                            &message->candidates[message->n_candidates]))
       message->n_candidates++;
   }
   message->complete = complete != NULL && JSON_NODE_HOLDS_VALUE (complete)
-      && json_node_get_value_type (complete) == G_TYPE_BOOLEAN
-      && json_node_get_boolean (complete);
+                      && json_node_get_value_type (complete) == G_TYPE_BOOLEAN
+                      && json_node_get_boolean (complete);
   return NULL;
 }
 
@@ -390,12 +388,11 @@ read_object (JsonObject *object, P2pMessage *message)
   if (!read_session (get_string (object, "session"), message->session))
     return "bad session";
   if (!get_uint (object, "generation", P2P_MESSAGE_MAX_GENERATION,
-          &message->generation))
+                 &message->generation))
     return "bad generation";
   switch (message->type) {
     case P2P_MESSAGE_OFFER:
-    case P2P_MESSAGE_ANSWER:
-    {
+    case P2P_MESSAGE_ANSWER: {
       const gchar *why = read_description (object, message);
 
       return why != NULL ? why : read_candidates (object, message);
@@ -411,14 +408,14 @@ read_object (JsonObject *object, P2pMessage *message)
 
 gboolean
 p2p_message_read (const gchar *text, gsize len, P2pMessage *message,
-    const gchar **why)
+                  const gchar **why)
 {
   JsonParser *parser = json_parser_new_immutable ();
   P2pMessage *m = g_new0 (P2pMessage, 1);
   const gchar *refused = "not a JSON object";
   JsonNode *root;
 
-  if (json_parser_load_from_data (parser, text, (gssize) len, NULL)) {
+  if (json_parser_load_from_data (parser, text, (gssize)len, NULL)) {
     root = json_parser_get_root (parser);
     if (root != NULL && JSON_NODE_HOLDS_OBJECT (root))
       refused = read_object (json_node_get_object (root), m);

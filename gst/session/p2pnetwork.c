@@ -25,8 +25,8 @@ look_at_peer (P2pPeer *peer)
 {
   if (peer->state != P2P_PEER_UP || peer->path == NULL)
     return;
-  if (p2p_path_local_is_present (peer->path) && !p2p_path_is_relayed (
-          peer->path))
+  if (p2p_path_local_is_present (peer->path)
+      && !p2p_path_is_relayed (peer->path))
     return;
   if (peer->role == P2P_ROLE_VIEWER)
     p2p_peer_restart (peer);
@@ -56,14 +56,14 @@ on_netlink (gint fd, GIOCondition condition, gpointer user)
   gssize n;
 
   /* What it says does not matter; that it says something does. */
-  while ((n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0);
+  while ((n = recv (fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0)
+    ;
   if (endpoint->network_settle != NULL) {
     g_source_destroy (endpoint->network_settle);
     g_source_unref (endpoint->network_settle);
   }
   endpoint->network_settle = g_timeout_source_new (SETTLE_MS);
-  g_source_set_callback (endpoint->network_settle, on_settled, endpoint,
-      NULL);
+  g_source_set_callback (endpoint->network_settle, on_settled, endpoint, NULL);
   g_source_attach (endpoint->network_settle, endpoint->context);
   return G_SOURCE_CONTINUE;
 }
@@ -73,21 +73,21 @@ p2p_network_watch (P2pEndpoint *endpoint)
 {
   struct sockaddr_nl address;
   gint fd = socket (AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
-      NETLINK_ROUTE);
+                    NETLINK_ROUTE);
 
   if (fd < 0)
     return;
   memset (&address, 0, sizeof address);
   address.nl_family = AF_NETLINK;
   address.nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
-  if (bind (fd, (struct sockaddr *) &address, sizeof address) < 0) {
+  if (bind (fd, (struct sockaddr *)&address, sizeof address) < 0) {
     close (fd);
     return;
   }
   endpoint->network_fd = fd;
   endpoint->network_source = g_unix_fd_source_new (fd, G_IO_IN);
-  g_source_set_callback (endpoint->network_source,
-      G_SOURCE_FUNC (on_netlink), endpoint, NULL);
+  g_source_set_callback (endpoint->network_source, G_SOURCE_FUNC (on_netlink),
+                         endpoint, NULL);
   g_source_attach (endpoint->network_source, endpoint->context);
 }
 

@@ -23,8 +23,7 @@ typedef struct
   P2pGuard guard;
 } Listener;
 
-typedef enum
-{
+typedef enum {
   EVENT_STEP,
   EVENT_AUTHORIZE,
   EVENT_PEER_ADDED,
@@ -38,7 +37,7 @@ typedef struct
   EventType type;
   P2pStep step;
   P2pPeerInfo peer;
-  gchar *texts[6];              /* what the pointers above point to */
+  gchar *texts[6]; /* what the pointers above point to */
   guint request;
   P2pNotifyDecided decided;
   gpointer user;
@@ -47,7 +46,7 @@ typedef struct
 
 struct _P2pNotify
 {
-  gint refs;                    /* owner and thread */
+  gint refs; /* owner and thread */
   P2pEndpoint *endpoint;
   GMutex lock;
   GCond wake;
@@ -74,7 +73,7 @@ listener_unref (gpointer data)
 static gpointer
 listener_ref (gconstpointer data, gpointer unused)
 {
-  Listener *listener = (Listener *) data;
+  Listener *listener = (Listener *)data;
 
   g_atomic_int_inc (&listener->refs);
   return listener;
@@ -100,10 +99,9 @@ take_peer (Event *event, const P2pPeerInfo *peer)
   event->peer = *peer;
   event->peer.id = event->texts[0] = g_strdup (peer->id);
   event->peer.path = event->texts[1] = g_strdup (peer->path);
-  event->peer.local_address = event->texts[2] =
-      g_strdup (peer->local_address);
-  event->peer.remote_address = event->texts[3] =
-      g_strdup (peer->remote_address);
+  event->peer.local_address = event->texts[2] = g_strdup (peer->local_address);
+  event->peer.remote_address = event->texts[3]
+      = g_strdup (peer->remote_address);
 }
 
 static gboolean
@@ -142,17 +140,17 @@ tell_one (P2pNotify *notify, const Listener *l, const Event *event)
     case EVENT_PEER_REMOVED:
       if (l->calls.peer_removed != NULL)
         l->calls.peer_removed (endpoint, event->texts[0], event->texts[1],
-            l->user);
+                               l->user);
       break;
     case EVENT_REQUEST_ADDED:
       if (l->calls.request_added != NULL)
         l->calls.request_added (endpoint, event->texts[0], event->request,
-            event->texts[1], l->user);
+                                event->texts[1], l->user);
       break;
     case EVENT_REQUEST_REMOVED:
       if (l->calls.request_removed != NULL)
         l->calls.request_removed (endpoint, event->texts[0], event->request,
-            l->user);
+                                  l->user);
       break;
     case EVENT_AUTHORIZE:
       break;
@@ -338,7 +336,7 @@ p2p_notify_peer_added (P2pNotify *notify, const P2pPeerInfo *peer)
 
 void
 p2p_notify_peer_removed (P2pNotify *notify, const gchar *peer,
-    const gchar *reason)
+                         const gchar *reason)
 {
   Event *event = g_new0 (Event, 1);
 
@@ -350,7 +348,7 @@ p2p_notify_peer_removed (P2pNotify *notify, const gchar *peer,
 
 void
 p2p_notify_request_added (P2pNotify *notify, const gchar *peer, guint request,
-    const gchar *params)
+                          const gchar *params)
 {
   Event *event = g_new0 (Event, 1);
 
@@ -362,8 +360,7 @@ p2p_notify_request_added (P2pNotify *notify, const gchar *peer, guint request,
 }
 
 void
-p2p_notify_request_removed (P2pNotify *notify, const gchar *peer,
-    guint request)
+p2p_notify_request_removed (P2pNotify *notify, const gchar *peer, guint request)
 {
   Event *event = g_new0 (Event, 1);
 
@@ -381,15 +378,17 @@ someone_decides (P2pNotify *notify)
 
   g_mutex_lock (&notify->lock);
   for (i = 0; i < notify->listeners->len && !found; i++)
-    found = ((Listener *) g_ptr_array_index (notify->listeners, i))
-        ->calls.authorize != NULL;
+    found = ((Listener *)g_ptr_array_index (notify->listeners, i))
+                ->calls.authorize
+            != NULL;
   g_mutex_unlock (&notify->lock);
   return found;
 }
 
 gboolean
 p2p_notify_authorize (P2pNotify *notify, const P2pPeerInfo *peer,
-    P2pNotifyDecided decided, gpointer user, GDestroyNotify destroy)
+                      P2pNotifyDecided decided, gpointer user,
+                      GDestroyNotify destroy)
 {
   Event *event;
 

@@ -31,7 +31,7 @@ typedef struct
 static UdtTime
 now_us (void)
 {
-  return (UdtTime) g_get_monotonic_time ();
+  return (UdtTime)g_get_monotonic_time ();
 }
 
 static void
@@ -55,13 +55,13 @@ flow_config (P2pStream *stream, UdtFlowConfig *config)
   priority = stream->config.priority;
   g_mutex_unlock (&stream->lock);
   config->order = UDT_ORDER_STRICT;
-  config->service = stream->config.kind == P2P_WIRE_VIDEO ? UDT_CLASS_VIDEO
-      : stream->config.kind == P2P_WIRE_AUDIO ? UDT_CLASS_AUDIO
-      : UDT_CLASS_BULK;
-  config->priority = (guint8) (priority < 0 ? PRIORITY_DEFAULT
-      : MIN (priority, 255));
+  config->service = stream->config.kind == P2P_WIRE_VIDEO   ? UDT_CLASS_VIDEO
+                    : stream->config.kind == P2P_WIRE_AUDIO ? UDT_CLASS_AUDIO
+                                                            : UDT_CLASS_BULK;
+  config->priority
+      = (guint8)(priority < 0 ? PRIORITY_DEFAULT : MIN (priority, 255));
   if (deadline > 0)
-    config->deadline = (UdtTime) deadline * 1000;
+    config->deadline = (UdtTime)deadline * 1000;
   else if (deadline < 0 && stream->config.kind != P2P_WIRE_DATA)
     config->deadline = UDT_DEADLINE_RECEIVER;
   else
@@ -74,7 +74,7 @@ flow_in_use (P2pPeer *peer, guint16 flow)
   guint i;
 
   for (i = 0; i < peer->outs->len; i++)
-    if (((P2pOutStream *) g_ptr_array_index (peer->outs, i))->flow == flow)
+    if (((P2pOutStream *)g_ptr_array_index (peer->outs, i))->flow == flow)
       return TRUE;
   return FALSE;
 }
@@ -148,7 +148,7 @@ p2p_out_reconfigure (P2pOutStream *out)
   flow_config (out->stream, &config);
   out->live = config.deadline != UDT_DEADLINE_NONE;
   udt_connection_configure_flow (out->peer->engine, out->flow, &config,
-      now_us ());
+                                 now_us ());
 }
 
 static void
@@ -199,11 +199,11 @@ in_engine (P2pOutStream *out, guint16 flow)
 {
   UdtFlowStats stats;
 
-  if (udt_connection_get_flow_stats (out->peer->engine, flow, now_us (),
-          &stats) != UDT_OK)
+  if (udt_connection_get_flow_stats (out->peer->engine, flow, now_us (), &stats)
+      != UDT_OK)
     return 0;
   return out->stream != NULL && out->stream->ended ? stats.buffered
-      : stats.unsent;
+                                                   : stats.unsent;
 }
 
 guint64
@@ -213,7 +213,7 @@ p2p_out_get_backlog (P2pOutStream *out)
 
   if (out->stream != NULL && out->stream->ended)
     backlog += in_engine (out, P2P_WIRE_CONTROL_FLOW)
-        + g_queue_get_length (&out->peer->control);
+               + g_queue_get_length (&out->peer->control);
   return backlog;
 }
 
@@ -243,7 +243,7 @@ release_payload (void *owner)
 
 static UdtStatus
 submit (P2pOutStream *out, GBytes *payload, const guint8 *header,
-    gsize header_len, guint flags)
+        gsize header_len, guint flags)
 {
   UdtMessage message = { 0 };
   UdtStatus status;
@@ -256,8 +256,8 @@ submit (P2pOutStream *out, GBytes *payload, const guint8 *header,
   message.owner = g_bytes_ref (payload);
   message.release = release_payload;
   message.flags = flags;
-  status = udt_connection_send (out->peer->engine, out->flow, &message,
-      now_us ());
+  status
+      = udt_connection_send (out->peer->engine, out->flow, &message, now_us ());
   if (status == UDT_OK) {
     out->frames++;
     out->peer->frames_sent++;
@@ -271,8 +271,7 @@ submit (P2pOutStream *out, GBytes *payload, const guint8 *header,
 static guint
 engine_flags (P2pWireKind kind, guint16 flags)
 {
-  guint f = flags & P2P_FRAME_DELTA_UNIT ? UDT_MESSAGE_DELTA
-      : UDT_MESSAGE_SYNC;
+  guint f = flags & P2P_FRAME_DELTA_UNIT ? UDT_MESSAGE_DELTA : UDT_MESSAGE_SYNC;
 
   if (flags & P2P_FRAME_DROPPABLE)
     f |= UDT_MESSAGE_DISPOSABLE;
@@ -303,8 +302,9 @@ send_live (P2pOutStream *out, const P2pOutFrame *frame)
     return;
   }
   p2p_out_send_caps (out);
-  status = submit (out, frame->payload, frame->header, frame->header_len,
-      engine_flags (out->stream->config.kind, frame->frame->flags));
+  status
+      = submit (out, frame->payload, frame->header, frame->header_len,
+                engine_flags (out->stream->config.kind, frame->frame->flags));
   if (status != UDT_OK && status != UDT_ERR_CLOSED)
     drop (out, frame);
 }
@@ -315,15 +315,17 @@ send_lossless (P2pOutStream *out, const P2pOutFrame *frame)
   Pending *pending;
   UdtStatus status = UDT_ERR_FULL;
 
-  if (frame->force && p2p_out_get_backlog (out)
-      >= p2p_endpoint_high_watermark (out->peer->endpoint)) {
+  if (frame->force
+      && p2p_out_get_backlog (out)
+             >= p2p_endpoint_high_watermark (out->peer->endpoint)) {
     p2p_out_detach (out, P2P_REASON_OVERFLOW);
     return;
   }
   p2p_out_send_caps (out);
   if (g_queue_is_empty (&out->pending))
-    status = submit (out, frame->payload, frame->header, frame->header_len,
-        engine_flags (out->stream->config.kind, frame->frame->flags));
+    status
+        = submit (out, frame->payload, frame->header, frame->header_len,
+                  engine_flags (out->stream->config.kind, frame->frame->flags));
   if (status == UDT_ERR_FULL) {
     pending = g_new (Pending, 1);
     pending->payload = g_bytes_ref (frame->payload);
@@ -386,7 +388,8 @@ p2p_out_writable (P2pOutStream *out)
 
   while ((pending = g_queue_peek_head (&out->pending)) != NULL) {
     if (submit (out, pending->payload, pending->header, pending->header_len,
-            UDT_MESSAGE_SYNC) == UDT_ERR_FULL)
+                UDT_MESSAGE_SYNC)
+        == UDT_ERR_FULL)
       return;
     out->pending_bytes -= g_bytes_get_size (pending->payload);
     pending_free (g_queue_pop_head (&out->pending));
@@ -409,7 +412,9 @@ p2p_out_tick (P2pOutStream *out, gint64 now)
     return now - out->empty_since >= ORPHAN_US;
   if (g_queue_is_empty (&out->pending)
       && (udt_connection_get_flow_stats (out->peer->engine, out->flow,
-              (UdtTime) now, &stats) != UDT_OK || stats.buffered == 0))
+                                         (UdtTime)now, &stats)
+              != UDT_OK
+          || stats.buffered == 0))
     out->empty_since = now;
   return FALSE;
 }

@@ -38,7 +38,7 @@
 
 struct _P2pPath
 {
-  GMainContext *context;        /* outlives the path */
+  GMainContext *context; /* outlives the path */
   NiceAgent *agent;
   guint stream;
   GSource *event;
@@ -50,13 +50,13 @@ struct _P2pPath
   gboolean has_stun, has_relay;
 
   /* Local side. */
-  GArray *candidates;           /* of P2pCandidate, not taken yet */
+  GArray *candidates; /* of P2pCandidate, not taken yet */
   gboolean complete;
   gboolean complete_taken;
   gboolean saw_reflexive, saw_relay;
 
   /* Remote side. */
-  GArray *remote_relays;        /* of P2pCandidate */
+  GArray *remote_relays; /* of P2pCandidate */
   guint n_remote;
   gboolean remote_beyond_host;
 
@@ -77,13 +77,13 @@ struct _P2pPath
 typedef struct
 {
   GSource source;
-  P2pPath *path;                /* NULL once closed */
+  P2pPath *path; /* NULL once closed */
 } EventSource;
 
 static gboolean
 event_dispatch (GSource *source, GSourceFunc callback, gpointer user)
 {
-  EventSource *event = (EventSource *) source;
+  EventSource *event = (EventSource *)source;
   P2pPath *path = event->path;
 
   g_source_set_ready_time (source, -1);
@@ -162,12 +162,12 @@ on_candidate (NiceAgent *agent, NiceCandidate *candidate, gpointer user)
   c.priority = candidate->priority;
   nice_address_to_string (&candidate->addr, text);
   g_strlcpy (c.address, text, sizeof c.address);
-  c.port = (guint16) nice_address_get_port (&candidate->addr);
+  c.port = (guint16)nice_address_get_port (&candidate->addr);
   if (c.kind != P2P_CANDIDATE_HOST
       && nice_address_is_valid (&candidate->base_addr)) {
     nice_address_to_string (&candidate->base_addr, text);
     g_strlcpy (c.base_address, text, sizeof c.base_address);
-    c.base_port = (guint16) nice_address_get_port (&candidate->base_addr);
+    c.base_port = (guint16)nice_address_get_port (&candidate->base_addr);
   }
   g_array_append_val (path->candidates, c);
   path->candidates_pending = TRUE;
@@ -186,7 +186,7 @@ on_gathered (NiceAgent *agent, guint stream, gpointer user)
 
 guint
 p2p_path_take_candidates (P2pPath *path, P2pCandidate *out, guint max,
-    gboolean *complete)
+                          gboolean *complete)
 {
   guint n = MIN (max, path->candidates->len);
 
@@ -225,7 +225,7 @@ remote_is_relayed (P2pPath *path)
     return TRUE;
   for (i = 0; i < path->remote_relays->len; i++)
     if (same_place (&g_array_index (path->remote_relays, P2pCandidate, i),
-            &path->remote_address))
+                    &path->remote_address))
       return TRUE;
   return FALSE;
 }
@@ -240,22 +240,21 @@ make_candidate (P2pPath *path, const P2pCandidate *c)
   candidate->component_id = COMPONENT;
   candidate->priority = c->priority;
   g_strlcpy (candidate->foundation, c->foundation,
-      NICE_CANDIDATE_MAX_FOUNDATION);
+             NICE_CANDIDATE_MAX_FOUNDATION);
   if (!nice_address_set_from_string (&candidate->addr, c->address)) {
     nice_candidate_free (candidate);
     return NULL;
   }
   nice_address_set_port (&candidate->addr, c->port);
   if (c->base_address[0] != '\0'
-      && nice_address_set_from_string (&candidate->base_addr,
-          c->base_address))
+      && nice_address_set_from_string (&candidate->base_addr, c->base_address))
     nice_address_set_port (&candidate->base_addr, c->base_port);
   return candidate;
 }
 
 void
 p2p_path_add_remote (P2pPath *path, const P2pCandidate *candidates, guint n,
-    gboolean complete)
+                     gboolean complete)
 {
   GSList *list = NULL;
   guint i;
@@ -274,8 +273,8 @@ p2p_path_add_remote (P2pPath *path, const P2pCandidate *candidates, guint n,
   if (list != NULL) {
     list = g_slist_reverse (list);
     nice_agent_set_remote_candidates (path->agent, path->stream, COMPONENT,
-        list);
-    g_slist_free_full (list, (GDestroyNotify) nice_candidate_free);
+                                      list);
+    g_slist_free_full (list, (GDestroyNotify)nice_candidate_free);
   }
   if (complete)
     nice_agent_peer_candidate_gathering_done (path->agent, path->stream);
@@ -290,12 +289,12 @@ address_text (const NiceAddress *address)
 
   nice_address_to_string (address, text);
   return g_strdup_printf (strchr (text, ':') != NULL ? "[%s]:%u" : "%s:%u",
-      text, nice_address_get_port (address));
+                          text, nice_address_get_port (address));
 }
 
 static void
-on_pair (NiceAgent *agent, guint stream, guint component,
-    NiceCandidate *local, NiceCandidate *remote, gpointer user)
+on_pair (NiceAgent *agent, guint stream, guint component, NiceCandidate *local,
+         NiceCandidate *remote, gpointer user)
 {
   P2pPath *path = user;
 
@@ -317,7 +316,7 @@ on_pair (NiceAgent *agent, guint stream, guint component,
  * no better one is being tried any more. */
 static void
 on_state (NiceAgent *agent, guint stream, guint component, guint state,
-    gpointer user)
+          gpointer user)
 {
   P2pPath *path = user;
 
@@ -337,18 +336,18 @@ on_state (NiceAgent *agent, guint stream, guint component, guint state,
 
 static void
 on_datagram (NiceAgent *agent, guint stream, guint component, guint len,
-    gchar *data, gpointer user)
+             gchar *data, gpointer user)
 {
   P2pPath *path = user;
 
-  path->callbacks.datagram (path, (guint8 *) data, len, path->user);
+  path->callbacks.datagram (path, (guint8 *)data, len, path->user);
 }
 
 gboolean
 p2p_path_set_remote (P2pPath *path, const gchar *ufrag, const gchar *pwd)
 {
   return nice_agent_set_remote_credentials (path->agent, path->stream, ufrag,
-      pwd);
+                                            pwd);
 }
 
 void
@@ -374,10 +373,13 @@ p2p_path_send (P2pPath *path, const guint8 *data, gsize len)
   if (!path->usable)
     return P2P_PATH_ERROR;
   if (nice_agent_send_messages_nonblocking (path->agent, path->stream,
-          COMPONENT, &message, 1, NULL, &error) == 1)
+                                            COMPONENT, &message, 1, NULL,
+                                            &error)
+      == 1)
     return P2P_PATH_SENT;
   result = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)
-      ? P2P_PATH_BUSY : P2P_PATH_ERROR;
+               ? P2P_PATH_BUSY
+               : P2P_PATH_ERROR;
   g_clear_error (&error);
   return result;
 }
@@ -392,7 +394,7 @@ gboolean
 p2p_path_is_relayed (P2pPath *path)
 {
   return path->local_type == NICE_CANDIDATE_TYPE_RELAYED
-      || remote_is_relayed (path);
+         || remote_is_relayed (path);
 }
 
 const gchar *
@@ -422,7 +424,7 @@ p2p_path_local_is_present (P2pPath *path)
 
     nice_address_init (&a);
     found = nice_address_set_from_string (&a, l->data)
-        && nice_address_equal_no_port (&a, &path->local_address);
+            && nice_address_equal_no_port (&a, &path->local_address);
   }
   g_list_free_full (addresses, g_free);
   return found;
@@ -433,15 +435,16 @@ p2p_path_get_blame (P2pPath *path, const gchar **detail)
 {
   if (path->has_relay && !path->saw_relay) {
     *detail = "the relay (turn-server) did not answer: check its address, "
-        "user and password, and whether this network lets it through";
+              "user and password, and whether this network lets it through";
     return P2P_REASON_LOCAL_NAT;
   }
   if (!path->saw_reflexive && !path->saw_relay) {
-    *detail = path->has_stun
-        ? "the STUN server did not answer, so only addresses of this local "
-        "network could be offered"
-        : "no stun-server or turn-server is set, so only addresses of this "
-        "local network could be offered";
+    *detail = path->has_stun ? "the STUN server did not answer, so only "
+                               "addresses of this local "
+                               "network could be offered"
+                             : "no stun-server or turn-server is set, so only "
+                               "addresses of this "
+                               "local network could be offered";
     return P2P_REASON_LOCAL_NAT;
   }
   if (path->n_remote == 0) {
@@ -453,7 +456,7 @@ p2p_path_get_blame (P2pPath *path, const gchar **detail)
     return P2P_REASON_REMOTE_NAT;
   }
   *detail = "no pair of addresses works between these two networks; a relay "
-      "(turn-server) would";
+            "(turn-server) would";
   return P2P_REASON_REMOTE_NAT;
 }
 
@@ -493,10 +496,11 @@ add_servers (P2pPath *path, P2pIceServers *servers)
   path->has_relay = p2p_ice_servers_has_relay (servers);
   for (i = 0; i < n; i++) {
     nice_agent_set_relay_info (path->agent, path->stream, COMPONENT,
-        relays[i].address, relays[i].port,
-        p2p_ice_servers_get_user (servers),
-        p2p_ice_servers_get_password (servers),
-        relays[i].tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
+                               relays[i].address, relays[i].port,
+                               p2p_ice_servers_get_user (servers),
+                               p2p_ice_servers_get_password (servers),
+                               relays[i].tcp ? NICE_RELAY_TYPE_TURN_TCP
+                                             : NICE_RELAY_TYPE_TURN_UDP);
     /* An allocation tells the reflexive address too, and the TURN socket
      * would swallow the answer to a plain request to the same place. */
     if (stun != NULL && !relays[i].tcp && stun->port == relays[i].port
@@ -504,8 +508,8 @@ add_servers (P2pPath *path, P2pIceServers *servers)
       stun = NULL;
   }
   if (stun != NULL)
-    g_object_set (path->agent, "stun-server", stun->address,
-        "stun-server-port", (guint) stun->port, NULL);
+    g_object_set (path->agent, "stun-server", stun->address, "stun-server-port",
+                  (guint)stun->port, NULL);
 }
 
 /* DF set and the kernel's idea of the path MTU ignored: packets of the engine
@@ -514,8 +518,8 @@ add_servers (P2pPath *path, P2pIceServers *servers)
 static void
 tune_sockets (P2pPath *path)
 {
-  GPtrArray *sockets = nice_agent_get_sockets (path->agent, path->stream,
-      COMPONENT);
+  GPtrArray *sockets
+      = nice_agent_get_sockets (path->agent, path->stream, COMPONENT);
   guint i;
 
   if (sockets == NULL)
@@ -527,10 +531,10 @@ tune_sockets (P2pPath *path)
     g_socket_set_option (socket, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER, NULL);
     if (g_socket_get_family (socket) == G_SOCKET_FAMILY_IPV4)
       g_socket_set_option (socket, IPPROTO_IP, IP_MTU_DISCOVER,
-          IP_PMTUDISC_PROBE, NULL);
+                           IP_PMTUDISC_PROBE, NULL);
     else
       g_socket_set_option (socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-          IPV6_PMTUDISC_PROBE, NULL);
+                           IPV6_PMTUDISC_PROBE, NULL);
   }
   g_ptr_array_unref (sockets);
 }
@@ -539,18 +543,18 @@ static void
 connect_signals (P2pPath *path)
 {
   g_signal_connect (path->agent, "new-candidate-full",
-      G_CALLBACK (on_candidate), path);
+                    G_CALLBACK (on_candidate), path);
   g_signal_connect (path->agent, "candidate-gathering-done",
-      G_CALLBACK (on_gathered), path);
-  g_signal_connect (path->agent, "new-selected-pair-full",
-      G_CALLBACK (on_pair), path);
+                    G_CALLBACK (on_gathered), path);
+  g_signal_connect (path->agent, "new-selected-pair-full", G_CALLBACK (on_pair),
+                    path);
   g_signal_connect (path->agent, "component-state-changed",
-      G_CALLBACK (on_state), path);
+                    G_CALLBACK (on_state), path);
 }
 
 P2pPath *
 p2p_path_new (const P2pPathConfig *config, const P2pPathCallbacks *callbacks,
-    gpointer user)
+              gpointer user)
 {
   P2pPath *path = g_new0 (P2pPath, 1);
 
@@ -562,25 +566,26 @@ p2p_path_new (const P2pPathConfig *config, const P2pPathCallbacks *callbacks,
   path->candidates = g_array_new (FALSE, FALSE, sizeof (P2pCandidate));
   path->remote_relays = g_array_new (FALSE, FALSE, sizeof (P2pCandidate));
   path->event = g_source_new (&event_funcs, sizeof (EventSource));
-  ((EventSource *) path->event)->path = path;
+  ((EventSource *)path->event)->path = path;
   g_source_attach (path->event, config->context);
 
-  path->agent = nice_agent_new_full (config->context,
-      NICE_COMPATIBILITY_RFC5245,
-      NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
+  path->agent
+      = nice_agent_new_full (config->context, NICE_COMPATIBILITY_RFC5245,
+                             NICE_AGENT_OPTION_ICE_TRICKLE
+                                 | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
   g_object_set (path->agent, "ice-tcp", FALSE, "upnp", FALSE,
-      "controlling-mode", config->controlling,
-      "force-relay", config->relay_only,
-      "stun-initial-timeout", STUN_TIMEOUT_MS,
-      "stun-max-retransmissions", STUN_RETRANSMISSIONS,
-      "stun-pacing-timer", PACING_MS, "idle-timeout", IDLE_TIMEOUT_MS, NULL);
+                "controlling-mode", config->controlling, "force-relay",
+                config->relay_only, "stun-initial-timeout", STUN_TIMEOUT_MS,
+                "stun-max-retransmissions", STUN_RETRANSMISSIONS,
+                "stun-pacing-timer", PACING_MS, "idle-timeout", IDLE_TIMEOUT_MS,
+                NULL);
   path->stream = nice_agent_add_stream (path->agent, 1);
   add_loopback (path, config->loopback);
   if (config->servers != NULL)
     add_servers (path, config->servers);
   connect_signals (path);
-  nice_agent_attach_recv (path->agent, path->stream, COMPONENT,
-      config->context, on_datagram, path);
+  nice_agent_attach_recv (path->agent, path->stream, COMPONENT, config->context,
+                          on_datagram, path);
   if (!nice_agent_gather_candidates (path->agent, path->stream)) {
     p2p_path_close (path);
     return NULL;
@@ -609,7 +614,7 @@ on_closed (GObject *source, GAsyncResult *result, gpointer user)
 
 static void
 on_late_datagram (NiceAgent *agent, guint stream, guint component, guint len,
-    gchar *data, gpointer user)
+                  gchar *data, gpointer user)
 {
 }
 
@@ -620,14 +625,14 @@ p2p_path_close (P2pPath *path)
 
   if (path == NULL)
     return;
-  ((EventSource *) path->event)->path = NULL;
+  ((EventSource *)path->event)->path = NULL;
   g_source_destroy (path->event);
   g_source_unref (path->event);
   g_signal_handlers_disconnect_by_data (path->agent, path);
   /* Without a receiver libnice would stop reading, and never see the relay
    * agree to end the allocation. */
-  nice_agent_attach_recv (path->agent, path->stream, COMPONENT,
-      path->context, on_late_datagram, NULL);
+  nice_agent_attach_recv (path->agent, path->stream, COMPONENT, path->context,
+                          on_late_datagram, NULL);
 
   closing = g_new0 (Closing, 1);
   closing->agent = path->agent;

@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* Silence while media is expected: after the first we ask for a sign of life,
- * after the second a new path is tried, after the third the peer is given up. */
+ * after the second a new path is tried, after the third the peer is given up.
+ */
 #define SILENCE_PROBE_US (2 * G_USEC_PER_SEC)
 #define SILENCE_RESTART_US (4 * G_USEC_PER_SEC)
 #define SILENCE_LOST_US (8 * G_USEC_PER_SEC)
@@ -73,7 +74,7 @@ release_steps (P2pPeer *peer)
  * the steps are told in their order all the same. */
 void
 p2p_peer_step (P2pPeer *peer, P2pStepKind step, const gchar *reason,
-    const gchar *detail)
+               const gchar *detail)
 {
   HeldStep *held = g_new0 (HeldStep, 1);
 
@@ -82,8 +83,8 @@ p2p_peer_step (P2pPeer *peer, P2pStepKind step, const gchar *reason,
   held->detail = g_strdup (detail);
   if (step >= P2P_STEP_PUNCH && reason == NULL && peer->path != NULL)
     held->path = p2p_path_is_relayed (peer->path) ? "relay" : "direct";
-  held->elapsed_ms = (guint) ((g_get_monotonic_time () - peer->started_us)
-      / 1000);
+  held->elapsed_ms
+      = (guint)((g_get_monotonic_time () - peer->started_us) / 1000);
   if (peer->role == P2P_ROLE_DEVICE && !peer->authorized
       && step != P2P_STEP_AUTH) {
     g_ptr_array_add (peer->held_steps, held);
@@ -104,8 +105,8 @@ p2p_peer_fill_info (P2pPeer *peer, P2pPeerInfo *info)
     info->remote_address = p2p_path_get_remote (peer->path);
   }
   if (peer->engine != NULL)
-    info->latency_ms = (guint) (udt_connection_peer_latency (peer->engine)
-        / 1000);
+    info->latency_ms
+        = (guint)(udt_connection_peer_latency (peer->engine) / 1000);
 }
 
 /* -- The connection's callbacks -------------------------------------------- */
@@ -198,7 +199,7 @@ lost (P2pPeer *peer, gboolean told)
 {
   if (peer->state == P2P_PEER_UP)
     p2p_peer_step (peer, P2P_STEP_TRANSPORT, P2P_REASON_PEER_GONE,
-        "nothing has come from it for too long");
+                   "nothing has come from it for too long");
   p2p_peer_close (peer, P2P_REASON_PEER_GONE, told);
 }
 
@@ -206,7 +207,7 @@ lost (P2pPeer *peer, gboolean told)
  * them is authentic. */
 static void
 on_finished (P2pConnection *connection, gboolean dead, const gchar *reason,
-    gpointer user)
+             gpointer user)
 {
   P2pPeer *peer = user;
 
@@ -217,9 +218,11 @@ on_finished (P2pConnection *connection, gboolean dead, const gchar *reason,
   if (dead)
     lost (peer, TRUE);
   else
-    p2p_peer_close (peer, reason[0] == '\0'
-        || g_str_equal (reason, P2P_REASON_CLOSED) ? P2P_REASON_PEER_GONE
-        : reason, TRUE);
+    p2p_peer_close (peer,
+                    reason[0] == '\0' || g_str_equal (reason, P2P_REASON_CLOSED)
+                        ? P2P_REASON_PEER_GONE
+                        : reason,
+                    TRUE);
 }
 
 static void
@@ -257,18 +260,17 @@ p2p_peer_start_connection (P2pPeer *peer)
   config.identity = endpoint->identity;
   config.client = peer->role == P2P_ROLE_VIEWER;
   memcpy (config.peer_fingerprint, peer->fingerprint,
-      sizeof config.peer_fingerprint);
+          sizeof config.peer_fingerprint);
   config.aead = peer->aead;
   g_mutex_lock (&endpoint->lock);
   config.latency_ms = endpoint->config.latency_ms;
-  config.send_limit = 2 * (gsize) endpoint->config.high_watermark
-      + IN_FLIGHT_ALLOWANCE;
+  config.send_limit
+      = 2 * (gsize)endpoint->config.high_watermark + IN_FLIGHT_ALLOWANCE;
   config.keep_alive_interval_s = endpoint->config.keep_alive_interval_s;
   config.keep_alive_attempts = endpoint->config.keep_alive_attempts;
   g_mutex_unlock (&endpoint->lock);
   config.receive_limit = RECEIVE_LIMIT;
-  peer->connection = p2p_connection_new (&config, &connection_callbacks,
-      peer);
+  peer->connection = p2p_connection_new (&config, &connection_callbacks, peer);
   return peer->connection != NULL;
 }
 
@@ -290,7 +292,7 @@ p2p_peer_authorized (P2pPeer *peer, gboolean accepted)
     return;
   if (!accepted) {
     p2p_peer_step (peer, P2P_STEP_AUTH, P2P_REASON_REFUSED,
-        "the application refused this viewer");
+                   "the application refused this viewer");
     p2p_peer_send_bye (peer, P2P_REASON_REFUSED);
     p2p_peer_close (peer, P2P_REASON_REFUSED, TRUE);
     return;
@@ -305,7 +307,7 @@ p2p_peer_authorized (P2pPeer *peer, gboolean accepted)
 
 P2pPeer *
 p2p_peer_new (P2pEndpoint *endpoint, P2pRole role, const gchar *id,
-    const gchar *session, gint64 started_us)
+              const gchar *session, gint64 started_us)
 {
   P2pPeer *peer = g_new0 (P2pPeer, 1);
 
@@ -344,7 +346,7 @@ p2p_peer_free (P2pPeer *peer)
   g_ptr_array_unref (peer->remote_requests);
   g_ptr_array_unref (peer->outs);
   g_hash_table_unref (peer->ins);
-  g_queue_clear_full (&peer->control, (GDestroyNotify) g_bytes_unref);
+  g_queue_clear_full (&peer->control, (GDestroyNotify)g_bytes_unref);
   g_free (peer->id);
   g_free (peer);
 }
@@ -353,8 +355,8 @@ static void
 count_refused (P2pPeer *peer)
 {
   if (peer->connection != NULL)
-    peer->endpoint->refused_of_gone +=
-        p2p_connection_get_refused (peer->connection);
+    peer->endpoint->refused_of_gone
+        += p2p_connection_get_refused (peer->connection);
 }
 
 void
@@ -420,8 +422,8 @@ static gboolean
 expects_media (P2pPeer *peer, gint64 last)
 {
   return peer->last_media_us != 0
-      && last - peer->last_media_us < MEDIA_RECENT_US
-      && g_hash_table_size (peer->ins) > 0;
+         && last - peer->last_media_us < MEDIA_RECENT_US
+         && g_hash_table_size (peer->ins) > 0;
 }
 
 /* The viewer of a live stream has nothing in flight that would tell it that
@@ -439,8 +441,8 @@ watch_silence (P2pPeer *peer, gint64 now)
     peer->probe_us = 0;
     return;
   }
-  if (peer->probe_us == 0 && (expects_media (peer, last)
-          || peer->channel_lost)) {
+  if (peer->probe_us == 0
+      && (expects_media (peer, last) || peer->channel_lost)) {
     peer->probe_us = now;
     probe.type = P2P_WIRE_HELLO;
     probe.version = P2P_WIRE_VERSION;
@@ -453,8 +455,9 @@ watch_silence (P2pPeer *peer, gint64 now)
     lost (peer, FALSE);
   } else if (silence >= SILENCE_LOST_US) {
     lost (peer, FALSE);
-  } else if (silence >= (peer->channel_lost ? SILENCE_GONE_US
-          : SILENCE_RESTART_US) && peer->role == P2P_ROLE_VIEWER) {
+  } else if (silence
+                 >= (peer->channel_lost ? SILENCE_GONE_US : SILENCE_RESTART_US)
+             && peer->role == P2P_ROLE_VIEWER) {
     p2p_peer_restart (peer);
   }
 }
@@ -471,7 +474,7 @@ tick_streams (P2pPeer *peer, gint64 now)
       p2p_out_free (g_ptr_array_index (peer->outs, i));
   g_hash_table_iter_init (&iter, peer->ins);
   while (g_hash_table_iter_next (&iter, NULL, &in))
-    if (((P2pInStream *) in)->end_known && !((P2pInStream *) in)->ended) {
+    if (((P2pInStream *)in)->end_known && !((P2pInStream *)in)->ended) {
       /* May remove itself: one a tick is enough. */
       p2p_in_tick (in, now);
       break;

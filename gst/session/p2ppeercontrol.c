@@ -42,8 +42,9 @@ send_bytes (P2pPeer *peer, GBytes *bytes)
   message.owner = g_bytes_ref (bytes);
   message.release = release_bytes;
   message.flags = UDT_MESSAGE_SYNC;
-  UdtStatus status = udt_connection_send (peer->engine,
-      P2P_WIRE_CONTROL_FLOW, &message, (UdtTime) g_get_monotonic_time ());
+  UdtStatus status
+      = udt_connection_send (peer->engine, P2P_WIRE_CONTROL_FLOW, &message,
+                             (UdtTime)g_get_monotonic_time ());
   if (status != UDT_OK)
     g_bytes_unref (bytes);
   return status;
@@ -128,7 +129,7 @@ close_in_streams (P2pPeer *peer, P2pRequest *request, gboolean lost)
   GList *l;
 
   for (l = ins; l != NULL; l = l->next)
-    if (request == NULL || ((P2pInStream *) l->data)->request == request)
+    if (request == NULL || ((P2pInStream *)l->data)->request == request)
       p2p_in_close (l->data, lost);
   g_list_free (ins);
 }
@@ -146,20 +147,20 @@ p2p_peer_close_request (P2pPeer *peer, P2pRequest *request)
 void
 p2p_peer_control_start (P2pPeer *peer)
 {
-  UdtFlowConfig config = { UDT_CLASS_COMMAND, 0, UDT_ORDER_STRICT,
-    UDT_DEADLINE_NONE };
+  UdtFlowConfig config
+      = { UDT_CLASS_COMMAND, 0, UDT_ORDER_STRICT, UDT_DEADLINE_NONE };
   P2pWireControl hello = { 0 };
   guint i;
 
   udt_connection_open_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, &config,
-      (UdtTime) g_get_monotonic_time ());
+                            (UdtTime)g_get_monotonic_time ());
   hello.type = P2P_WIRE_HELLO;
   hello.version = P2P_WIRE_VERSION;
   hello.text = p2p_wire_text ("iv-p2p");
   p2p_peer_send_control (peer, &hello);
   for (i = 0; i < peer->endpoint->requests->len; i++)
     p2p_peer_open_request (peer,
-        g_ptr_array_index (peer->endpoint->requests, i));
+                           g_ptr_array_index (peer->endpoint->requests, i));
 }
 
 static P2pRequest *
@@ -241,19 +242,18 @@ on_request_open (P2pPeer *peer, const P2pWireControl *m)
   }
   request = g_new0 (P2pRemoteRequest, 1);
   request->id = m->request;
-  request->params = g_strndup (m->text.data != NULL ? m->text.data : "",
-      m->text.len);
+  request->params
+      = g_strndup (m->text.data != NULL ? m->text.data : "", m->text.len);
   g_ptr_array_add (peer->remote_requests, request);
   p2p_notify_request_added (peer->endpoint->notify, peer->id, request->id,
-      request->params);
+                            request->params);
   attach_streams (peer, request);
 }
 
 static void
 drop_remote_request (P2pPeer *peer, guint index)
 {
-  P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests,
-      index);
+  P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests, index);
   guint i;
 
   g_ptr_array_remove_index (peer->remote_requests, index);
@@ -303,7 +303,7 @@ on_request_ready (P2pPeer *peer, const P2pWireControl *m)
 static P2pInStream *
 find_in (P2pPeer *peer, guint16 flow)
 {
-  return g_hash_table_lookup (peer->ins, GUINT_TO_POINTER ((guint) flow));
+  return g_hash_table_lookup (peer->ins, GUINT_TO_POINTER ((guint)flow));
 }
 
 static guint
@@ -315,7 +315,7 @@ count_in (P2pPeer *peer, P2pRequest *request)
 
   g_hash_table_iter_init (&iter, peer->ins);
   while (g_hash_table_iter_next (&iter, NULL, &in))
-    n += ((P2pInStream *) in)->request == request;
+    n += ((P2pInStream *)in)->request == request;
   return n;
 }
 
@@ -324,7 +324,7 @@ count_in (P2pPeer *peer, P2pRequest *request)
 static gboolean
 is_stale (P2pPeer *peer, guint16 flow)
 {
-  return peer->any_in && (gint16) (flow - peer->highest_in) <= 0;
+  return peer->any_in && (gint16)(flow - peer->highest_in) <= 0;
 }
 
 static void
@@ -400,7 +400,7 @@ on_stream_gone (P2pPeer *peer, const P2pWireControl *m)
   if (m->type == P2P_WIRE_STREAM_END)
     p2p_in_end (in, m->frames);
   else if (in->end_known && !in->ended)
-    in->close_owed = TRUE;      /* behind the frames that are still to come */
+    in->close_owed = TRUE; /* behind the frames that are still to come */
   else
     p2p_in_close (in, FALSE);
 }
@@ -447,7 +447,7 @@ on_control (P2pPeer *peer, const guint8 *data, gsize len)
       on_key_unit (peer, &m);
       break;
     default:
-      break;                    /* of a later version */
+      break; /* of a later version */
   }
 }
 
@@ -466,7 +466,8 @@ p2p_peer_message (P2pPeer *peer, UdtReceived *message)
     return;
   }
   in = find_in (peer, message->flow);
-  if (in == NULL && (message->flow < P2P_WIRE_FIRST_STREAM_FLOW
+  if (in == NULL
+      && (message->flow < P2P_WIRE_FIRST_STREAM_FLOW
           || is_stale (peer, message->flow))) {
     g_free (message->data);
     return;
@@ -525,7 +526,7 @@ p2p_peer_event (P2pPeer *peer, const UdtEvent *event)
         p2p_in_gap (in, event->count);
       break;
     default:
-      break;                    /* a reset flow is closed by STREAM_CLOSE */
+      break; /* a reset flow is closed by STREAM_CLOSE */
   }
 }
 

@@ -23,15 +23,15 @@
 #define RETRY_FIRST_US (15 * G_USEC_PER_SEC)
 #define RETRY_MAX_US (10 * 60 * G_USEC_PER_SEC)
 #define RESTART_INTERVAL_US (3 * G_USEC_PER_SEC)
-#define RELAY_MAX_MTU 1400      /* a relay adds up to 36 bytes */
+#define RELAY_MAX_MTU 1400 /* a relay adds up to 36 bytes */
 
 gboolean
 p2p_remote_is_loopback (const gchar *remote)
 {
   return g_str_has_prefix (remote, "127.") || g_str_has_prefix (remote, "::1")
-      || g_str_has_prefix (remote, "[::1]")
-      || g_str_has_prefix (remote, "[::ffff:127.")
-      || g_str_has_prefix (remote, "::ffff:127.");
+         || g_str_has_prefix (remote, "[::1]")
+         || g_str_has_prefix (remote, "[::ffff:127.")
+         || g_str_has_prefix (remote, "::ffff:127.");
 }
 
 /* -- Sending --------------------------------------------------------------- */
@@ -89,7 +89,7 @@ static guint
 collect_candidates (P2pPeer *peer, P2pCandidate *out, gboolean *complete)
 {
   guint n = p2p_path_take_candidates (newest_path (peer), out,
-      P2P_MESSAGE_MAX_CANDIDATES, complete);
+                                      P2P_MESSAGE_MAX_CANDIDATES, complete);
 
   n = MIN (n, P2P_MESSAGE_MAX_CANDIDATES - peer->local_candidates->len);
   if (n > 0)
@@ -107,8 +107,8 @@ send_description (P2pPeer *peer)
   gboolean complete;
 
   collect_candidates (peer, fresh, &complete);
-  m->type = peer->role == P2P_ROLE_VIEWER ? P2P_MESSAGE_OFFER
-      : P2P_MESSAGE_ANSWER;
+  m->type
+      = peer->role == P2P_ROLE_VIEWER ? P2P_MESSAGE_OFFER : P2P_MESSAGE_ANSWER;
   m->generation = newest_generation (peer);
   if (peer->role == P2P_ROLE_VIEWER) {
     m->preferred = p2p_aead_preferred ();
@@ -119,13 +119,13 @@ send_description (P2pPeer *peer)
     m->aeads = 1u << peer->aead;
   }
   memcpy (m->fingerprint,
-      p2p_identity_get_fingerprint (peer->endpoint->identity),
-      P2P_FINGERPRINT_BYTES);
+          p2p_identity_get_fingerprint (peer->endpoint->identity),
+          P2P_FINGERPRINT_BYTES);
   p2p_path_get_credentials (newest_path (peer), m->ufrag, m->pwd);
   m->n_candidates = peer->local_candidates->len;
   if (m->n_candidates > 0)
     memcpy (m->candidates, peer->local_candidates->data,
-        m->n_candidates * sizeof (P2pCandidate));
+            m->n_candidates * sizeof (P2pCandidate));
   m->complete = peer->local_complete;
   peer->described = TRUE;
   send_message (peer, m);
@@ -138,7 +138,7 @@ first_path_failed (P2pPeer *peer)
   const gchar *detail, *reason = p2p_path_get_blame (peer->path, &detail);
 
   p2p_peer_step (peer, peer->saw_punch ? P2P_STEP_TRANSPORT : P2P_STEP_PUNCH,
-      reason, detail);
+                 reason, detail);
   p2p_peer_close (peer, reason, FALSE);
 }
 
@@ -162,7 +162,7 @@ on_candidates (P2pPath *path, gpointer user)
     return;
   }
   m->type = m->n_candidates > 0 ? P2P_MESSAGE_CANDIDATES
-      : P2P_MESSAGE_END_OF_CANDIDATES;
+                                : P2P_MESSAGE_END_OF_CANDIDATES;
   m->generation = newest_generation (peer);
   if (m->n_candidates > 0 || m->complete)
     send_message (peer, m);
@@ -195,7 +195,7 @@ tell_path (P2pPeer *peer)
     peer->retry_at = 0;
     peer->retries = 0;
   } else if (peer->retry_at == 0 && peer->role == P2P_ROLE_VIEWER
-      && !peer->endpoint->config.relay_only) {
+             && !peer->endpoint->config.relay_only) {
     schedule_retry (peer);
   }
 }
@@ -205,8 +205,10 @@ engine_path_changed (P2pPeer *peer)
 {
   if (peer->engine != NULL)
     udt_connection_path_changed (peer->engine,
-        p2p_path_is_relayed (peer->path) ? RELAY_MAX_MTU : UDT_MAX_PACKET,
-        (UdtTime) g_get_monotonic_time ());
+                                 p2p_path_is_relayed (peer->path)
+                                     ? RELAY_MAX_MTU
+                                     : UDT_MAX_PACKET,
+                                 (UdtTime)g_get_monotonic_time ());
 }
 
 static void
@@ -229,7 +231,7 @@ static gboolean
 path_works (P2pPeer *peer)
 {
   return peer->path != NULL && p2p_path_is_usable (peer->path)
-      && peer->probe_us == 0;
+         && peer->probe_us == 0;
 }
 
 static void
@@ -290,8 +292,7 @@ on_failed (P2pPath *path, gpointer user)
     /* The viewer knows best; it may still be gathering what will work. */
     if (peer->role == P2P_ROLE_VIEWER || peer->saw_punch)
       first_path_failed (peer);
-  }
-  else if (path == peer->path && peer->role == P2P_ROLE_VIEWER)
+  } else if (path == peer->path && peer->role == P2P_ROLE_VIEWER)
     p2p_peer_restart (peer);
 }
 
@@ -347,7 +348,8 @@ make_path (P2pPeer *peer)
 static void
 no_path (P2pPeer *peer)
 {
-  p2p_peer_step (peer, P2P_STEP_PUNCH, P2P_REASON_LOCAL_NAT,
+  p2p_peer_step (
+      peer, P2P_STEP_PUNCH, P2P_REASON_LOCAL_NAT,
       "no network interface has an address, or no socket could be opened");
   p2p_peer_close (peer, P2P_REASON_LOCAL_NAT, FALSE);
 }
@@ -420,7 +422,7 @@ take_answer (P2pPeer *peer, const P2pMessage *m)
     return;
   }
   if (peer->have_remote)
-    return;                     /* a repeat */
+    return; /* a repeat */
   peer->have_remote = TRUE;
   memcpy (peer->fingerprint, m->fingerprint, P2P_FINGERPRINT_BYTES);
   peer->aead = m->preferred;
@@ -490,7 +492,7 @@ ask_application (P2pPeer *peer)
   p2p_peer_fill_info (peer, &info);
   info.remote_address = p2p_channel_get_remote (peer->channel);
   if (!p2p_notify_authorize (peer->endpoint->notify, &info, on_decided,
-          decision, decision_free)) {
+                             decision, decision_free)) {
     decision_free (decision);
     p2p_peer_authorized (peer, TRUE);
   }
@@ -556,19 +558,20 @@ take_offer (P2pPeer *peer, const P2pMessage *m)
   if (!peer->have_remote)
     take_first_offer (peer, m);
   else if (newest_path (peer) != NULL
-      && m->generation == newest_generation (peer))
-    send_description (peer);    /* our answer got lost, say it again */
+           && m->generation == newest_generation (peer))
+    send_description (peer); /* our answer got lost, say it again */
   else if (m->generation > newest_generation (peer)
-      && peer->state == P2P_PEER_UP
-      && memcmp (m->fingerprint, peer->fingerprint, P2P_FINGERPRINT_BYTES)
-      == 0)
+           && peer->state == P2P_PEER_UP
+           && memcmp (m->fingerprint, peer->fingerprint, P2P_FINGERPRINT_BYTES)
+                  == 0)
     take_restart_offer (peer, m);
 }
 
 /* -- Both ------------------------------------------------------------------ */
 
 /* The device gave up. At which step, we know as well as it does; of a path that
- * failed it says which side it blames, which is the other one seen from here. */
+ * failed it says which side it blames, which is the other one seen from here.
+ */
 static void
 attempt_ended (P2pPeer *peer, const gchar *reason)
 {
@@ -599,18 +602,18 @@ take_bye (P2pPeer *peer, const P2pMessage *m)
   if (peer->role == P2P_ROLE_VIEWER && peer->state == P2P_PEER_SETUP) {
     if (g_str_equal (reason, P2P_REASON_BUSY))
       p2p_peer_step (peer, P2P_STEP_AUTH, P2P_REASON_BUSY,
-          "the device has as many viewers as it accepts");
+                     "the device has as many viewers as it accepts");
     else if (g_str_equal (reason, P2P_REASON_REFUSED))
       p2p_peer_step (peer, P2P_STEP_AUTH, P2P_REASON_REFUSED,
-          "the device's application refused this viewer");
+                     "the device's application refused this viewer");
     else
       attempt_ended (peer, reason);
   }
   if (g_str_equal (reason, P2P_REASON_CLOSED)
       || g_str_equal (reason, P2P_REASON_UNKNOWN))
     g_strlcpy (reason, P2P_REASON_PEER_GONE, sizeof reason);
-  if (peer->state == P2P_PEER_UP && !g_str_equal (m->reason,
-          P2P_REASON_UNKNOWN)) {
+  if (peer->state == P2P_PEER_UP
+      && !g_str_equal (m->reason, P2P_REASON_UNKNOWN)) {
     /* It comes on the path too, behind the last frames. */
     g_strlcpy (peer->bye_reason, reason, sizeof peer->bye_reason);
     peer->bye_at = g_get_monotonic_time () + BYE_PATIENCE_US;
@@ -639,7 +642,8 @@ p2p_peer_signal (P2pPeer *peer, const P2pMessage *m)
       if (path != NULL && peer->have_remote
           && m->generation == newest_generation (peer))
         p2p_path_add_remote (path, m->candidates, m->n_candidates,
-            m->complete || m->type == P2P_MESSAGE_END_OF_CANDIDATES);
+                             m->complete
+                                 || m->type == P2P_MESSAGE_END_OF_CANDIDATES);
       break;
     case P2P_MESSAGE_RESTART:
       p2p_peer_restart (peer);

@@ -43,22 +43,22 @@ add_request (P2pEndpoint *endpoint, gpointer data)
 
 P2pRequest *
 p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
-    const P2pRequestCallbacks *callbacks, gpointer user)
+                      const P2pRequestCallbacks *callbacks, gpointer user)
 {
   P2pRequest *request = g_new0 (P2pRequest, 1);
 
   request->refs = 1;
   request->endpoint = p2p_endpoint_ref (endpoint);
-  request->params = g_strndup (params != NULL ? params : "",
-      P2P_WIRE_MAX_PARAMS);
+  request->params
+      = g_strndup (params != NULL ? params : "", P2P_WIRE_MAX_PARAMS);
   request->callbacks = *callbacks;
   request->user = user;
   request->leftovers = g_ptr_array_new ();
-  request->epochs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-      NULL);
+  request->epochs
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   p2p_guard_init (&request->guard);
   p2p_endpoint_post (endpoint, add_request, p2p_request_ref (request),
-      (GDestroyNotify) p2p_request_unref);
+                     (GDestroyNotify)p2p_request_unref);
   return request;
 }
 
@@ -81,5 +81,5 @@ p2p_request_close (P2pRequest *request)
   p2p_guard_close (&request->guard);
   /* Takes over our reference. */
   p2p_endpoint_post (request->endpoint, remove_request, request,
-      (GDestroyNotify) p2p_request_unref);
+                     (GDestroyNotify)p2p_request_unref);
 }

@@ -35,8 +35,7 @@ take_engine (P2pPeer *peer, P2pPeerStats *s)
 {
   UdtStats e;
 
-  udt_connection_get_stats (peer->engine, (UdtTime) g_get_monotonic_time (),
-      &e);
+  udt_connection_get_stats (peer->engine, (UdtTime)g_get_monotonic_time (), &e);
   s->rtt_us = e.rtt;
   s->min_rtt_us = e.min_rtt;
   s->queue_delay_us = e.queue_delay;
@@ -89,8 +88,7 @@ p2p_endpoint_take_snapshot (P2pEndpoint *endpoint)
   stats->reconnects = endpoint->reconnects;
   stats->refused_packets = endpoint->refused_of_gone;
   if (endpoint->signaller != NULL)
-    stats->rejected_attempts =
-        p2p_signaller_get_rejected (endpoint->signaller);
+    stats->rejected_attempts = p2p_signaller_get_rejected (endpoint->signaller);
   stats->peers = g_ptr_array_new ();
   for (i = 0; i < endpoint->peers->len; i++) {
     P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);
@@ -127,8 +125,7 @@ p2p_endpoint_get_stats (P2pEndpoint *endpoint)
 
   g_mutex_lock (&endpoint->lock);
   *stats = *endpoint->snapshot;
-  stats->peers = g_ptr_array_copy (endpoint->snapshot->peers, copy_peer,
-      NULL);
+  stats->peers = g_ptr_array_copy (endpoint->snapshot->peers, copy_peer, NULL);
   g_mutex_unlock (&endpoint->lock);
   return stats;
 }

@@ -24,8 +24,7 @@
 /* What the end of a stream counts for in the queue: not nothing. */
 #define END_BYTES 1
 
-typedef enum
-{
+typedef enum {
   ITEM_CAPS,
   ITEM_FRAME,
   ITEM_END,
@@ -75,8 +74,8 @@ p2p_stream_unref (P2pStream *stream)
   g_queue_clear_full (&stream->items, item_free);
   g_ptr_array_unref (stream->outs);
   g_free (stream->caps);
-  g_free ((gchar *) stream->config.name);
-  g_free ((gchar *) stream->config.match);
+  g_free ((gchar *)stream->config.name);
+  g_free ((gchar *)stream->config.match);
   p2p_guard_clear (&stream->guard);
   g_mutex_clear (&stream->lock);
   p2p_endpoint_unref (stream->endpoint);
@@ -91,8 +90,8 @@ p2p_stream_matches (P2pStream *stream, const gchar *params)
   gboolean matches;
 
   g_mutex_lock (&stream->lock);
-  matches = !stream->closed && p2p_wire_match (stream->config.match,
-      params, strlen (params));
+  matches = !stream->closed
+            && p2p_wire_match (stream->config.match, params, strlen (params));
   g_mutex_unlock (&stream->lock);
   return matches;
 }
@@ -107,9 +106,8 @@ p2p_stream_attach_all (P2pStream *stream)
     P2pPeer *peer = g_ptr_array_index (peers, i);
 
     for (j = 0; peer->state == P2P_PEER_UP && j < peer->remote_requests->len;
-        j++) {
-      P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests,
-          j);
+         j++) {
+      P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests, j);
 
       if (p2p_stream_matches (stream, request->params))
         p2p_out_open (peer, stream, request->id);
@@ -200,7 +198,7 @@ someone_waits (P2pStream *stream)
   guint i;
 
   for (i = 0; i < stream->outs->len; i++)
-    if (((P2pOutStream *) g_ptr_array_index (stream->outs, i))->waiting_sync)
+    if (((P2pOutStream *)g_ptr_array_index (stream->outs, i))->waiting_sync)
       return TRUE;
   return FALSE;
 }
@@ -208,13 +206,12 @@ someone_waits (P2pStream *stream)
 void
 p2p_stream_tick (P2pStream *stream, gint64 now)
 {
-  if (stream->key_wanted
-      && now - stream->key_asked_us >= KEY_UNIT_WINDOW_US)
+  if (stream->key_wanted && now - stream->key_asked_us >= KEY_UNIT_WINDOW_US)
     ask_key_unit (stream, now);
   else if (stream->key_asked_us != 0 && !stream->ended
-      && stream->config.kind != P2P_WIRE_AUDIO
-      && now - stream->key_asked_us >= KEY_UNIT_REPEAT_US
-      && someone_waits (stream))
+           && stream->config.kind != P2P_WIRE_AUDIO
+           && now - stream->key_asked_us >= KEY_UNIT_REPEAT_US
+           && someone_waits (stream))
     ask_key_unit (stream, now);
   p2p_stream_update_backlog (stream);
 }
@@ -240,8 +237,7 @@ fan_out (P2pStream *stream, const Item *item)
   P2pOutFrame frame;
   guint i;
 
-  frame.header_len = p2p_wire_write_frame (&item->frame, header,
-      sizeof header);
+  frame.header_len = p2p_wire_write_frame (&item->frame, header, sizeof header);
   if (frame.header_len == 0)
     return;
   frame.header = header;
@@ -299,8 +295,8 @@ wake_peers (P2pStream *stream)
   guint i;
 
   for (i = 0; i < stream->outs->len; i++)
-    p2p_connection_wake (((P2pOutStream *) g_ptr_array_index (stream->outs,
-                i))->peer->connection);
+    p2p_connection_wake (((P2pOutStream *)g_ptr_array_index (stream->outs, i))
+                             ->peer->connection);
 }
 
 void
@@ -332,12 +328,11 @@ p2p_stream_drain (P2pStream *stream)
 static void
 copy_config (P2pStream *stream, const P2pStreamConfig *config)
 {
-  g_free ((gchar *) stream->config.name);
-  g_free ((gchar *) stream->config.match);
+  g_free ((gchar *)stream->config.name);
+  g_free ((gchar *)stream->config.match);
   stream->config = *config;
   stream->config.name = g_strdup (config->name);
-  stream->config.match = g_strdup (config->match != NULL ? config->match
-      : "");
+  stream->config.match = g_strdup (config->match != NULL ? config->match : "");
 }
 
 static void
@@ -352,7 +347,7 @@ add_stream (P2pEndpoint *endpoint, gpointer data)
 
 P2pStream *
 p2p_endpoint_publish (P2pEndpoint *endpoint, const P2pStreamConfig *config,
-    const P2pStreamCallbacks *callbacks, gpointer user)
+                      const P2pStreamCallbacks *callbacks, gpointer user)
 {
   P2pStream *stream = g_new0 (P2pStream, 1);
 
@@ -367,7 +362,7 @@ p2p_endpoint_publish (P2pEndpoint *endpoint, const P2pStreamConfig *config,
   stream->user = user;
   copy_config (stream, config);
   p2p_endpoint_post (endpoint, add_stream, p2p_stream_ref (stream),
-      (GDestroyNotify) p2p_stream_unref);
+                     (GDestroyNotify)p2p_stream_unref);
   return stream;
 }
 
@@ -392,7 +387,7 @@ p2p_stream_unpublish (P2pStream *stream)
   p2p_guard_close (&stream->guard);
   /* Takes over our reference. */
   p2p_endpoint_post (stream->endpoint, remove_stream, stream,
-      (GDestroyNotify) p2p_stream_unref);
+                     (GDestroyNotify)p2p_stream_unref);
 }
 
 static void
@@ -410,14 +405,13 @@ p2p_stream_set_config (P2pStream *stream, const P2pStreamConfig *config)
 {
   g_mutex_lock (&stream->lock);
   /* Kind and name are what the stream is; only the rest can change. */
-  g_free ((gchar *) stream->config.match);
-  stream->config.match = g_strdup (config->match != NULL ? config->match
-      : "");
+  g_free ((gchar *)stream->config.match);
+  stream->config.match = g_strdup (config->match != NULL ? config->match : "");
   stream->config.priority = config->priority;
   stream->config.deadline_ms = config->deadline_ms;
   g_mutex_unlock (&stream->lock);
   p2p_endpoint_post (stream->endpoint, reconfigure, p2p_stream_ref (stream),
-      (GDestroyNotify) p2p_stream_unref);
+                     (GDestroyNotify)p2p_stream_unref);
 }
 
 /* With the lock held, which it releases. */
@@ -459,8 +453,9 @@ p2p_stream_set_caps (P2pStream *stream, const gchar *caps)
 static gboolean
 is_lossless (P2pStream *stream)
 {
-  return stream->config.deadline_ms == 0 || (stream->config.deadline_ms < 0
-      && stream->config.kind == P2P_WIRE_DATA);
+  return stream->config.deadline_ms == 0
+         || (stream->config.deadline_ms < 0
+             && stream->config.kind == P2P_WIRE_DATA);
 }
 
 /* With the lock held: whether this frame of a live stream is left out, since
@@ -470,7 +465,7 @@ skip (P2pStream *stream, const P2pWireFrame *frame)
 {
   gboolean delta = (frame->flags & P2P_FRAME_DELTA_UNIT) != 0;
 
-  if (stream->queued_bytes >= (guint64) QUEUE_MARKS * get_high (stream))
+  if (stream->queued_bytes >= (guint64)QUEUE_MARKS * get_high (stream))
     stream->skipping = TRUE;
   else if (!delta)
     stream->skipping = FALSE;
@@ -480,8 +475,8 @@ skip (P2pStream *stream, const P2pWireFrame *frame)
 }
 
 P2pPushResult
-p2p_stream_push (P2pStream *stream, GBytes *payload,
-    const P2pWireFrame *frame, gboolean force)
+p2p_stream_push (P2pStream *stream, GBytes *payload, const P2pWireFrame *frame,
+                 gboolean force)
 {
   Item *item;
 

@@ -41,8 +41,8 @@ redial_in (P2pEndpoint *endpoint, guint ms)
   cancel_redial (endpoint);
   if (endpoint->stopping)
     return;
-  ms = (guint) g_random_int_range ((gint32) (ms * 4 / 5),
-      (gint32) (ms * 6 / 5) + 1);
+  ms = (guint)g_random_int_range ((gint32)(ms * 4 / 5),
+                                  (gint32)(ms * 6 / 5) + 1);
   endpoint->redial = g_timeout_source_new (ms);
   g_source_set_callback (endpoint->redial, on_redial, endpoint, NULL);
   g_source_attach (endpoint->redial, endpoint->context);
@@ -68,7 +68,7 @@ new_session_id (gchar *out)
 
   if (RAND_bytes (bytes, sizeof bytes) != 1)
     for (i = 0; i < sizeof bytes; i++)
-      bytes[i] = (guint8) g_random_int ();
+      bytes[i] = (guint8)g_random_int ();
   for (i = 0; i < sizeof bytes; i++)
     g_snprintf (out + 2 * i, 3, "%02x", bytes[i]);
 }
@@ -84,7 +84,7 @@ p2p_viewer_dial (P2pEndpoint *endpoint)
     return;
   new_session_id (session);
   peer = p2p_peer_new (endpoint, P2P_ROLE_VIEWER, endpoint->config.device_id,
-      session, g_get_monotonic_time ());
+                       session, g_get_monotonic_time ());
   endpoint->session = peer;
   p2p_endpoint_peers_changed (endpoint);
   p2p_viewer_reopen_channel (endpoint, peer);
@@ -99,14 +99,14 @@ p2p_viewer_reopen_channel (P2pEndpoint *endpoint, P2pPeer *peer)
     p2p_channel_set_user (peer->channel, peer);
   } else if (peer->state == P2P_PEER_SETUP) {
     p2p_peer_step (peer, P2P_STEP_SERVER, P2P_REASON_HEARTBEAT,
-        "the signaller is not reachable");
+                   "the signaller is not reachable");
     p2p_peer_close (peer, P2P_REASON_HEARTBEAT, TRUE);
   }
 }
 
 void
 p2p_viewer_session_over (P2pEndpoint *endpoint, P2pPeer *peer,
-    const gchar *reason)
+                         const gchar *reason)
 {
   gboolean worked = peer->saw_transport;
 
@@ -140,8 +140,8 @@ p2p_viewer_stop (P2pEndpoint *endpoint)
 /* -- Callbacks ------------------------------------------------------------- */
 
 static void
-on_state (P2pSignaller *signaller, P2pSignallerState state,
-    const gchar *reason, const gchar *detail, gpointer user)
+on_state (P2pSignaller *signaller, P2pSignallerState state, const gchar *reason,
+          const gchar *detail, gpointer user)
 {
   P2pEndpoint *endpoint = user;
 
@@ -173,7 +173,7 @@ on_channel_open (P2pSignaller *signaller, P2pChannel *channel, gpointer user)
 
 static void
 on_channel_message (P2pSignaller *signaller, P2pChannel *channel,
-    const gchar *text, gsize len, gpointer user)
+                    const gchar *text, gsize len, gpointer user)
 {
   P2pEndpoint *endpoint = user;
   P2pPeer *peer = p2p_channel_get_user (channel);
@@ -187,7 +187,7 @@ on_channel_message (P2pSignaller *signaller, P2pChannel *channel,
     g_debug ("refused a message of the device: %s", why);
     endpoint->refused_of_gone++;
   } else if (message->type != P2P_MESSAGE_UNKNOWN
-      && g_str_equal (message->session, peer->session)) {
+             && g_str_equal (message->session, peer->session)) {
     p2p_peer_signal (peer, message);
   }
   g_free (message);
@@ -214,7 +214,7 @@ tell_failure (P2pPeer *peer, const gchar *reason, const gchar *detail)
 
 static void
 on_channel_closed (P2pSignaller *signaller, P2pChannel *channel,
-    const gchar *reason, const gchar *detail, gpointer user)
+                   const gchar *reason, const gchar *detail, gpointer user)
 {
   P2pPeer *peer = p2p_channel_get_user (channel);
 
