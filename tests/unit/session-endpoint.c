@@ -432,7 +432,8 @@ test_sender_gone_before_receiver (void)
 static void
 test_stalled_viewer (void)
 {
-  enum { N = 8, FRAMES = 300 };
+  enum { N = 8 };
+  const guint frames = g_getenv ("P2P_VALGRIND") != NULL ? 40 : 200;
   World w;
   Source video;
   P2pEndpointConfig config;
@@ -458,7 +459,7 @@ test_stalled_viewer (void)
   for (i = 0; i < N; i++)
     WAIT_FOR (wishes[i].complete == 1);
   g_assert_cmpuint (p2p_stream_count_viewers (video.stream), ==, N);
-  for (n = 0; n < FRAMES; n++) {
+  for (n = 0; n < frames; n++) {
     source_push (&video, 50000, n % 30 == 0);
     for (i = 0; i < N; i++)
       if (i != 3)
@@ -466,7 +467,7 @@ test_stalled_viewer (void)
   }
   for (i = 0; i < N; i++)
     if (i != 3)
-      check_frames (wish_find (&wishes[i], "video_0"), 0, FRAMES);
+      check_frames (wish_find (&wishes[i], "video_0"), 0, frames);
   g_assert_cmpuint (wish_find (&wishes[3], "video_0")->frames->len, ==, 0);
   for (i = 0; i < N; i++) {
     wish_close (&wishes[i]);
@@ -681,8 +682,9 @@ release_at (P2pStepKind stage, gboolean device_first)
   side_close (&w.viewer);
   if (!device_first)
     side_close (&w.device);
-  g_assert_cmpint (g_get_monotonic_time () - before, <,
-      2 * 600 * G_TIME_SPAN_MILLISECOND);
+  if (g_getenv ("P2P_VALGRIND") == NULL)
+    g_assert_cmpint (g_get_monotonic_time () - before, <,
+        2 * 600 * G_TIME_SPAN_MILLISECOND);
   g_free (w.uri);
   WAIT_FOR (p2p_endpoint_count_alive () == 0);
 }
@@ -741,7 +743,8 @@ static void
 test_cycles (void)
 {
   const gchar *more = g_getenv ("P2P_CYCLES");
-  guint n = more != NULL ? (guint) atoi (more) : 50;
+  guint n = more != NULL ? (guint) atoi (more)
+      : g_getenv ("P2P_VALGRIND") != NULL ? 5 : 50;
   guint i, threads = 0, fds = 0;
   World w;
   Source video;
