@@ -62,6 +62,16 @@ sim_engine_control (void)
   return &control;
 }
 
+/* For programs that cannot reach into the library: SIM_MODE=realtime. */
+__attribute__ ((constructor)) static void
+mode_from_environment (void)
+{
+  const char *mode = getenv ("SIM_MODE");
+
+  if (mode != NULL && strcmp (mode, "realtime") == 0)
+    control.mode = SIM_REALTIME;
+}
+
 bool
 sim_fault (atomic_uint *counter)
 {
@@ -151,6 +161,7 @@ reset (void)
   running = 0;
   virtual_now = 0;
   pthread_mutex_unlock (&lock);
+  mode_from_environment ();
   sim_engine_control ();
 }
 
