@@ -202,6 +202,7 @@ p2p_endpoint_thread (gpointer data)
     own_failure (endpoint, error->message);
     g_clear_error (&error);
   } else {
+    p2p_ice_servers_refresh (endpoint->servers);
     p2p_signaller_start (endpoint->signaller, endpoint->context);
     p2p_network_watch (endpoint);
     if (endpoint->config.role == P2P_ROLE_VIEWER)

@@ -282,13 +282,19 @@ on_waited (gpointer user)
 }
 
 void
+p2p_ice_servers_refresh (P2pIceServers *servers)
+{
+  look_up (servers, &servers->stun);
+  look_up (servers, &servers->turn);
+}
+
+void
 p2p_ice_servers_when_ready (P2pIceServers *servers, P2pIceServersReady ready,
                             gpointer user)
 {
   Waiter *waiter;
 
-  look_up (servers, &servers->stun);
-  look_up (servers, &servers->turn);
+  p2p_ice_servers_refresh (servers);
   /* Addresses that are merely old serve until the new ones are there. */
   if ((!servers->stun.pending || servers->stun.n_addresses > 0)
       && (!servers->turn.pending || servers->turn.n_addresses > 0)) {

@@ -38,6 +38,8 @@ void p2p_ice_servers_free (P2pIceServers * servers);
 typedef void (*P2pIceServersReady) (gpointer user);
 void p2p_ice_servers_when_ready (P2pIceServers * servers,
     P2pIceServersReady ready, gpointer user);
+/* Looks up what is not known or old, for whoever comes next. */
+void p2p_ice_servers_refresh (P2pIceServers * servers);
 void p2p_ice_servers_forget (P2pIceServers * servers, gpointer user);
 
 /* NULL: none (yet). */

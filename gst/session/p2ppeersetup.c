@@ -512,27 +512,20 @@ choose_aead (const P2pMessage *offer)
 }
 
 static void
-answer_now (gpointer user)
-{
-  P2pPeer *peer = user;
-
-  peer->waiting_servers = FALSE;
-  send_description (peer);
-}
-
-static void
 take_first_offer (P2pPeer *peer, const P2pMessage *m)
 {
   peer->have_remote = TRUE;
   memcpy (peer->fingerprint, m->fingerprint, P2P_FINGERPRINT_BYTES);
   peer->aead = choose_aead (m);
+  /* Our answer does not wait for names: known since the start, as a rule. */
+  p2p_ice_servers_refresh (peer->endpoint->servers);
   peer->path = make_path (peer);
   if (peer->path == NULL) {
     no_path (peer);
     return;
   }
   take_description (peer, m);
-  answer_now (peer);
+  send_description (peer);
   ask_application (peer);
 }
 
