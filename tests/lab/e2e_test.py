@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import sys
+import time
 
 import lab
 from cases import (case, check, check_between, check_equal, main, note)
@@ -139,23 +140,40 @@ def eight_viewers_and_a_stalled_one():
     with Scene(None, shape='lan') as scene:
         camera = scene.camera()
         expect_step(camera, 'server')
-        alone = usage(camera)
-        viewers = [scene.viewer(f'viewer-{number}', sink=COUNTING)
-                   for number in range(8)]
-        for viewer in viewers:
+        viewers = [scene.viewer('viewer-0', sink=COUNTING)]
+        expect_step(viewers[0], 'media')
+        one = cpu_share(camera, viewers[0]), usage(camera)[0]
+        viewers += [scene.viewer(f'viewer-{number}', sink=COUNTING)
+                    for number in range(1, 8)]
+        for viewer in viewers[1:]:
             expect_step(viewer, 'media')
+        eight = cpu_share(camera, viewers[7]), usage(camera)[0]
+        note(f'each of 7 more viewers costs the camera '
+             f'{(eight[0] - one[0]) / 7 * 100:.2f} % of a core and '
+             f'{(eight[1] - one[1]) / 7:.0f} KB')
         viewers[0].kill(signal.SIGSTOP)
         for viewer in viewers[1:]:
             expect_seconds(viewer, 5)
-        with_all = usage(camera)
-        note(f'memory of the camera: {alone[0]} KB alone, {with_all[0]} KB '
-             'with 8 viewers, one of them stalled')
+        note(f'the stalled one: {usage(camera)[0] - eight[1]} KB')
         # One that comes late gets its picture all the same.
         expect_step(scene.viewer('late'), 'media')
         for viewer in viewers[1:]:
             failed = [step for step in steps_of(viewer)
                       if step['status'] != 'ok']
             check_equal(failed, [], f'failures of {viewer.name}')
+
+
+def cpu_share(camera, viewer):
+    """Share of a core that the camera uses while its viewer counts 4 s."""
+    def used():
+        with open(f'/proc/{camera.popen.pid}/stat', encoding='ascii') as file:
+            fields = file.read().rpartition(')')[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+    expect_seconds(viewer, 1)
+    start, before = time.monotonic(), used()
+    expect_seconds(viewer, 4)
+    return (used() - before) / (time.monotonic() - start)
 
 
 def usage(process):
@@ -300,6 +318,73 @@ def pulled_cable_ends_the_session_and_the_next_one_comes_by_itself():
         scene.net.links['app'].set('both up')
         for process in (camera, viewer):
             expect_step(process, 'media')
+
+
+@case
+def short_outage_and_lost_seconds_do_not_end_the_session():
+    with Scene(MQTT, stun=True, rtt=50) as scene:
+        camera = scene.camera()
+        viewer = scene.viewer(sink=COUNTING)
+        expect_session(camera, viewer, 'direct')
+        for trouble in ('both freeze 1500', 'both loss 0.9'):
+            scene.net.links['app'].set(trouble)
+            # Long enough to lose frames, too short to give anybody up.
+            arrived = scene.net.links['app'].stats()['right-in']
+            wait_for_packets(scene.net.links['app'], arrived + 20)
+            scene.net.links['app'].set('both loss 0')
+            expect_seconds(viewer, 2)
+        check_equal([step['step'] for step in steps_of(viewer)], list(STEPS),
+                    'steps of the viewer')
+
+
+def wait_for_packets(link, count):
+    end = time.monotonic() + PATIENCE
+    while link.stats()['right-in'] < count:
+        check(time.monotonic() < end, 'no more packets on the link')
+
+
+@case
+def relayed_session_becomes_direct_when_it_can():
+    with Scene(MQTT, turn='tcp', stun=True, block_udp=['device'],
+               rtt=20) as scene:
+        camera = scene.camera()
+        viewer = scene.viewer(sink=COUNTING)
+        expect_session(camera, viewer, 'relay')
+        scene.net.unblock_udp('device')
+        viewer.expect(r'p2p-step, .*step=\(string\)punch, .*path=\(string\)direct',
+                      PATIENCE + 60)
+        expect_seconds(viewer, 3)
+        check_equal([step for step in steps_of(viewer)
+                     if step['status'] != 'ok'], [], 'failures')
+
+
+@case
+def viewers_come_and_go_and_leave_nothing():
+    rounds = 100 if os.environ.get('P2P_SOAK') else 6
+    with Scene(None, shape='lan') as scene:
+        keep_alive = {'keep-alive-interval': 1, 'keep-alive-attempts': 2}
+        camera = scene.camera(**keep_alive)
+        expect_step(camera, 'server')
+        before = usage(camera)
+        for number in range(rounds):
+            viewer = scene.viewer(f'viewer-{number}')
+            expect_step(viewer, 'media')
+            if number % 2:
+                viewer.stop(signal.SIGINT)
+            else:
+                viewer.kill()
+        wait_for_usage(camera, before)
+        note(f'KB, threads, descriptors: {before} before, {usage(camera)} '
+             f'after {rounds} viewers')
+
+
+def wait_for_usage(process, before):
+    """Until it has no more threads and descriptors than before."""
+    end = time.monotonic() + PATIENCE
+    while usage(process)[1:] > before[1:]:
+        check(time.monotonic() < end,
+              f'{before} before, {usage(process)} after')
+        time.sleep(0.05)        # nobody tells of a descriptor's end
 
 
 def ports(process, protocol):

@@ -252,6 +252,9 @@ class Lab:
         self.hosts[f'{side}-router'].nft(
             'add rule ip lab blocked meta l4proto udp drop')
 
+    def unblock_udp(self, side):
+        self.hosts[f'{side}-router'].nft('flush chain ip lab blocked')
+
     def black_hole(self, port):
         """The server's TCP port neither answers nor refuses from now on."""
         self.hosts['internet'].nft(
