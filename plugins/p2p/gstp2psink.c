@@ -446,7 +446,7 @@ close_endpoint (GstP2pSink *sink)
     p2p_endpoint_release (endpoint);
 }
 
-/* Settings may still change in READY. */
+/* Settings may still change in READY, and PAUSED to READY closes. */
 static gboolean
 reopen_if_changed (GstP2pSink *sink)
 {
@@ -487,7 +487,8 @@ start (GstP2pSink *sink)
   return TRUE;
 }
 
-/* The pads are inactive by now. */
+/* The pads are inactive by now. The device goes before its streams: viewers see
+ * it leave, and wait for it, rather than each stream end for good. */
 static void
 stop (GstP2pSink *sink)
 {
@@ -496,6 +497,7 @@ stop (GstP2pSink *sink)
   if (sink->listener != 0)
     p2p_endpoint_remove_listener (sink->endpoint, sink->listener);
   sink->listener = 0;
+  close_endpoint (sink);
   pads = get_pads (sink);
   g_mutex_lock (&sink->lock);
   sink->published = FALSE;

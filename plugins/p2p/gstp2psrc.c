@@ -291,7 +291,7 @@ close_endpoint (GstP2pSrc *src)
     p2p_endpoint_release (endpoint);
 }
 
-/* Settings may still change in READY. */
+/* Settings may still change in READY, and PAUSED to READY closes. */
 static gboolean
 reopen_if_changed (GstP2pSrc *src)
 {
@@ -460,6 +460,7 @@ gst_p2p_src_change_state (GstElement *element, GstStateChange transition)
       break;
     case GST_STATE_CHANGE_PAUSED_TO_READY:
       remove_pads (src);
+      close_endpoint (src);
       break;
     case GST_STATE_CHANGE_READY_TO_NULL:
       close_endpoint (src);

@@ -12,7 +12,7 @@ struct _P2pEndpoint
 {
   P2pEndpointConfig config;
   gchar *device_id, *signaller;
-  gboolean started;
+  gboolean started, released;
   const P2pListener *listener;
   gpointer listener_user;
   GPtrArray *streams;
@@ -107,22 +107,31 @@ p2p_endpoint_start (P2pEndpoint *endpoint)
   endpoint->started = TRUE;
 }
 
+/* Lock held. Streams may outlive the last user. */
+static void
+free_if_done (P2pEndpoint *endpoint)
+{
+  if (!endpoint->released || endpoint->streams->len > 0)
+    return;
+  alive--;
+  g_ptr_array_unref (endpoint->streams);
+  g_free (endpoint->device_id);
+  g_free (endpoint->signaller);
+  g_free (endpoint);
+}
+
 void
 p2p_endpoint_release (P2pEndpoint *endpoint)
 {
   /* The elements owe us this order. */
   g_assert_null (endpoint->listener);
   g_assert_null (endpoint->request);
-  g_assert_cmpuint (endpoint->streams->len, ==, 0);
   g_mutex_lock (&lock);
   if (current == endpoint)
     current = NULL;
-  alive--;
+  endpoint->released = TRUE;
+  free_if_done (endpoint);
   g_mutex_unlock (&lock);
-  g_ptr_array_unref (endpoint->streams);
-  g_free (endpoint->device_id);
-  g_free (endpoint->signaller);
-  g_free (endpoint);
 }
 
 guint
@@ -321,6 +330,7 @@ p2p_stream_unpublish (P2pStream *stream)
 {
   g_mutex_lock (&lock);
   g_assert_true (g_ptr_array_remove (stream->endpoint->streams, stream));
+  free_if_done (stream->endpoint);
   g_mutex_unlock (&lock);
   g_ptr_array_unref (stream->pushes);
   g_free (stream->name);
