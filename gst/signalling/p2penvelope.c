@@ -15,6 +15,7 @@
 
 #include <string.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
@@ -103,6 +104,9 @@ aead_open (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
   gboolean ok;
   int n;
 
+  /* What fails here shall not stay in OpenSSL's error queue, where this
+   * thread's next TLS call would take it for its own. */
+  ERR_set_mark ();
   write_u64 (nonce + NONCE_BYTES - 8, number);
   memcpy (tag, data + len, sizeof tag);
   ok = ctx && EVP_DecryptInit_ex (ctx, EVP_aes_256_gcm (), NULL, key, nonce)
@@ -111,6 +115,7 @@ aead_open (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
       && EVP_CIPHER_CTX_ctrl (ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
       && EVP_DecryptFinal_ex (ctx, out + len, &n) == 1;
   EVP_CIPHER_CTX_free (ctx);
+  ERR_pop_to_mark ();
   if (!ok)
     OPENSSL_cleanse (out, len);
   return ok;

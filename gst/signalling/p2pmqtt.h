@@ -73,7 +73,8 @@ struct _P2pMqtt
   gboolean twin_present;        /* someone else's presence is on the broker */
   guint64 incarnation;
   guint8 query_salt[P2P_BOX_SALT];
-  GSource *twin_timer;
+  GSource *echo_timer;          /* for the query to come back */
+  GSource *twin_timer;          /* then, for the answer of a twin */
   P2pMqttEpoch epochs[2];       /* the current one, the one before */
   P2pBucket strangers;
   P2pBucket replies;

@@ -19,6 +19,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <mosquitto.h>
 #include <openssl/err.h>
@@ -200,6 +202,8 @@ setup_tls (P2pMqttClient *client, gchar **error)
   }
   if (!ok)
     *error = g_strdup ("the broker's name cannot be checked");
+  /* libmosquitto takes what is left in there for its own failures. */
+  ERR_clear_error ();
   return ok;
 }
 
@@ -318,8 +322,11 @@ on_failed_later (gpointer user)
 static void
 fail_later (P2pMqttClient *client, gchar *error)
 {
-  g_free (client->tls_error);
-  client->tls_error = error;
+  /* What TLS had against the certificate says more. */
+  if (client->tls_error)
+    g_free (error);
+  else
+    client->tls_error = error;
   if (!client->failed_later)
     client->failed_later = p2p_signaller_timer (client->signaller, 0,
         on_failed_later, client);
@@ -380,6 +387,7 @@ on_misc (gpointer user)
   int rc;
 
   client->busy = TRUE;
+  ERR_clear_error ();
   rc = mosquitto_loop_misc (client->mosq);
   handle_events (client);
   if (rc != MOSQ_ERR_SUCCESS && client->mosq && !client->freed)
@@ -414,27 +422,61 @@ socket_check (GSource *source)
   return g_source_query_unix_fd (source, self->tag) != 0;
 }
 
+/* Whether TCP stands; if that failed, why. libmosquitto writes at once, which
+ * may already have met, and taken, the socket's error. */
+static void
+check_reached (P2pMqttClient *client, GIOCondition condition)
+{
+  struct sockaddr_storage peer;
+  socklen_t peer_len = sizeof peer, len = sizeof client->socket_error;
+  int fd = mosquitto_socket (client->mosq);
+
+  if (getpeername (fd, (struct sockaddr *) &peer, &peer_len) == 0) {
+    client->reached = TRUE;
+    return;
+  }
+  if (!(condition & (G_IO_ERR | G_IO_HUP)))
+    return;
+  getsockopt (fd, SOL_SOCKET, SO_ERROR, &client->socket_error, &len);
+  if (client->socket_error == 0)
+    client->socket_error = ECONNREFUSED;
+}
+
+static int
+read_all (P2pMqttClient *client)
+{
+  int rc = mosquitto_loop_read (client->mosq, 1);
+  int fd = mosquitto_socket (client->mosq), on = 1;
+
+  /* Brokers leave Nagle's algorithm on: what they send next waits for the
+   * acknowledgement of this. It must not be a late one (40 ms). */
+  if (fd >= 0)
+    setsockopt (fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+  return rc;
+}
+
 static gboolean
 socket_dispatch (GSource *source, GSourceFunc unused, gpointer unused_too)
 {
   SocketSource *self = (SocketSource *) source;
   P2pMqttClient *client = self->client;
   GIOCondition condition = g_source_query_unix_fd (source, self->tag);
-  socklen_t len = sizeof client->socket_error;
   int rc = MOSQ_ERR_SUCCESS;
 
   client->busy = TRUE;
   client->socket_error = 0;
-  if (condition & (G_IO_ERR | G_IO_HUP))
-    getsockopt (mosquitto_socket (client->mosq), SOL_SOCKET, SO_ERROR,
-        &client->socket_error, &len);
-  if (client->socket_error == 0 && (condition & G_IO_OUT)) {
-    client->reached = TRUE;
+  ERR_clear_error ();
+  if (!client->reached)
+    check_reached (client, condition);
+  if (client->socket_error == 0 && (condition & G_IO_OUT))
     rc = mosquitto_loop_write (client->mosq, 1);
-  }
   if (client->socket_error == 0 && rc == MOSQ_ERR_SUCCESS
       && (condition & (G_IO_IN | G_IO_HUP | G_IO_ERR)))
-    rc = mosquitto_loop_read (client->mosq, 1);
+    rc = read_all (client);
+  /* libmosquitto passes over some errors of a TLS handshake. */
+  if (rc == MOSQ_ERR_SUCCESS && (condition & (G_IO_HUP | G_IO_ERR))
+      && !client->connected && g_queue_is_empty (&client->events))
+    rc = MOSQ_ERR_CONN_LOST;
   if (client->socket_error || rc != MOSQ_ERR_SUCCESS
       || mosquitto_socket (client->mosq) < 0) {
     /* A refusal arrives together with the end of the connection. */
@@ -511,6 +553,7 @@ attempt (P2pMqttClient *client)
   gchar *error = NULL;
   int rc;
 
+  g_clear_pointer (&client->tls_error, g_free);
   if (!setup (client, &error)) {
     client->next_address = client->addresses->len;
     fail_later (client, error);

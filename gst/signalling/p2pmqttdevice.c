@@ -50,10 +50,12 @@ epoch_clear (P2pMqttEpoch *epoch)
   p2p_seen_clear (&epoch->seen);
 }
 
+static void device_lost (P2pMqtt * mqtt);
+
 void
 p2p_mqtt_device_clear (P2pMqtt *mqtt)
 {
-  p2p_source_clear (&mqtt->twin_timer);
+  device_lost (mqtt);
   epoch_clear (&mqtt->epochs[0]);
   epoch_clear (&mqtt->epochs[1]);
 }
@@ -126,6 +128,20 @@ no_twin (gpointer user)
   return G_SOURCE_REMOVE;
 }
 
+/* Subscribed, but what we say does not come back: brokers drop what their rules
+ * forbid without a word. */
+static gboolean
+no_echo (gpointer user)
+{
+  P2pMqtt *mqtt = user;
+  g_autofree gchar *detail = g_strdup_printf ("%s does not deliver to "
+      P2P_MQTT_PREFIX "# (do its rules let this user read and write there?)",
+      mqtt->signaller->redacted);
+
+  p2p_mqtt_go_offline (mqtt, P2P_REASON_TOKEN, detail);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 on_query (P2pMqtt *mqtt, const guint8 *data, gsize len)
 {
@@ -143,9 +159,10 @@ on_query (P2pMqtt *mqtt, const guint8 *data, gsize len)
   salt = p2p_box_peek (P2P_BOX_MQTT_QUERY, data, len, sizeof instance);
   if (memcmp (instance, mqtt->instance, sizeof instance) == 0) {
     /* Our own is back. */
-    if (mqtt->established || mqtt->twin_timer
+    if (!mqtt->echo_timer
         || memcmp (salt, mqtt->query_salt, P2P_BOX_SALT) != 0)
       return;
+    p2p_source_clear (&mqtt->echo_timer);
     if (mqtt->twin_present)
       mqtt->twin_timer = p2p_signaller_timer (mqtt->signaller,
           mqtt->signaller->timing.broker_twin, no_twin, mqtt);
@@ -361,8 +378,12 @@ device_connected (P2pMqtt *mqtt)
 static void
 device_subscribed (P2pMqtt *mqtt, gint number, gboolean ok)
 {
-  if (number == mqtt->subscription)
-    query_twins (mqtt);
+  if (number != mqtt->subscription)
+    return;
+  p2p_source_clear (&mqtt->echo_timer);
+  mqtt->echo_timer = p2p_signaller_timer (mqtt->signaller,
+      mqtt->signaller->timing.connect, no_echo, mqtt);
+  query_twins (mqtt);
 }
 
 static void
@@ -371,6 +392,7 @@ device_lost (P2pMqtt *mqtt)
   mqtt->established = FALSE;
   mqtt->subscription = 0;
   p2p_source_clear (&mqtt->twin_timer);
+  p2p_source_clear (&mqtt->echo_timer);
 }
 
 const P2pMqttPart p2p_mqtt_device = {
