@@ -416,6 +416,7 @@ void p2p_peer_ask_restart (P2pPeer * peer);
 void p2p_peer_paths_tick (P2pPeer * peer, gint64 now);
 void p2p_peer_drop_paths (P2pPeer * peer);
 void p2p_peer_follow (P2pPeer * peer);
+void p2p_peer_tell_engine_path (P2pPeer * peer);
 gboolean p2p_remote_is_loopback (const gchar * remote);
 
 /* p2ppeercontrol.c: control messages, requests */

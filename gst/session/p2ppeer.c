@@ -140,6 +140,7 @@ on_ready (P2pConnection *connection, gpointer user)
   P2pPeer *peer = user;
 
   peer->engine = p2p_connection_get_engine (connection);
+  p2p_peer_tell_engine_path (peer);
   if (peer->role == P2P_ROLE_DEVICE && !peer->authorized)
     udt_connection_hold_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, true);
   p2p_peer_control_start (peer);

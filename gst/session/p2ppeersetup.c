@@ -200,10 +200,10 @@ tell_path (P2pPeer *peer)
   }
 }
 
-static void
-engine_path_changed (P2pPeer *peer)
+void
+p2p_peer_tell_engine_path (P2pPeer *peer)
 {
-  if (peer->engine != NULL)
+  if (peer->engine != NULL && peer->path != NULL)
     udt_connection_path_changed (peer->engine,
                                  p2p_path_is_relayed (peer->path)
                                      ? RELAY_MAX_MTU
@@ -222,7 +222,7 @@ move (P2pPeer *peer)
   peer->next_path = NULL;
   peer->next_follow = FALSE;
   p2p_connection_use_path (peer->connection, peer->path);
-  engine_path_changed (peer);
+  p2p_peer_tell_engine_path (peer);
   tell_path (peer);
   p2p_endpoint_take_snapshot (peer->endpoint);
 }
@@ -260,7 +260,7 @@ on_usable (P2pPath *path, gpointer user)
   } else if (path == peer->path) {
     tell_path (peer);
     if (before)
-      engine_path_changed (peer);
+      p2p_peer_tell_engine_path (peer);
     if (!p2p_peer_start_connection (peer)) {
       p2p_peer_close (peer, P2P_REASON_PEER_GONE, FALSE);
       return;
