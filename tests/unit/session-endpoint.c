@@ -618,6 +618,60 @@ test_kick (void)
   stop_video (&w, &video, &wish);
 }
 
+/* Datagrams of every kind, from a stranger, at the socket that the session uses:
+ * they are not even looked at, and the stream goes on. */
+static void
+test_garbage_at_the_socket (void)
+{
+  static const guint8 first_bytes[] = { 0x00, 0x01, 0x16, 0x17, 0x40, 0x7f,
+    0xc0, 0xff };
+  World w;
+  Source video;
+  Wish wish = { 0 };
+  Received *v;
+  P2pEndpointStats *stats;
+  GSocketConnectable *address;
+  GSocketAddressEnumerator *all;
+  GSocketAddress *target;
+  GSocket *stranger;
+  guint i;
+
+  start_video (&w, &video, &wish);
+  source_push (&video, 1000, TRUE);
+  v = wish_find (&wish, "video_0");
+  WAIT_FOR (v->frames->len == 1);
+  stats = p2p_endpoint_get_stats (w.viewer.endpoint);
+  g_assert_cmpuint (stats->peers->len, ==, 1);
+  address = g_network_address_parse (((P2pPeerStats *) g_ptr_array_index (
+              stats->peers, 0))->local_address, 0, NULL);
+  g_assert_nonnull (address);
+  p2p_endpoint_stats_free (stats);
+  all = g_socket_connectable_enumerate (address);
+  target = g_socket_address_enumerator_next (all, NULL, NULL);
+  stranger = g_socket_new (g_socket_address_get_family (target),
+      G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
+  for (i = 0; i < 4000; i++) {
+    gchar data[1400];
+    guint j, size = 1 + (guint) g_test_rand_int_range (0, sizeof data);
+
+    for (j = 0; j < size; j++)
+      data[j] = (gchar) g_test_rand_int ();
+    data[0] = (gchar) first_bytes[i % sizeof first_bytes];
+    g_socket_send_to (stranger, target, data, size, NULL, NULL);
+    if (i % 100 == 0) {
+      source_push (&video, 3000, FALSE);
+      WAIT_FOR (v->frames->len == video.sent);
+    }
+  }
+  check_frames (v, 0, video.sent);
+  g_assert_cmpuint (w.viewer.removed + w.device.removed, ==, 0);
+  g_object_unref (stranger);
+  g_object_unref (target);
+  g_object_unref (all);
+  g_object_unref (address);
+  stop_video (&w, &video, &wish);
+}
+
 /* -- Coming back ----------------------------------------------------------- */
 
 static void
@@ -881,6 +935,8 @@ main (int argc, char **argv)
   g_test_add_func ("/session/slow-application", test_slow_application);
   g_test_add_func ("/session/max-viewers", test_max_viewers);
   g_test_add_func ("/session/kick", test_kick);
+  g_test_add_func ("/session/garbage-at-the-socket",
+      test_garbage_at_the_socket);
   g_test_add_func ("/session/device-restarts", test_device_restarts);
   g_test_add_func ("/session/viewer-first", test_viewer_first);
   g_test_add_func ("/session/release-at-every-stage",
