@@ -121,13 +121,21 @@ run () {
     --seconds "$seconds" --frame-log "$work/viewer.log" \
     --record "$output/received.mp4" --picture "$output/received.png" &
   viewer=$!
-  wait $viewer
-  status=$?
+  while kill -0 $viewer 2> /dev/null && kill -0 $camera 2> /dev/null; do
+    sleep 0.2
+  done
+  if ! kill -0 $camera 2> /dev/null; then
+    wait $camera || fail "the camera failed"    # a clip's end is none
+    camera=
+  fi
+  wait $viewer || fail "the viewer failed"
   viewer=
-  kill $camera 2> /dev/null
-  wait $camera || status=1
-  camera=
-  sum_up && [ $status -eq 0 ]
+  if [ -n "$camera" ]; then
+    kill $camera
+    wait $camera || fail "the camera failed"
+    camera=
+  fi
+  sum_up
 }
 
 sum_up () {

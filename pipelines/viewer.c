@@ -3,12 +3,12 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- *   p2psrc --- tee -- queue -- decodebin -- window or nothing
- *                \--- queue -- parser -- mp4mux -- file
+ *   p2psrc --- queue --- tee --- decodebin ------- window or nothing
+ *                         `---- queue --- parser --- mp4mux --- file
  *
  * The same for sound. The branches can only be built when all streams of the
- * camera are known, as a file's head names them all; until then (no-more-pads)
- * p2psrc's pads are blocked, which costs nothing but their queues.
+ * camera are known (no-more-pads) and have shown their format, as a file's head
+ * names them all. Until then the first queues keep what comes.
  *
  * Threads: pads come up in a streaming thread, where `lock` guards the list of
  * pads and the picture; everything else is done by the main thread.
@@ -25,7 +25,8 @@
 
 typedef struct
 {
-  GstPad *pad;
+  GstPad *pad; /* of the queue that takes what p2psrc's pad delivers */
+  gboolean video;
   gulong block;
   gboolean waiting; /* has a first frame, and so its caps */
 } Stream;
@@ -56,12 +57,6 @@ typedef struct
   gboolean built;
   GstSample *shown; /* the last decoded picture */
 } Viewer;
-
-static gboolean
-is_video (GstPad *pad)
-{
-  return g_str_has_prefix (GST_PAD_NAME (pad), "video_");
-}
 
 /* -- What is done with a stream -------------------------------------------- */
 
@@ -105,18 +100,18 @@ parser_for (GstPad *pad)
 }
 
 static gchar *
-describe_branch (Viewer *viewer, GstPad *pad, const gchar *parser)
+describe_branch (Viewer *viewer, Stream *stream, const gchar *parser)
 {
   const gchar *sink = "fakesink sync=true";
-  const gchar *convert = is_video (pad) ? "videoconvert" : "audioconvert";
+  const gchar *convert = stream->video ? "videoconvert" : "audioconvert";
 
-  if (viewer->window && is_video (pad))
+  if (viewer->window && stream->video)
     sink = "autovideosink";
   else if (viewer->window)
     sink = "audioresample ! autoaudiosink";
   if (!viewer->mux || !parser)
-    return g_strdup_printf ("queue name=in ! decodebin ! %s name=decoded ! %s",
-                            convert, sink);
+    return g_strdup_printf ("decodebin name=in ! %s name=decoded ! %s", convert,
+                            sink);
   return g_strdup_printf ("tee name=in in. ! queue ! decodebin "
                           "! %s name=decoded ! %s in. ! queue ! %s name=out",
                           convert, sink, parser);
@@ -142,10 +137,10 @@ add_ghost (GstElement *bin, const gchar *element_name, const gchar *pad_name)
 }
 
 static gboolean
-add_branch (Viewer *viewer, GstPad *pad, GError **error)
+add_branch (Viewer *viewer, Stream *stream, GError **error)
 {
-  const gchar *parser = parser_for (pad);
-  gchar *description = describe_branch (viewer, pad, parser);
+  const gchar *parser = parser_for (stream->pad);
+  gchar *description = describe_branch (viewer, stream, parser);
   GstElement *branch
       = gst_parse_bin_from_description_full (description, FALSE, NULL,
                                              GST_PARSE_FLAG_FATAL_ERRORS,
@@ -161,7 +156,7 @@ add_branch (Viewer *viewer, GstPad *pad, GError **error)
     add_ghost (branch, "out", "src");
     ok = gst_element_link (branch, viewer->mux);
   }
-  if (is_video (pad)) {
+  if (stream->video) {
     end = get_pad (branch, "decoded", "src");
     gst_pad_add_probe (end, GST_PAD_PROBE_TYPE_BUFFER, keep_picture, viewer,
                        NULL);
@@ -170,11 +165,12 @@ add_branch (Viewer *viewer, GstPad *pad, GError **error)
   add_ghost (branch, "in", "sink");
   gst_element_sync_state_with_parent (branch);
   end = gst_element_get_static_pad (branch, "sink");
-  ok = ok && gst_pad_link (pad, end) == GST_PAD_LINK_OK;
+  ok = ok && gst_pad_link (stream->pad, end) == GST_PAD_LINK_OK;
   gst_object_unref (end);
   if (!ok)
     g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-                 "%s cannot be shown or recorded", GST_PAD_NAME (pad));
+                 "the %s cannot be shown or recorded",
+                 stream->video ? "picture" : "sound");
   return ok;
 }
 
@@ -245,7 +241,7 @@ build_branches (gpointer user)
   for (i = 0; ok && i < viewer->streams->len; i++) {
     Stream *stream = g_ptr_array_index (viewer->streams, i);
 
-    ok = add_branch (viewer, stream->pad, &error);
+    ok = add_branch (viewer, stream, &error);
   }
   if (ok && viewer->mux)
     start_recorder (viewer);
@@ -268,21 +264,20 @@ static GstPadProbeReturn
 frame_waits (GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
   Viewer *viewer = user;
-  gboolean first = TRUE;
+  gint64 now = g_get_monotonic_time ();
   guint i;
 
   g_mutex_lock (&viewer->lock);
   for (i = 0; i < viewer->streams->len; i++) {
     Stream *stream = g_ptr_array_index (viewer->streams, i);
 
-    if (is_video (stream->pad) && stream->waiting)
-      first = FALSE;
-    if (stream->pad == pad)
-      stream->waiting = TRUE;
+    if (stream->pad != pad)
+      continue;
+    stream->waiting = TRUE;
+    if (stream->video && viewer->first_frame_ms == 0)
+      viewer->first_frame_ms = (now - viewer->started) / 1000;
   }
   g_mutex_unlock (&viewer->lock);
-  if (first && is_video (pad))
-    viewer->first_frame_ms = (g_get_monotonic_time () - viewer->started) / 1000;
   g_idle_add (build_branches, viewer);
   return GST_PAD_PROBE_OK;
 }
@@ -290,18 +285,25 @@ frame_waits (GstPad *pad, GstPadProbeInfo *info, gpointer user)
 static void
 source_pad_added (GstElement *source, GstPad *pad, Viewer *viewer)
 {
+  GstElement *queue = gst_element_factory_make ("queue", NULL);
+  GstPad *sink = gst_element_get_static_pad (queue, "sink");
   Stream *stream = g_new0 (Stream, 1);
 
-  if (viewer->frame_log)
-    frame_log_watch (viewer->frame_log, pad);
-  stream->pad = gst_object_ref (pad);
+  stream->video = g_str_has_prefix (GST_PAD_NAME (pad), "video_");
+  stream->pad = gst_element_get_static_pad (queue, "src");
   g_mutex_lock (&viewer->lock);
   g_ptr_array_add (viewer->streams, stream);
   g_mutex_unlock (&viewer->lock);
   stream->block
-      = gst_pad_add_probe (pad,
+      = gst_pad_add_probe (stream->pad,
                            GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER,
                            frame_waits, viewer, NULL);
+  if (viewer->frame_log)
+    frame_log_watch (viewer->frame_log, pad);
+  gst_bin_add (GST_BIN (viewer->pipeline), queue);
+  gst_element_sync_state_with_parent (queue);
+  gst_pad_link (pad, sink);
+  gst_object_unref (sink);
 }
 
 static void
