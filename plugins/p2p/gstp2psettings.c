@@ -424,7 +424,7 @@ post_settings_error (GstElement *element, const GError *error)
     GST_ELEMENT_ERROR (element, LIBRARY, INIT, ("%s", error->message), (NULL));
   else
     GST_ELEMENT_ERROR (element, RESOURCE, SETTINGS, ("%s", error->message),
-        ("%s, code %d", g_quark_to_string (error->domain), error->code));
+        (NULL));
 }
 
 P2pEndpoint *

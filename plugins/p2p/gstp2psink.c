@@ -26,7 +26,7 @@
 #include "config.h"
 #endif
 
-#include <gst/video/video.h>
+#include <string.h>
 #include "gstp2pcaps.h"
 #include "gstp2pmessages.h"
 #include "gstp2psink.h"
@@ -67,9 +67,8 @@ G_DEFINE_TYPE (GstP2pSink, gst_p2p_sink, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE (p2psink, "p2psink", GST_RANK_NONE,
     GST_TYPE_P2P_SINK)
 
-/* References to the pads there are now; for free_pads(). */
-static GList *
-get_pads (GstP2pSink *sink)
+GList *
+gst_p2p_sink_get_pads (GstP2pSink *sink)
 {
   GList *pads = NULL, *walk;
 
@@ -81,8 +80,8 @@ get_pads (GstP2pSink *sink)
   return g_list_reverse (pads);
 }
 
-static void
-free_pads (GList *pads)
+void
+gst_p2p_sink_free_pads (GList *pads)
 {
   g_list_free_full (pads, gst_object_unref);
 }
@@ -164,12 +163,11 @@ static const P2pListener listener = {
 
 /* -- End of stream --------------------------------------------------------- */
 
-/* `seqnum`: of the EOS event that came now; 0: something else changed. The
- * message goes out once every pad has ended, in PLAYING. */
+/* The message goes out once every pad has ended, in PLAYING. */
 void
 gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum)
 {
-  GList *pads = get_pads (sink), *walk;
+  GList *pads = gst_p2p_sink_get_pads (sink), *walk;
   gboolean all = pads != NULL;
   GstMessage *message = NULL;
 
@@ -185,136 +183,9 @@ gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum)
       gst_message_set_seqnum (message, sink->eos_seqnum);
   }
   g_mutex_unlock (&sink->lock);
-  free_pads (pads);
+  gst_p2p_sink_free_pads (pads);
   if (message != NULL)
     gst_element_post_message (GST_ELEMENT_CAST (sink), message);
-}
-
-/* -- Queries and events of the element ------------------------------------- */
-
-gboolean
-gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,
-    GstQuery *query)
-{
-  GList *pads = get_pads (sink), *walk;
-  guint64 least, most, level = 0;
-
-  g_mutex_lock (&sink->lock);
-  for (walk = pads; walk != NULL; walk = walk->next) {
-    GstP2pSinkPad *pad = walk->data;
-
-    if (pad->stream == NULL || (only != NULL && pad != only))
-      continue;
-    p2p_stream_get_backlog (pad->stream, &least, &most);
-    level += least;
-  }
-  g_mutex_unlock (&sink->lock);
-  free_pads (pads);
-  gst_structure_set (gst_query_writable_structure (query), "level-bytes",
-      G_TYPE_UINT64, level, NULL);
-  return TRUE;
-}
-
-/* The element waits for its slowest input, and no longer than its most
- * impatient one allows. */
-static gboolean
-answer_latency (GstP2pSink *sink, GstQuery *query)
-{
-  GList *pads = get_pads (sink), *walk;
-  GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
-  gboolean live = FALSE;
-
-  for (walk = pads; walk != NULL; walk = walk->next) {
-    GstQuery *peer_query = gst_query_new_latency ();
-    GstClockTime peer_min, peer_max;
-    gboolean peer_live;
-
-    if (gst_pad_peer_query (walk->data, peer_query)) {
-      gst_query_parse_latency (peer_query, &peer_live, &peer_min, &peer_max);
-      if (peer_live) {
-        live = TRUE;
-        min = MAX (min, peer_min);
-        /* GST_CLOCK_TIME_NONE is the greatest value: no limit. */
-        max = MIN (max, peer_max);
-      }
-    }
-    gst_query_unref (peer_query);
-  }
-  free_pads (pads);
-  GST_DEBUG_OBJECT (sink, "live %d, latency %" GST_TIME_FORMAT " to %"
-      GST_TIME_FORMAT, live, GST_TIME_ARGS (min), GST_TIME_ARGS (max));
-  gst_query_set_latency (query, live, min, max);
-  return TRUE;
-}
-
-/* The default would ask a pad chosen at random. */
-static gboolean
-gst_p2p_sink_query (GstElement *element, GstQuery *query)
-{
-  GstP2pSink *sink = GST_P2P_SINK (element);
-  const GstStructure *structure;
-  GList *pads, *walk;
-  gboolean ok = FALSE;
-
-  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY)
-    return answer_latency (sink, query);
-  structure = gst_query_get_structure (query);
-  if (GST_QUERY_TYPE (query) == GST_QUERY_CUSTOM && structure != NULL
-      && gst_structure_has_name (structure, "iv-sink-level"))
-    return gst_p2p_sink_answer_level (sink, NULL, query);
-
-  pads = get_pads (sink);
-  for (walk = pads; walk != NULL && !ok; walk = walk->next)
-    ok = gst_pad_peer_query (walk->data, query);
-  free_pads (pads);
-  return ok;
-}
-
-static void
-take_latency (GstP2pSink *sink, GstEvent *event)
-{
-  GstClockTime latency;
-
-  gst_event_parse_latency (event, &latency);
-  g_mutex_lock (&sink->lock);
-  sink->latency = GST_CLOCK_TIME_IS_VALID (latency) ? latency : 0;
-  g_mutex_unlock (&sink->lock);
-  GST_DEBUG_OBJECT (sink, "latency %" GST_TIME_FORMAT, GST_TIME_ARGS (latency));
-}
-
-/* Audio has no key units. */
-static gboolean
-is_for (GstPad *pad, GstEvent *event)
-{
-  return GST_P2P_SINK_PAD (pad)->kind != P2P_WIRE_AUDIO
-      || !gst_video_event_is_force_key_unit (event);
-}
-
-static gboolean
-gst_p2p_sink_send_event (GstElement *element, GstEvent *event)
-{
-  GstP2pSink *sink = GST_P2P_SINK (element);
-  GList *pads = get_pads (sink), *walk;
-  /* A demuxer takes a seek on any of its pads for all of them. */
-  gboolean once = GST_EVENT_TYPE (event) == GST_EVENT_SEEK;
-  gboolean ok = GST_EVENT_TYPE (event) == GST_EVENT_LATENCY;
-
-  if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY)
-    take_latency (sink, event);
-  for (walk = pads; walk != NULL; walk = walk->next) {
-    GstPad *pad = walk->data;
-
-    if (!GST_EVENT_IS_UPSTREAM (event)) {
-      ok |= gst_pad_send_event (pad, gst_event_ref (event));
-    } else if (is_for (pad, event)) {
-      ok |= gst_pad_push_event (pad, gst_event_ref (event));
-      if (ok && once)
-        break;
-    }
-  }
-  free_pads (pads);
-  gst_event_unref (event);
-  return ok;
 }
 
 /* -- Pads ------------------------------------------------------------------ */
@@ -375,7 +246,8 @@ gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
     GST_WARNING_OBJECT (sink, "no pad can be named \"%s\"", name);
     return NULL;
   }
-  pad = gst_p2p_sink_pad_new (templ, pad_name, kind);
+  pad = gst_p2p_sink_pad_new (templ, pad_name, kind,
+      name != NULL && strchr (name, '%') == NULL);
   g_free (pad_name);
   g_mutex_lock (&sink->lock);
   running = sink->published;
@@ -468,7 +340,7 @@ start (GstP2pSink *sink)
 
   if (!reopen_if_changed (sink))
     return FALSE;
-  pads = get_pads (sink);
+  pads = gst_p2p_sink_get_pads (sink);
   g_mutex_lock (&sink->lock);
   sink->published = TRUE;
   sink->server_lost = FALSE;
@@ -480,7 +352,7 @@ start (GstP2pSink *sink)
   for (walk = pads; walk != NULL; walk = walk->next)
     gst_p2p_sink_pad_publish (walk->data, sink->endpoint);
   g_mutex_unlock (&sink->lock);
-  free_pads (pads);
+  gst_p2p_sink_free_pads (pads);
 
   sink->listener = p2p_endpoint_add_listener (sink->endpoint, &listener, sink);
   p2p_endpoint_start (sink->endpoint);
@@ -498,7 +370,7 @@ stop (GstP2pSink *sink)
     p2p_endpoint_remove_listener (sink->endpoint, sink->listener);
   sink->listener = 0;
   close_endpoint (sink);
-  pads = get_pads (sink);
+  pads = gst_p2p_sink_get_pads (sink);
   g_mutex_lock (&sink->lock);
   sink->published = FALSE;
   for (walk = pads; walk != NULL; walk = walk->next) {
@@ -509,7 +381,7 @@ stop (GstP2pSink *sink)
   }
   g_mutex_unlock (&sink->lock);
   g_list_free_full (streams, (GDestroyNotify) p2p_stream_unpublish);
-  free_pads (pads);
+  gst_p2p_sink_free_pads (pads);
 }
 
 static void
@@ -517,7 +389,7 @@ set_playing (GstP2pSink *sink, gboolean playing)
 {
   GstClock *clock = playing ? gst_element_get_clock (GST_ELEMENT_CAST (sink)) :
       NULL;
-  GList *pads = get_pads (sink), *walk;
+  GList *pads = gst_p2p_sink_get_pads (sink), *walk;
   GstClock *old;
 
   g_mutex_lock (&sink->lock);
@@ -544,7 +416,7 @@ set_playing (GstP2pSink *sink, gboolean playing)
   g_mutex_unlock (&sink->lock);
   if (old != NULL)
     gst_object_unref (old);
-  free_pads (pads);
+  gst_p2p_sink_free_pads (pads);
 }
 
 static void

@@ -58,7 +58,9 @@ struct _GstP2pSinkPad
 {
   GstPad parent;
 
-  P2pWireKind kind;             /* constant */
+  /* Constant. */
+  P2pWireKind kind;
+  gboolean named;               /* asked for by its own name */
 
   /* Protected by the sink's lock. */
   P2pStream *stream;            /* while published; used without the lock by the
@@ -86,7 +88,7 @@ struct _GstP2pSinkPad
 
 /* gstp2psinkpad.c */
 GstPad *gst_p2p_sink_pad_new (GstPadTemplate * templ, const gchar * name,
-    P2pWireKind kind);
+    P2pWireKind kind, gboolean named);
 /* Sink's lock held. */
 void gst_p2p_sink_pad_publish (GstP2pSinkPad * pad, P2pEndpoint * endpoint);
 /* Sink's lock held; what comes back is for p2p_stream_unpublish() without it. */
@@ -103,8 +105,16 @@ void gst_p2p_sink_pad_render_gap (GstP2pSinkPad * pad, GstP2pSink * sink,
     GstClockTime timestamp, GstClockTime duration);
 void gst_p2p_sink_pad_drain (GstP2pSinkPad * pad, GstP2pSink * sink);
 
-/* gstp2psink.c: no lock held. */
+/* gstp2psink.c; no lock held. */
+/* References to the pads there are now. */
+GList *gst_p2p_sink_get_pads (GstP2pSink * sink);
+void gst_p2p_sink_free_pads (GList * pads);
+/* `seqnum`: of the EOS event that came now; 0: something else changed. */
 void gst_p2p_sink_check_eos (GstP2pSink * sink, guint32 seqnum);
+
+/* gstp2psinkevents.c: queries and events of the element; no lock held. */
+gboolean gst_p2p_sink_query (GstElement * element, GstQuery * query);
+gboolean gst_p2p_sink_send_event (GstElement * element, GstEvent * event);
 gboolean gst_p2p_sink_answer_level (GstP2pSink * sink, GstP2pSinkPad * only,
     GstQuery * query);
 

@@ -163,13 +163,59 @@ forget_headers (GstP2pSinkPad *pad)
   pad->headers = NULL;
 }
 
+/* What a format lacks that video and audio pads take in another form. NULL: it
+ * is none of those. */
+static const gchar *
+find_hint (GstCaps *caps)
+{
+  static const struct
+  {
+    const gchar *name, *hint;
+  } hints[] = {
+    { "video/x-h264", "H.264 is taken as stream-format=byte-stream, "
+        "alignment=au: put h264parse in front" },
+    { "video/x-h265", "H.265 is taken as stream-format=byte-stream, "
+        "alignment=au: put h265parse in front" },
+    { "video/x-raw", "Video is taken encoded: put an encoder in front, "
+        "x264enc for example" },
+    { "audio/x-raw", "Audio is taken encoded: put an encoder in front, "
+        "avenc_aac or opusenc for example" },
+  };
+  guint i;
+
+  if (gst_caps_get_size (caps) != 1)
+    return NULL;
+  for (i = 0; i < G_N_ELEMENTS (hints); i++) {
+    if (gst_structure_has_name (gst_caps_get_structure (caps, 0),
+            hints[i].name))
+      return hints[i].hint;
+  }
+  return NULL;
+}
+
+/* A data pad takes anything, and so it is where a link ends that fits nowhere
+ * else: raw pictures, an H.264 that was not parsed. Who means it names the pad. */
+static gboolean
+is_stray (GstP2pSinkPad *pad, GstCaps *caps, GError **error)
+{
+  const gchar *hint = find_hint (caps);
+
+  if (pad->kind != P2P_WIRE_DATA || pad->named || hint == NULL)
+    return FALSE;
+  g_set_error_literal (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, hint);
+  return TRUE;
+}
+
 static gboolean
 set_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
 {
   GError *error = NULL;
-  gchar *text = gst_p2p_caps_to_wire (caps, &error);
+  gchar *text;
   gboolean ok;
 
+  if (is_stray (pad, caps, &error))
+    goto refused;
+  text = gst_p2p_caps_to_wire (caps, &error);
   if (text == NULL)
     goto refused;
   GST_DEBUG_OBJECT (pad, "caps %s", text);
@@ -294,25 +340,13 @@ sink_pad_event (GstPad *gpad, GstObject *parent, GstEvent *event)
 static void
 explain_refusal (GstP2pSinkPad *pad, GstQuery *query)
 {
+  const gchar *hint;
   GstCaps *caps;
-  const gchar *name, *hint = "data pads take any format";
 
   gst_query_parse_accept_caps (query, &caps);
-  if (gst_caps_get_size (caps) == 1) {
-    name = gst_structure_get_name (gst_caps_get_structure (caps, 0));
-    if (g_str_equal (name, "video/x-h264"))
-      hint = "H.264 is taken as stream-format=byte-stream, alignment=au: put "
-          "h264parse in front";
-    else if (g_str_equal (name, "video/x-h265"))
-      hint = "H.265 is taken as stream-format=byte-stream, alignment=au: put "
-          "h265parse in front";
-    else if (g_str_equal (name, "video/x-raw"))
-      hint = "put an encoder in front, x264enc and h264parse for example";
-    else if (g_str_equal (name, "audio/x-raw"))
-      hint = "put an encoder in front, avenc_aac or opusenc for example";
-  }
-  GST_WARNING_OBJECT (pad, "%" GST_PTR_FORMAT " is not taken here: %s", caps,
-      hint);
+  hint = find_hint (caps);
+  GST_WARNING_OBJECT (pad, "%" GST_PTR_FORMAT " is not taken here. %s", caps,
+      hint != NULL ? hint : "Data pads take any format");
 }
 
 static gboolean
@@ -489,13 +523,14 @@ gst_p2p_sink_pad_init (GstP2pSinkPad *pad)
 
 GstPad *
 gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
-    P2pWireKind kind)
+    P2pWireKind kind, gboolean named)
 {
   GstP2pSinkPad *pad = g_object_new (GST_TYPE_P2P_SINK_PAD, "name", name,
       "direction", GST_PAD_SINK, "template", templ, NULL);
   GstPad *gpad = GST_PAD_CAST (pad);
 
   pad->kind = kind;
+  pad->named = named;
   gst_pad_set_activatemode_function (gpad, sink_pad_activate_mode);
   gst_pad_set_event_function (gpad, sink_pad_event);
   gst_pad_set_query_function (gpad, sink_pad_query);

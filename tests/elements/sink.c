@@ -861,6 +861,48 @@ GST_START_TEST (test_pads_in_any_state)
 
 GST_END_TEST;
 
+/* A link that fits nowhere else ends on a data pad; what should have been parsed
+ * or encoded does not, unless the pad was asked for by name. */
+GST_START_TEST (test_strays)
+{
+  static const gchar *const strays[] = {
+    "video/x-h264, stream-format=avc, alignment=au, codec_data=(buffer)01",
+    "video/x-raw, format=I420, width=16, height=16",
+    "audio/x-raw, format=S16LE, rate=8000, channels=1, layout=interleaved",
+  };
+  GstElement *sink = make_sink ();
+  GstBus *bus = gst_bus_new ();
+  guint i;
+
+  gst_element_set_bus (sink, bus);
+  gst_element_set_state (sink, GST_STATE_PLAYING);
+  for (i = 0; i < G_N_ELEMENTS (strays); i++) {
+    GstPad *any = gst_element_request_pad_simple (sink, "data_%u");
+    GstPad *named = gst_element_request_pad_simple (sink, "data_9");
+    GstCaps *caps = gst_caps_from_string (strays[i]);
+    GstMessage *message;
+
+    gst_pad_send_event (any, gst_event_new_stream_start ("any"));
+    gst_pad_send_event (named, gst_event_new_stream_start ("named"));
+    fail_if (gst_pad_send_event (any, gst_event_new_caps (caps)));
+    message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+    fail_unless (message != NULL);
+    gst_message_unref (message);
+    fail_unless (gst_pad_send_event (named, gst_event_new_caps (caps)));
+    gst_caps_unref (caps);
+    gst_element_release_request_pad (sink, any);
+    gst_element_release_request_pad (sink, named);
+    gst_object_unref (any);
+    gst_object_unref (named);
+  }
+  gst_element_set_state (sink, GST_STATE_NULL);
+  gst_element_set_bus (sink, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (sink);
+}
+
+GST_END_TEST;
+
 static gboolean
 on_authorize (GstElement *sink, const gchar *peer, const GstStructure *info,
     gpointer user)
@@ -1066,6 +1108,7 @@ sink_suite (void)
   tcase_add_test (tcase, test_sink_level);
   tcase_add_test (tcase, test_pad_names);
   tcase_add_test (tcase, test_pads_in_any_state);
+  tcase_add_test (tcase, test_strays);
   tcase_add_test (tcase, test_signals);
   tcase_add_test (tcase, test_steps);
   tcase_add_test (tcase, test_acquire_fails);
