@@ -1,0 +1,422 @@
+/* The public face of the elements, as gst-inspect-1.0 would show it, compared
+ * with what is written down in golden/: nothing of it changes unnoticed. Every
+ * property is read in NULL, and every one that can be is written.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * P2P_GOLDEN_DIR: where the files are. P2P_UPDATE_GOLDEN=1 writes them.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <glib/gstdio.h>
+#include <gst/check/gstcheck.h>
+
+static void
+print_flags (GString *out, const GParamSpec *spec)
+{
+  if (spec->flags & G_PARAM_READABLE)
+    g_string_append (out, " readable");
+  if (spec->flags & G_PARAM_WRITABLE)
+    g_string_append (out, " writable");
+  if (spec->flags & GST_PARAM_MUTABLE_READY)
+    g_string_append (out, " NULL/READY");
+  if (spec->flags & GST_PARAM_MUTABLE_PLAYING)
+    g_string_append (out, " always");
+}
+
+static void
+print_range (GString *out, GParamSpec *spec)
+{
+  if (G_IS_PARAM_SPEC_UINT (spec)) {
+    g_string_append_printf (out, " %u..%u", G_PARAM_SPEC_UINT (spec)->minimum,
+        G_PARAM_SPEC_UINT (spec)->maximum);
+  } else if (G_IS_PARAM_SPEC_INT (spec)) {
+    g_string_append_printf (out, " %d..%d", G_PARAM_SPEC_INT (spec)->minimum,
+        G_PARAM_SPEC_INT (spec)->maximum);
+  } else if (G_IS_PARAM_SPEC_ENUM (spec)) {
+    GEnumClass *klass = G_PARAM_SPEC_ENUM (spec)->enum_class;
+    guint i;
+
+    for (i = 0; i < klass->n_values; i++)
+      g_string_append_printf (out, " %s", klass->values[i].value_nick);
+  }
+}
+
+/* The default as declared, and as a fresh object has it: they must agree. */
+static void
+print_default (GString *out, GObject *object, GParamSpec *spec)
+{
+  GValue value = G_VALUE_INIT;
+  gchar *text;
+
+  /* How a structure is written is GStreamer's business. */
+  if (!(spec->flags & G_PARAM_READABLE)
+      || spec->value_type == GST_TYPE_STRUCTURE)
+    return;
+  g_value_init (&value, spec->value_type);
+  g_object_get_property (object, spec->name, &value);
+  text = gst_value_serialize (&value);
+  g_string_append_printf (out, " = %s", text != NULL ? text : "NULL");
+  g_free (text);
+  fail_unless (g_param_value_defaults (spec, &value), "%s", spec->name);
+  g_value_unset (&value);
+}
+
+static gint
+by_name (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(GParamSpec **) a)->name, (*(GParamSpec **) b)->name);
+}
+
+static void
+print_properties (GString *out, GObject *object, GType base,
+    const gchar *indent)
+{
+  GParamSpec **specs;
+  guint i, n;
+
+  specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (object), &n);
+  qsort (specs, n, sizeof (*specs), by_name);
+  for (i = 0; i < n; i++) {
+    /* What GStreamer's own classes have is not ours to pin down. */
+    if (g_type_is_a (base, specs[i]->owner_type))
+      continue;
+    g_string_append_printf (out, "%s%s (%s", indent, specs[i]->name,
+        g_type_name (specs[i]->value_type));
+    print_range (out, specs[i]);
+    g_string_append_c (out, ')');
+    print_default (out, object, specs[i]);
+    g_string_append_printf (out, "\n%s  %s\n%s ", indent,
+        g_param_spec_get_blurb (specs[i]), indent);
+    print_flags (out, specs[i]);
+    g_string_append_c (out, '\n');
+  }
+  g_free (specs);
+}
+
+static void
+print_signals (GString *out, GType type)
+{
+  guint *ids, i, k, n;
+  GSignalQuery query;
+
+  ids = g_signal_list_ids (type, &n);
+  for (i = 0; i < n; i++) {
+    g_signal_query (ids[i], &query);
+    g_string_append_printf (out, "  %s%s (",
+        query.signal_flags & G_SIGNAL_ACTION ? "action " : "",
+        query.signal_name);
+    for (k = 0; k < query.n_params; k++)
+      g_string_append_printf (out, "%s%s", k > 0 ? ", " : "",
+          g_type_name (query.param_types[k]));
+    g_string_append_printf (out, ") -> %s\n", g_type_name (query.return_type));
+  }
+  g_free (ids);
+}
+
+static void
+print_template (GString *out, GstPadTemplate *templ)
+{
+  GstCaps *caps = gst_pad_template_get_caps (templ);
+  gchar *text = gst_caps_to_string (caps);
+  GType type = G_TYPE_NONE;
+  GObject *pad;
+
+  g_object_get (templ, "gtype", &type, NULL);
+  g_string_append_printf (out, "  %s %s %s\n    %s\n",
+      GST_PAD_TEMPLATE_NAME_TEMPLATE (templ),
+      GST_PAD_TEMPLATE_DIRECTION (templ) == GST_PAD_SINK ? "sink" : "src",
+      GST_PAD_TEMPLATE_PRESENCE (templ) == GST_PAD_REQUEST ? "request" :
+      "sometimes", text);
+  pad = g_object_new (type, "direction", GST_PAD_TEMPLATE_DIRECTION (templ),
+      NULL);
+  gst_object_ref_sink (pad);
+  print_properties (out, pad, GST_TYPE_PAD, "    ");
+  gst_object_unref (pad);
+  g_free (text);
+  gst_caps_unref (caps);
+}
+
+static gchar *
+describe (const gchar *name)
+{
+  GstElement *element = gst_element_factory_make (name, NULL);
+  GString *out = g_string_new (NULL);
+  GstElementClass *klass;
+  GList *walk;
+
+  fail_unless (element != NULL);
+  klass = GST_ELEMENT_GET_CLASS (element);
+  g_string_append_printf (out, "%s\n  %s\n  %s\n  %s\n  rank %u\n", name,
+      gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_LONGNAME),
+      gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_KLASS),
+      gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_DESCRIPTION),
+      gst_plugin_feature_get_rank (GST_PLUGIN_FEATURE
+          (gst_element_get_factory (element))));
+  g_string_append (out, "properties\n");
+  print_properties (out, G_OBJECT (element), GST_TYPE_ELEMENT, "  ");
+  g_string_append (out, "signals\n");
+  print_signals (out, G_OBJECT_TYPE (element));
+  g_string_append (out, "pads\n");
+  for (walk = gst_element_class_get_pad_template_list (klass); walk != NULL;
+      walk = walk->next)
+    print_template (out, walk->data);
+  gst_object_unref (element);
+  return g_string_free (out, FALSE);
+}
+
+static void
+compare (const gchar *name)
+{
+  gchar *file = g_strdup_printf ("%s/%s.txt", g_getenv ("P2P_GOLDEN_DIR"),
+      name);
+  gchar *is = describe (name), *was = NULL;
+
+  if (g_getenv ("P2P_UPDATE_GOLDEN") != NULL)
+    fail_unless (g_file_set_contents (file, is, -1, NULL));
+  fail_unless (g_file_get_contents (file, &was, NULL, NULL), "no %s", file);
+  if (strcmp (is, was) != 0)
+    g_printerr ("%s is now:\n%s", name, is);
+  fail_unless (strcmp (is, was) == 0, "%s is not as in %s", name, file);
+  g_free (is);
+  g_free (was);
+  g_free (file);
+}
+
+GST_START_TEST (test_golden)
+{
+  compare ("p2psink");
+  compare ("p2psrc");
+}
+
+GST_END_TEST;
+
+/* What is written is read again; secrets are not, nor passwords in URIs. */
+GST_START_TEST (test_set_and_get)
+{
+  static const struct
+  {
+    const gchar *element, *name, *value, *shown;
+  } cases[] = {
+    { "p2psink", "device-id", "camera-1", "camera-1" },
+    { "p2psink", "uri", "p2p://camera-1?talk=1", "p2p://camera-1?talk=1" },
+    { "p2psink", "signaller", "tcp://127.0.0.1:7000", "tcp://127.0.0.1:7000" },
+    { "p2psink", "signaller", "mqtt://me:hunter2@broker:1883",
+        "mqtt://me@broker:1883" },
+    { "p2psink", "signaller", "mqtts://me:hun@ter/2@broker?ca-file=/a@b",
+        "mqtts://me@broker?ca-file=/a@b" },
+    { "p2psink", "signaller", "", NULL },
+    { "p2psink", "stun-server", "stun://a:1", "stun://a:1" },
+    { "p2psink", "turn-server", "turn://me:hunter2@a:1?transport=tcp",
+        "turn://me@a:1?transport=tcp" },
+    { "p2psrc", "uri", "p2p://camera-1", "p2p://camera-1" },
+    { "p2psrc", "uri", "not a uri, found out later",
+        "not a uri, found out later" },
+  };
+  guint i, number;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GstElement *element = gst_element_factory_make (cases[i].element, NULL);
+    gchar *shown;
+
+    g_object_set (element, cases[i].name, cases[i].value, NULL);
+    g_object_get (element, cases[i].name, &shown, NULL);
+    fail_unless_equals_string (shown, cases[i].shown);
+    g_free (shown);
+    g_object_set (element, cases[i].name, NULL, NULL);
+    g_object_get (element, cases[i].name, &shown, NULL);
+    fail_unless (shown == NULL);
+    gst_object_unref (element);
+  }
+  {
+    static const gchar *const numbers[] = { "max-viewers", "low-watermark",
+      "warn-watermark", "high-watermark", "keep-alive-interval",
+      "keep-alive-attempts"
+    };
+    GstElement *sink = gst_element_factory_make ("p2psink", NULL);
+
+    for (i = 0; i < G_N_ELEMENTS (numbers); i++)
+      g_object_set (sink, numbers[i], 50 + i, NULL);
+    for (i = 0; i < G_N_ELEMENTS (numbers); i++) {
+      g_object_get (sink, numbers[i], &number, NULL);
+      fail_unless_equals_int (number, 50 + i);
+    }
+    gst_object_unref (sink);
+  }
+}
+
+GST_END_TEST;
+
+static void
+expect_refusal (GstElement *element, const gchar *words)
+{
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *error;
+
+  gst_element_set_bus (element, bus);
+  fail_unless_equals_int (gst_element_set_state (element, GST_STATE_READY),
+      GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  fail_unless (message != NULL);
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_SETTINGS));
+  fail_unless (strstr (error->message, words) != NULL, "\"%s\" says nothing "
+      "of \"%s\"", error->message, words);
+  fail_if (strstr (error->message, "hunter2") != NULL);
+  g_error_free (error);
+  gst_message_unref (message);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+}
+
+/* Each wrong setting fails NULL to READY with a text that names it. */
+GST_START_TEST (test_wrong_settings)
+{
+  static const struct
+  {
+    const gchar *line, *words;
+  } cases[] = {
+    { "p2psink key=hunter2hunter2", "device-id" },
+    { "p2psink device-id=a/b key=hunter2hunter2", "device id" },
+    { "p2psink device-id=camera-1", "key-file" },
+    { "p2psink device-id=camera-1 key=hunter2", "12" },
+    { "p2psink device-id=camera-1 key=hunter2hunter2 key-file=/x", "Both" },
+    { "p2psink device-id=camera-1 key-file=/nonexistent", "/nonexistent" },
+    { "p2psink uri=p2p://camera-1 key=hunter2hunter2", "uri" },
+    { "p2psink device-id=a key=hunter2hunter2 signaller=x://y", "signaller" },
+    { "p2psink device-id=a key=hunter2hunter2 signaller=tcp://y",
+        "signaller" },
+    { "p2psink device-id=a key=hunter2hunter2 stun-server=x", "stun-server" },
+    { "p2psink device-id=a key=hunter2hunter2 turn-server=turns://u:hunter2@h:1",
+        "turns://" },
+    { "p2psink device-id=a key=hunter2hunter2 turn-server=turn://h:1",
+        "turn-server" },
+    { "p2psink device-id=a key=hunter2hunter2 ice-transport-policy=relay",
+        "turn-server" },
+    { "p2psink device-id=a key=hunter2hunter2 low-watermark=500000",
+        "low-watermark" },
+    { "p2psrc key=hunter2hunter2", "uri" },
+    { "p2psrc uri=p2p://camera-1 device-id=x key=hunter2hunter2",
+        "device-id" },
+    { "p2psrc uri=p2p://camera-1", "key-file" },
+    { "p2psrc uri=http://camera-1 key=hunter2hunter2", "p2p://" },
+    { "p2psrc uri=p2p://camera-1?key=hunter2 key=hunter2hunter2",
+        "key-file" },
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    GError *error = NULL;
+    GstElement *element = gst_parse_launch (cases[i].line, &error);
+
+    fail_unless (error == NULL, "%s", cases[i].line);
+    expect_refusal (element, cases[i].words);
+    gst_object_unref (element);
+  }
+}
+
+GST_END_TEST;
+
+/* Two elements that are the same device must agree on how. */
+GST_START_TEST (test_conflict)
+{
+  GstElement *one = gst_parse_launch ("p2psink device-id=camera-1 "
+      "key=hunter2hunter2 signaller=tcp://127.0.0.1:1 max-viewers=3", NULL);
+  GstElement *two = gst_parse_launch ("p2psink device-id=camera-1 "
+      "key=hunter2hunter2 signaller=tcp://127.0.0.1:1 max-viewers=4", NULL);
+
+  fail_unless_equals_int (gst_element_set_state (one, GST_STATE_READY),
+      GST_STATE_CHANGE_SUCCESS);
+  expect_refusal (two, "max-viewers");
+  g_object_set (two, "max-viewers", 3, NULL);
+  fail_unless_equals_int (gst_element_set_state (two, GST_STATE_READY),
+      GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_state (one, GST_STATE_NULL);
+  gst_element_set_state (two, GST_STATE_NULL);
+  gst_object_unref (one);
+  gst_object_unref (two);
+}
+
+GST_END_TEST;
+
+/* A key that is not set is looked for, a file that others can read is not
+ * taken. */
+GST_START_TEST (test_key_files)
+{
+  GstElement *src = gst_parse_launch ("p2psrc uri=p2p://camera-1 "
+      "signaller=tcp://127.0.0.1:1", NULL);
+  gchar *dir = g_dir_make_tmp ("p2p-keys-XXXXXX", NULL);
+  gchar *sub = g_build_filename (dir, "iv-p2p", NULL);
+  gchar *file = g_build_filename (sub, "camera-1.key", NULL);
+
+  fail_unless_equals_int (g_mkdir (sub, 0700), 0);
+  fail_unless (g_file_set_contents_full (file, "hunter2hunter2\n", -1,
+          G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  g_setenv ("P2P_KEY_FILE", file, TRUE);
+  fail_unless_equals_int (gst_element_set_state (src, GST_STATE_READY),
+      GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_state (src, GST_STATE_NULL);
+  fail_unless_equals_int (g_chmod (file, 0644), 0);
+  expect_refusal (src, file);
+  fail_unless_equals_int (g_chmod (file, 0600), 0);
+  g_unsetenv ("P2P_KEY_FILE");
+  /* Read by GLib once, and not before. */
+  g_setenv ("XDG_CONFIG_HOME", dir, TRUE);
+  fail_unless_equals_int (gst_element_set_state (src, GST_STATE_READY),
+      GST_STATE_CHANGE_SUCCESS);
+  gst_element_set_state (src, GST_STATE_NULL);
+  g_remove (file);
+  expect_refusal (src, "camera-1.key");
+  g_rmdir (sub);
+  g_rmdir (dir);
+  g_free (file);
+  g_free (sub);
+  g_free (dir);
+  gst_object_unref (src);
+}
+
+GST_END_TEST;
+
+/* Every state, from NULL, without any setting: refused, and nothing hangs. */
+GST_START_TEST (test_states_without_settings)
+{
+  static const gchar *const names[] = { "p2psink", "p2psrc" };
+  guint i;
+  GstState state;
+
+  for (i = 0; i < 2; i++) {
+    GstElement *element = gst_element_factory_make (names[i], NULL);
+
+    for (state = GST_STATE_READY; state <= GST_STATE_PLAYING; state++) {
+      fail_unless_equals_int (gst_element_set_state (element, state),
+          GST_STATE_CHANGE_FAILURE);
+      fail_unless_equals_int (gst_element_set_state (element, GST_STATE_NULL),
+          GST_STATE_CHANGE_SUCCESS);
+    }
+    gst_object_unref (element);
+  }
+}
+
+GST_END_TEST;
+
+static Suite *
+inspect_suite (void)
+{
+  Suite *suite = suite_create ("inspect");
+  TCase *tcase = tcase_create ("inspect");
+
+  suite_add_tcase (suite, tcase);
+  tcase_add_test (tcase, test_golden);
+  tcase_add_test (tcase, test_set_and_get);
+  tcase_add_test (tcase, test_wrong_settings);
+  tcase_add_test (tcase, test_conflict);
+  tcase_add_test (tcase, test_key_files);
+  tcase_add_test (tcase, test_states_without_settings);
+  return suite;
+}
+
+GST_CHECK_MAIN (inspect);
