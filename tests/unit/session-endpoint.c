@@ -754,6 +754,43 @@ test_release_at_every_stage (void)
   }
 }
 
+/* What listens there accepts and never says a word: no call waits for it. */
+static void
+test_mute_server (void)
+{
+  GSocket *mute = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM,
+      G_SOCKET_PROTOCOL_TCP, NULL);
+  GSocketAddress *address = g_inet_socket_address_new_from_string (
+      "127.0.0.1", 0);
+  P2pEndpointConfig config;
+  gint64 before, failed, started;
+  Side viewer;
+  gchar *uri;
+
+  g_assert_true (g_socket_bind (mute, address, FALSE, NULL));
+  g_object_unref (address);
+  address = g_socket_get_local_address (mute, NULL);
+  g_assert_true (g_socket_listen (mute, NULL));
+  uri = tcp_uri (g_inet_socket_address_get_port (
+          G_INET_SOCKET_ADDRESS (address)));
+  side_config (&config, P2P_ROLE_VIEWER, uri);
+  before = g_get_monotonic_time ();
+  side_open (&viewer, &config);
+  started = g_get_monotonic_time ();
+  WAIT_FOR (viewer.steps[P2P_STEP_SERVER][FALSE] >= 1);
+  failed = g_get_monotonic_time ();
+  side_close (&viewer);
+  if (g_getenv ("P2P_VALGRIND") == NULL) {
+    g_assert_cmpint (started - before, <, 50 * G_TIME_SPAN_MILLISECOND);
+    g_assert_cmpint (g_get_monotonic_time () - failed, <,
+        600 * G_TIME_SPAN_MILLISECOND);
+  }
+  g_object_unref (address);
+  g_object_unref (mute);
+  g_free (uri);
+  WAIT_FOR (p2p_endpoint_count_alive () == 0);
+}
+
 /* With and without ever having been started; nothing may stay behind. */
 static void
 test_never_started (void)
@@ -941,6 +978,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/viewer-first", test_viewer_first);
   g_test_add_func ("/session/release-at-every-stage",
       test_release_at_every_stage);
+  g_test_add_func ("/session/mute-server", test_mute_server);
   g_test_add_func ("/session/cycles", test_cycles);
   return g_test_run ();
 }

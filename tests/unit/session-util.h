@@ -102,18 +102,22 @@ guint count_fds (void);
  * fails. */
 #define WAIT_SECONDS (g_getenv ("P2P_VALGRIND") != NULL ? 120 : 20)
 
+/* What nobody signals (an endpoint that is gone, a descriptor) is looked at
+ * again after a while. */
 #define WAIT_FOR(condition)                                                    \
   G_STMT_START {                                                               \
-    gint64 until_ = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND; \
-    gboolean ok_ = TRUE;                                                       \
+    gint64 until_ = g_get_monotonic_time ()                                    \
+        + WAIT_SECONDS * G_TIME_SPAN_SECOND;                                   \
+    gint64 now_;                                                               \
     g_mutex_lock (&world);                                                     \
-    while (!(condition) && ok_)                                                \
-      ok_ = g_cond_wait_until (&changed, &world, until_);                      \
-    ok_ = (condition);                                                         \
-    g_mutex_unlock (&world);                                                   \
-    if (!ok_)                                                                  \
+    while (!(condition)                                                        \
+        && (now_ = g_get_monotonic_time ()) < until_)                          \
+      g_cond_wait_until (&changed, &world,                                     \
+          now_ + 100 * G_TIME_SPAN_MILLISECOND);                               \
+    if (!(condition))                                                          \
       g_error ("%s:%d: waited in vain for: %s", __FILE__, __LINE__,            \
           #condition);                                                         \
+    g_mutex_unlock (&world);                                                   \
   } G_STMT_END
 
 #endif /* SESSION_UTIL_H */
