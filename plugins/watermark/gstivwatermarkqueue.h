@@ -37,10 +37,10 @@ typedef struct
 {
   GstMiniObject *object;        /* owned; but a query is its asker's */
   guint64 bytes;
-  GstClockTimeDiff start;       /* running time; of events but GAP: none */
+  GstClockTimeDiff start;       /* running time without what was dropped */
 } IvQueueItem;
 
-/* What the sink got, kept while it may still hold it. */
+/* What the sink gets, kept while it may still hold it. */
 typedef struct
 {
   guint64 bytes;
@@ -75,13 +75,14 @@ struct _GstIvWatermarkQueue
   /* The queue. [lock] */
   GstQueueArray *items;         /* of IvQueueItem */
   guint64 bytes;                /* in `items` */
-  IvQueueItem in_flight;        /* being pushed: sizes only, no object */
+  IvQueueSent in_flight;        /* being pushed; bytes 0: nothing is */
   GstFlowReturn flow;           /* not OK: the task stands, or soon will */
   gboolean eos;                 /* upstream's EOS is in the queue, or through */
   gboolean skipping;            /* downstream said EOS: up to a new segment */
   guint restarts;               /* in `items`: what ends `skipping` */
   GstSegment segment;           /* of what comes in */
   GstClockTimeDiff end;         /* of what came in, running time */
+  GstClockTimeDiff dropped_time;        /* left out of all running times */
   GstQuery *query_running, *query_done;
   gboolean query_result;
 
@@ -148,12 +149,12 @@ guint64 iv_queue_get_bytes (GstIvWatermarkQueue * queue);
 guint64 iv_queue_get_sink_bytes (GstIvWatermarkQueue * queue);
 guint64 iv_queue_get_time (GstIvWatermarkQueue * queue);
 gboolean iv_queue_is_watching (GstIvWatermarkQueue * queue);
-void iv_queue_has_pushed (GstIvWatermarkQueue * queue, const IvQueueItem * item);
+void iv_queue_will_push (GstIvWatermarkQueue * queue, const IvQueueItem * item);
+void iv_queue_has_pushed (GstIvWatermarkQueue * queue);
 /* [lock] A key unit would be of use: asked for at the next check. */
 void iv_queue_want_key_unit (GstIvWatermarkQueue * queue);
 /* [lock] As before the first buffer, but for the marks. */
 void iv_queue_forget_level (GstIvWatermarkQueue * queue);
-void iv_queue_forget_sent (GstIvWatermarkQueue * queue);
 /* How often the level is looked at while it has to be watched. */
 #define IV_QUEUE_TICK (10 * GST_MSECOND)
 

@@ -59,6 +59,7 @@ empty (GstIvWatermarkQueue *queue)
   queue->frame_pts = GST_CLOCK_TIME_NONE;
   gst_segment_init (&queue->segment, GST_FORMAT_UNDEFINED);
   queue->end = GST_CLOCK_STIME_NONE;
+  queue->dropped_time = 0;
   return items;
 }
 
@@ -88,7 +89,20 @@ to_running_time (GstIvWatermarkQueue *queue, GstClockTime time)
       time, &running);
   if (sign == 0 || running > G_MAXINT64)
     return GST_CLOCK_STIME_NONE;
-  return sign * (GstClockTimeDiff) running;
+  return sign * (GstClockTimeDiff) running - queue->dropped_time;
+}
+
+/* What was dropped is no time that waits in here: from now on time counts as
+ * if it had never been. */
+static void
+pass_drop (GstIvWatermarkQueue *queue, GstBuffer *buffer)
+{
+  GstClockTimeDiff start = to_running_time (queue,
+      GST_BUFFER_DTS_OR_PTS (buffer));
+
+  if (GST_CLOCK_STIME_IS_VALID (start) && GST_CLOCK_STIME_IS_VALID (queue->end)
+      && start > queue->end)
+    queue->dropped_time += start - queue->end;
 }
 
 /* The running time at which it starts: with no timestamp, where the one before
@@ -114,6 +128,8 @@ pass_time (GstIvWatermarkQueue *queue, GstClockTime time, GstClockTime duration)
 static GstClockTimeDiff
 pass_buffer (GstIvWatermarkQueue *queue, GstBuffer *buffer)
 {
+  if (queue->discont_owed)
+    pass_drop (queue, buffer);
   return pass_time (queue, GST_BUFFER_DTS_OR_PTS (buffer),
       GST_BUFFER_DURATION (buffer));
 }
@@ -188,6 +204,7 @@ wait_for_room (GstIvWatermarkQueue *queue)
     if (queue->when_full != GST_IV_WATERMARK_QUEUE_PAUSE
         || !iv_watermark_is_paused (&queue->watermark))
       return GST_FLOW_OK;
+    GST_LOG_OBJECT (queue, "waiting for room");
     g_cond_wait (&queue->changed, &queue->lock);
   }
 }

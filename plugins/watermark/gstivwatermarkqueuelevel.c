@@ -4,10 +4,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The level is the queue's own and, if the sink behind it answers the query
- * iv-sink-level, what that still holds. In between two answers the sink is
- * taken to hold all that it got since; before an event is told on that ground
- * it is asked again, so that events are never a guess. Any thread may look at
- * the level; one at a time asks, and one at a time tells, in order.
+ * iv-sink-level, what that still holds. What was pushed since it was asked, or
+ * is being pushed, may be in there or gone already: the level lies between two
+ * bounds. An event is told only if both agree; where they do not, the sink is
+ * asked again after the push, or at the next tick. So events are never a guess.
+ * Any thread may look at the level; one at a time asks, and one at a time tells,
+ * in order.
  *
  * A sink answers in bytes. Their time is known all the same: what it holds is
  * the last that it got, and the start of that was written down.
@@ -30,38 +32,41 @@
 
 /* -- Levels (lock) --------------------------------------------------------- */
 
-guint64
-iv_queue_get_sink_bytes (GstIvWatermarkQueue *queue)
+typedef struct
 {
-  if (!queue->sink_answers)
-    return 0;
-  return queue->sink_bytes + (queue->pushed - queue->pushed_before);
-}
+  guint64 bytes, time;
+} Level;
 
-/* What is being pushed counts where nobody else counts it. */
-guint64
-iv_queue_get_bytes (GstIvWatermarkQueue *queue)
+/* What the sink holds at the most. */
+static guint64
+get_sink_limit (GstIvWatermarkQueue *queue)
 {
-  guint64 own = queue->bytes;
-
-  if (!queue->sink_answers)
-    own += queue->in_flight.bytes;
-  return own + iv_queue_get_sink_bytes (queue);
+  return queue->sink_bytes + (queue->pushed - queue->pushed_before)
+      + queue->in_flight.bytes;
 }
 
 static GstClockTimeDiff
-get_oldest (GstIvWatermarkQueue *queue)
+get_oldest_sent (GstIvWatermarkQueue *queue, guint64 bytes)
+{
+  guint i, length = gst_queue_array_get_length (queue->sent);
+  guint64 left = queue->sent_bytes;
+
+  for (i = 0; i < length; i++) {
+    IvQueueSent *sent = gst_queue_array_peek_nth_struct (queue->sent, i);
+
+    /* The last `bytes` begin in here. */
+    if (left - sent->bytes < bytes)
+      return sent->start;
+    left -= sent->bytes;
+  }
+  return GST_CLOCK_STIME_NONE;
+}
+
+static GstClockTimeDiff
+get_oldest_queued (GstIvWatermarkQueue *queue)
 {
   guint i, length = gst_queue_array_get_length (queue->items);
 
-  if (iv_queue_get_sink_bytes (queue) > 0
-      && !gst_queue_array_is_empty (queue->sent)) {
-    IvQueueSent *sent = gst_queue_array_peek_head_struct (queue->sent);
-
-    return sent->start;
-  }
-  if (queue->in_flight.bytes > 0)
-    return queue->in_flight.start;
   for (i = 0; i < length; i++) {
     IvQueueItem *item = gst_queue_array_peek_nth_struct (queue->items, i);
 
@@ -71,15 +76,56 @@ get_oldest (GstIvWatermarkQueue *queue)
   return GST_CLOCK_STIME_NONE;
 }
 
+/* With so much in the sink. */
+static Level
+get_level (GstIvWatermarkQueue *queue, guint64 sink_bytes)
+{
+  Level level = { queue->bytes + sink_bytes, 0 };
+  GstClockTimeDiff oldest = GST_CLOCK_STIME_NONE;
+
+  if (sink_bytes > 0)
+    oldest = get_oldest_sent (queue, sink_bytes);
+  /* What is being pushed counts where nobody else counts it. */
+  if (!queue->sink_answers) {
+    level.bytes += queue->in_flight.bytes;
+    if (queue->in_flight.bytes > 0)
+      oldest = queue->in_flight.start;
+  }
+  if (!GST_CLOCK_STIME_IS_VALID (oldest))
+    oldest = get_oldest_queued (queue);
+  if (GST_CLOCK_STIME_IS_VALID (oldest)
+      && GST_CLOCK_STIME_IS_VALID (queue->end) && queue->end > oldest)
+    level.time = (guint64) (queue->end - oldest);
+  return level;
+}
+
+static void
+get_bounds (GstIvWatermarkQueue *queue, Level *least, Level *most)
+{
+  *least = get_level (queue, queue->sink_answers ? queue->sink_bytes : 0);
+  *most = *least;
+  if (queue->sink_answers && get_sink_limit (queue) != queue->sink_bytes)
+    *most = get_level (queue, get_sink_limit (queue));
+}
+
+guint64
+iv_queue_get_sink_bytes (GstIvWatermarkQueue *queue)
+{
+  if (!queue->sink_answers)
+    return 0;
+  return queue->sink_bytes + (queue->pushed - queue->pushed_before);
+}
+
+guint64
+iv_queue_get_bytes (GstIvWatermarkQueue *queue)
+{
+  return get_level (queue, iv_queue_get_sink_bytes (queue)).bytes;
+}
+
 guint64
 iv_queue_get_time (GstIvWatermarkQueue *queue)
 {
-  GstClockTimeDiff oldest = get_oldest (queue);
-
-  if (!GST_CLOCK_STIME_IS_VALID (oldest)
-      || !GST_CLOCK_STIME_IS_VALID (queue->end) || queue->end < oldest)
-    return 0;
-  return (guint64) (queue->end - oldest);
+  return get_level (queue, iv_queue_get_sink_bytes (queue)).time;
 }
 
 /* The level may change, in a way that matters, although nothing flows. */
@@ -90,56 +136,68 @@ iv_queue_is_watching (GstIvWatermarkQueue *queue)
       || queue->pushed != queue->pushed_before);
 }
 
-/* Of what the sink got, the last `bytes` are still there. */
+/* What is older than all that the sink can hold is gone. */
 static void
-trim_sent (GstIvWatermarkQueue *queue, guint64 bytes)
+trim_sent (GstIvWatermarkQueue *queue)
 {
+  guint64 bytes = get_sink_limit (queue);
+
   while (!gst_queue_array_is_empty (queue->sent)) {
     IvQueueSent *oldest = gst_queue_array_peek_head_struct (queue->sent);
 
-    if (bytes > 0 && queue->sent_bytes - oldest->bytes < bytes)
+    if (queue->sent_bytes - oldest->bytes < bytes)
       return;
     queue->sent_bytes -= oldest->bytes;
     gst_queue_array_pop_head_struct (queue->sent);
   }
 }
 
-void
-iv_queue_forget_sent (GstIvWatermarkQueue *queue)
+static void
+forget_sent (GstIvWatermarkQueue *queue)
 {
   gst_queue_array_clear (queue->sent);
   queue->sent_bytes = 0;
 }
 
+/* The sink may have it from now on, or not until it has been pushed. */
 void
-iv_queue_has_pushed (GstIvWatermarkQueue *queue, const IvQueueItem *item)
+iv_queue_will_push (GstIvWatermarkQueue *queue, const IvQueueItem *item)
 {
   IvQueueSent sent = { item->bytes, item->start };
 
-  queue->pushed += item->bytes;
-  if (!queue->sink_answers) {
-    queue->pushed_before = queue->pushed;
-    return;
-  }
+  queue->in_flight = sent;
   if (item->bytes == 0)
+    return;
+  /* Before the first answer it may be one that answers. */
+  if (!queue->sink_answers && GST_CLOCK_TIME_IS_VALID (queue->asked)
+      && !queue->asking)
     return;
   gst_queue_array_push_tail_struct (queue->sent, &sent);
   queue->sent_bytes += item->bytes;
   if (gst_queue_array_get_length (queue->sent) > MAX_SENT) {
-    IvQueueSent *oldest = gst_queue_array_pop_head_struct (queue->sent);
-    IvQueueSent merged = *oldest;
+    IvQueueSent first = *(IvQueueSent *)
+        gst_queue_array_pop_head_struct (queue->sent);
+    IvQueueSent *second = gst_queue_array_peek_head_struct (queue->sent);
 
-    oldest = gst_queue_array_peek_head_struct (queue->sent);
-    oldest->bytes += merged.bytes;
-    oldest->start = merged.start;
+    second->bytes += first.bytes;
+    second->start = first.start;
   }
+}
+
+void
+iv_queue_has_pushed (GstIvWatermarkQueue *queue)
+{
+  queue->pushed += queue->in_flight.bytes;
+  queue->in_flight.bytes = 0;
+  if (!queue->sink_answers)
+    queue->pushed_before = queue->pushed;
 }
 
 void
 iv_queue_forget_level (GstIvWatermarkQueue *queue)
 {
   iv_watermark_reset (&queue->watermark);
-  iv_queue_forget_sent (queue);
+  forget_sent (queue);
   queue->sink_answers = FALSE;
   queue->asked = GST_CLOCK_TIME_NONE;
   queue->sink_bytes = 0;
@@ -200,10 +258,19 @@ count_pause (GstIvWatermarkQueue *queue)
 static void
 evaluate (GstIvWatermarkQueue *queue)
 {
-  guint64 bytes = iv_queue_get_bytes (queue);
-  guint64 time = iv_queue_get_time (queue);
-  guint events = iv_watermark_update (&queue->watermark, bytes, time);
+  IvWatermark trial = queue->watermark;
+  guint64 bytes, time;
+  Level least, most;
+  guint events;
 
+  get_bounds (queue, &least, &most);
+  bytes = least.bytes;
+  time = least.time;
+  events = iv_watermark_update (&trial, bytes, time);
+  trial = queue->watermark;
+  if (iv_watermark_update (&trial, most.bytes, most.time) != events)
+    return;
+  queue->watermark = trial;
   if (events & IV_WATERMARK_WARN) {
     queue->warns++;
     add_notice (queue, "warn", bytes, time);
@@ -221,22 +288,36 @@ evaluate (GstIvWatermarkQueue *queue)
 
 /* -- Asking ---------------------------------------------------------------- */
 
+/* Something would be told, if the level were this. */
+static gboolean
+would_tell (GstIvWatermarkQueue *queue, const Level *level)
+{
+  IvWatermark trial = queue->watermark;
+
+  return iv_watermark_update (&trial, level->bytes, level->time) != 0;
+}
+
 static gboolean
 must_ask (GstIvWatermarkQueue *queue)
 {
   GstClockTime now, interval;
-  IvWatermark trial = queue->watermark;
+  Level least, most;
 
+  /* Nobody is linked yet, or is flushing. */
+  if (queue->flow != GST_FLOW_OK)
+    return FALSE;
   interval = queue->sink_answers ? IV_QUEUE_TICK : ASK_AGAIN_INTERVAL;
   now = gst_clock_get_time (queue->clock);
   if (!GST_CLOCK_TIME_IS_VALID (queue->asked) || now >= queue->asked + interval)
     return TRUE;
-  return queue->sink_answers && iv_watermark_update (&trial,
-      iv_queue_get_bytes (queue), iv_queue_get_time (queue)) != 0;
+  if (!queue->sink_answers)
+    return FALSE;
+  get_bounds (queue, &least, &most);
+  return would_tell (queue, &least) || would_tell (queue, &most);
 }
 
 /* With the lock, which is given up meanwhile. What is pushed in the meantime
- * may or may not be in the answer: it counts as not, until the next. */
+ * may or may not be in the answer. */
 static void
 ask (GstIvWatermarkQueue *queue)
 {
@@ -260,10 +341,10 @@ ask (GstIvWatermarkQueue *queue)
   queue->sink_bytes = bytes;
   if (answered) {
     queue->pushed_before = pushed;
-    trim_sent (queue, iv_queue_get_sink_bytes (queue));
+    trim_sent (queue);
   } else {
     queue->pushed_before = queue->pushed;
-    iv_queue_forget_sent (queue);
+    forget_sent (queue);
   }
   GST_TRACE_OBJECT (queue, "the sink %s: %" G_GUINT64_FORMAT " bytes",
       answered ? "answers" : "does not answer", bytes);

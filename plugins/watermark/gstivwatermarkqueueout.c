@@ -64,8 +64,6 @@ take (GstIvWatermarkQueue *queue, IvQueueItem *item)
     return queue->flow;
   *item = *(IvQueueItem *) gst_queue_array_pop_head_struct (queue->items);
   queue->bytes -= item->bytes;
-  queue->in_flight = *item;
-  queue->in_flight.object = NULL;
   if (GST_IS_QUERY (item->object))
     queue->query_running = GST_QUERY_CAST (item->object);
   if (GST_IS_EVENT (item->object)
@@ -142,6 +140,8 @@ loop (gpointer pad)
     return;
   }
   skipped = queue->skipping && is_skipped (item.object);
+  if (!skipped)
+    iv_queue_will_push (queue, &item);
   g_mutex_unlock (&queue->lock);
 
   if (skipped)
@@ -150,9 +150,7 @@ loop (gpointer pad)
     flow = push (queue, item.object);
 
   g_mutex_lock (&queue->lock);
-  queue->in_flight.bytes = 0;
-  if (!skipped)
-    iv_queue_has_pushed (queue, &item);
+  iv_queue_has_pushed (queue);
   if (flow == GST_FLOW_EOS) {
     queue->skipping = TRUE;
     g_cond_broadcast (&queue->changed);
