@@ -204,6 +204,7 @@ test_device_comes_and_goes (void)
 
   p2p_signaller_get_timing (viewer->signaller)->no_answer = 200;
   node_start (viewer);
+  wait_until (viewer->online == 1);
   assert_no_answer (viewer);
 
   /* Wanted while it is not there: it opens as soon as it is. */
@@ -217,6 +218,7 @@ test_device_comes_and_goes (void)
   node_free (device);
   wait_until (viewer->closed == 2);
   g_assert_cmpstr (viewer->close_reason, ==, P2P_REASON_PEER_GONE);
+  wait_until (!((P2pMqtt *) viewer->signaller->transport)->device_present);
   p2p_signaller_get_timing (viewer->signaller)->no_answer = 200;
   assert_no_answer (viewer);
   node_free (viewer);
