@@ -74,6 +74,24 @@ free_items (GstQueueArray *items)
   gst_queue_array_free (items);
 }
 
+/* What sticks outlives a flush, but for what a flush takes off every pad; it
+ * is not yet known beyond this. Before the task goes on. */
+static void
+keep_sticky (GstIvWatermarkQueue *queue, GstQueueArray *items)
+{
+  guint i, length = gst_queue_array_get_length (items);
+
+  for (i = 0; i < length; i++) {
+    IvQueueItem *item = gst_queue_array_peek_nth_struct (items, i);
+
+    if (GST_IS_EVENT (item->object) && GST_EVENT_IS_STICKY (item->object)
+        && GST_EVENT_TYPE (item->object) != GST_EVENT_SEGMENT
+        && GST_EVENT_TYPE (item->object) != GST_EVENT_EOS)
+      gst_pad_store_sticky_event (queue->srcpad,
+          GST_EVENT_CAST (item->object));
+  }
+}
+
 /* -- Time (lock) ----------------------------------------------------------- */
 
 static GstClockTimeDiff
@@ -306,9 +324,12 @@ flush_stop (GstIvWatermarkQueue *queue)
 
   g_mutex_lock (&queue->lock);
   items = empty (queue);
+  g_mutex_unlock (&queue->lock);
+  keep_sticky (queue, items);
+  free_items (items);
+  g_mutex_lock (&queue->lock);
   iv_queue_start (queue);
   g_mutex_unlock (&queue->lock);
-  free_items (items);
   iv_queue_check_level (queue);
 }
 

@@ -395,6 +395,9 @@ iv_queue_check_level (GstIvWatermarkQueue *queue)
     if (must_ask (queue))
       ask (queue);
     evaluate (queue);
+    /* The task may be asleep, for lack of anything to do until now. */
+    if (iv_queue_is_watching (queue))
+      g_cond_signal (&queue->arrived);
   }
   tell_all (queue);
   key_owed = queue->key_owed;
