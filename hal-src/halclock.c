@@ -14,8 +14,10 @@
 #define MIN_SPAN (2 * HAL_SECOND)
 /* How fast a difference between two estimates is worked off. */
 #define SLEW 1e-3
-/* Readings that took up to so much longer than the best still count. */
-#define COST_MARGIN (50 * HAL_USECOND)
+/* One sample is kept of so long. */
+#define BUCKET HAL_SECOND
+/* A reading is never better than this. */
+#define LEAST_COST (5 * HAL_USECOND)
 
 static double
 difference (uint64_t a, uint64_t b)
@@ -57,39 +59,33 @@ hal_clock_map_ready (const HalClockMap *map)
   return map->n > 0;
 }
 
-/* Least squares through the samples that were read quickly. Coordinates are
- * relative to the newest one, so that doubles have digits to spare. */
+/* Weighted least squares. Coordinates are relative to the newest sample, so
+ * that doubles have digits to spare: the line passes offset beside it. */
 static void
-fit (const HalClockMap *map, const HalClockSample *newest, double *ret_offset,
-    double *ret_slope)
+fit (const HalClockMap *map, double *ret_offset, double *ret_slope)
 {
-  uint64_t best = UINT64_MAX;
+  const HalClockSample *newest = &map->samples[map->newest];
   double n = 0, x = 0, y = 0, xx = 0, xy = 0, oldest = 0, spread;
   unsigned i;
 
   for (i = 0; i < map->n; i++) {
-    if (map->samples[i].cost < best)
-      best = map->samples[i].cost;
-  }
-  for (i = 0; i < map->n; i++) {
     const HalClockSample *sample = &map->samples[i];
-    double dx, dy;
+    double error = (double) (sample->cost + LEAST_COST);
+    double weight = 1 / (error * error);
+    double dx = difference (sample->vendor, newest->vendor);
+    double dy = difference (sample->local, newest->local) - dx;
 
-    if (sample->cost > best && sample->cost - best > COST_MARGIN)
-      continue;
-    dx = difference (sample->vendor, newest->vendor);
-    dy = difference (sample->local, newest->local) - dx;
-    n++;
-    x += dx;
-    y += dy;
-    xx += dx * dx;
-    xy += dx * dy;
+    n += weight;
+    x += weight * dx;
+    y += weight * dy;
+    xx += weight * dx * dx;
+    xy += weight * dx * dy;
     if (dx < oldest)
       oldest = dx;
   }
   spread = xx - x * x / n;
   *ret_slope = map->slope;
-  if (n >= 3 && -oldest >= (double) MIN_SPAN && spread > 0)
+  if (map->n >= 3 && -oldest >= (double) MIN_SPAN && spread > 0)
     *ret_slope = (xy - x * y / n) / spread;
   if (*ret_slope > MAX_SLOPE)
     *ret_slope = MAX_SLOPE;
@@ -103,7 +99,8 @@ begin (HalClockMap *map, const HalClockSample *sample)
 {
   map->samples[0] = *sample;
   map->n = 1;
-  map->next = 1;
+  map->newest = 0;
+  map->began = sample->vendor;
   map->vendor_base = sample->vendor;
   map->local_base = sample->local;
   map->slope = 0;
@@ -130,13 +127,20 @@ hal_clock_map_add (HalClockMap *map, uint64_t vendor, uint64_t local,
     map->jumps++;
     return true;
   }
-  map->samples[map->next] = sample;
-  map->next = (map->next + 1) % HAL_CLOCK_SAMPLES;
-  if (map->n < HAL_CLOCK_SAMPLES)
-    map->n++;
-  fit (map, &sample, &offset, &slope);
-  /* The new line passes through (vendor, local + offset); the correction
-   * keeps the value of the old one at this point. */
+  if (vendor < map->began || vendor - map->began >= BUCKET) {
+    map->newest = (map->newest + 1) % HAL_CLOCK_SAMPLES;
+    if (map->n < HAL_CLOCK_SAMPLES)
+      map->n++;
+    map->samples[map->newest] = sample;
+    map->began = vendor;
+  } else if (cost < map->samples[map->newest].cost) {
+    map->samples[map->newest] = sample;
+  } else {
+    return false;
+  }
+  fit (map, &offset, &slope);
+  /* The new line passes offset beside the newest sample, which is this one;
+   * the correction keeps the value of the old line there. */
   map->correction = before - difference (local, map->local_base) - offset;
   map->local_base = offset < 0 ? local - (uint64_t) (-offset)
                                : local + (uint64_t) offset;

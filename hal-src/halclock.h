@@ -1,8 +1,9 @@
 /* From the vendor's clock to another one, with the drift between them tracked.
  *
  * Pairs of readings go in; timestamps of the first clock come out on the
- * second. Of the last pairs those that took the least time to read decide (the
- * others are off by up to what they took); a line is laid through them. What
+ * second. Of each second the pair counts that took the least time to read, for
+ * it can be off by so much; a line is laid through those of the last half
+ * minute, by weights of how good they are. What
  * comes out follows that line, but slowly, so that differences between
  * timestamps survive; it jumps only where one of the clocks did.
  *
@@ -28,8 +29,9 @@ typedef struct {
 } HalClockSample;
 
 typedef struct {
-  HalClockSample samples[HAL_CLOCK_SAMPLES]; /* a ring */
-  unsigned n, next;
+  HalClockSample samples[HAL_CLOCK_SAMPLES]; /* a ring, one a second */
+  unsigned n, newest;
+  uint64_t began; /* the second of the newest one, vendor time */
   /* The line: local = local_base + (vendor - vendor_base) * (1 + slope). */
   uint64_t vendor_base, local_base;
   double slope;

@@ -57,7 +57,7 @@ typedef struct {
   atomic_uint leftover; /* channels, as bits, of a process that was killed */
   atomic_uint idr_delay;     /* frames from request to keyframe */
   atomic_uint stop_after;    /* frames after which the sensor stops; 0: runs */
-  atomic_llong jump_us;      /* added to the clock before the next frame */
+  atomic_int jump_us;        /* added to the clock before the next frame */
   atomic_uint grow; /* bytes that the library writes past known structures */
 
   /* What happened. */
