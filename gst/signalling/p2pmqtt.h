@@ -77,7 +77,9 @@ struct _P2pMqtt
   GSource *twin_timer;          /* then, for the answer of a twin */
   P2pMqttEpoch epochs[2];       /* the current one, the one before */
   P2pBucket strangers;
-  P2pBucket replies;
+  P2pBucket restores;           /* of the presence */
+  GSource *restore_timer;       /* one that was put off */
+  P2pSeen queries;              /* answered */
 
   /* viewer */
   gboolean device_present;

@@ -29,10 +29,13 @@
 /* First messages looked at, from who has not proved the key yet, a second. */
 #define STRANGER_RATE 100
 #define STRANGER_BURST 200
-/* Presence written again, queries and answers sent, a second: whoever can write
- * to the broker's topics must not make two devices talk without end. */
-#define REPLY_RATE 2
-#define REPLY_BURST 10
+/* Presence written again, a second: who can write to the broker's topics must
+ * not make a device, or two, write without end. What is too early is put off. */
+#define RESTORE_RATE 1
+#define RESTORE_BURST 5
+#define RESTORE_LATER_MS 1000
+/* Queries answered, which must not be answered again. */
+#define MAX_QUERIES 256
 
 void
 p2p_mqtt_device_init (P2pMqtt *mqtt)
@@ -40,7 +43,8 @@ p2p_mqtt_device_init (P2pMqtt *mqtt)
   gint64 now = g_get_monotonic_time ();
 
   p2p_bucket_init (&mqtt->strangers, STRANGER_RATE, STRANGER_BURST, now);
-  p2p_bucket_init (&mqtt->replies, REPLY_RATE, REPLY_BURST, now);
+  p2p_bucket_init (&mqtt->restores, RESTORE_RATE, RESTORE_BURST, now);
+  p2p_seen_init (&mqtt->queries, MAX_QUERIES);
 }
 
 static void
@@ -58,6 +62,7 @@ p2p_mqtt_device_clear (P2pMqtt *mqtt)
   device_lost (mqtt);
   epoch_clear (&mqtt->epochs[0]);
   epoch_clear (&mqtt->epochs[1]);
+  p2p_seen_clear (&mqtt->queries);
 }
 
 static void
@@ -102,9 +107,26 @@ query_twins (P2pMqtt *mqtt)
 }
 
 static gboolean
-may_reply (P2pMqtt *mqtt)
+restore_now (gpointer user)
 {
-  return p2p_bucket_take (&mqtt->replies, g_get_monotonic_time ());
+  P2pMqtt *mqtt = user;
+
+  p2p_source_clear (&mqtt->restore_timer);
+  publish_presence (mqtt);
+  return G_SOURCE_REMOVE;
+}
+
+/* Publishes the presence again, if not now, then soon. */
+static void
+restore_presence (P2pMqtt *mqtt)
+{
+  if (mqtt->restore_timer)
+    return;
+  if (p2p_bucket_take (&mqtt->restores, g_get_monotonic_time ()))
+    publish_presence (mqtt);
+  else
+    mqtt->restore_timer = p2p_signaller_timer (mqtt->signaller,
+        RESTORE_LATER_MS, restore_now, mqtt);
 }
 
 static void
@@ -171,7 +193,7 @@ on_query (P2pMqtt *mqtt, const guint8 *data, gsize len)
     return;
   }
   if ((!mqtt->established && memcmp (mqtt->instance, instance,
-              sizeof instance) > 0) || !may_reply (mqtt))
+              sizeof instance) > 0) || !p2p_seen_add (&mqtt->queries, salt))
     return;
   box = p2p_box_seal (credential, P2P_BOX_MQTT_ALIVE, salt, mqtt->instance,
       P2P_MQTT_INSTANCE, NULL);
@@ -197,8 +219,7 @@ on_alive (P2pMqtt *mqtt, const guint8 *data, gsize len)
     return;
   if (mqtt->established && memcmp (mqtt->instance, instance, sizeof instance)
       < 0) {
-    if (may_reply (mqtt))
-      publish_presence (mqtt);  /* so that it asks, and gives way */
+    restore_presence (mqtt);    /* so that it asks, and gives way */
     return;
   }
   detail = g_strdup_printf ("another device with this id and key is running "
@@ -221,13 +242,18 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
   }
   if (own && presence.incarnation == mqtt->incarnation)
     return;
-  if (!may_reply (mqtt))
-    return;
-  if (genuine && !own)
-    query_twins (mqtt);
-  else
+  if (!genuine || own) {
     /* A will that came late, or someone who writes what he likes. */
-    publish_presence (mqtt);
+    restore_presence (mqtt);
+    return;
+  }
+  /* A twin's, or one kept from better days: a living twin answers, before ours
+   * is written again. */
+  if (mqtt->restore_timer)
+    return;
+  mqtt->restore_timer = p2p_signaller_timer (mqtt->signaller,
+      RESTORE_LATER_MS, restore_now, mqtt);
+  query_twins (mqtt);
 }
 
 /* -- Viewers -------------------------------------------------------------- */
@@ -393,6 +419,7 @@ device_lost (P2pMqtt *mqtt)
   mqtt->subscription = 0;
   p2p_source_clear (&mqtt->twin_timer);
   p2p_source_clear (&mqtt->echo_timer);
+  p2p_source_clear (&mqtt->restore_timer);
 }
 
 const P2pMqttPart p2p_mqtt_device = {

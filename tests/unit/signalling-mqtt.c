@@ -591,6 +591,61 @@ test_presence_restored (void)
   broker_stop (&broker);
 }
 
+/* The last thing she has heard on the topic, if it is a presence. */
+static gboolean
+eve_sees_other (Eve *eve, GBytes *than)
+{
+  guint i;
+
+  for (i = eve->topics->len; i-- > 0;) {
+    if (g_str_has_suffix (eve->topics->pdata[i], "/presence"))
+      return g_bytes_get_size (eve->payloads->pdata[i]) > 0
+          && !g_bytes_equal (eve->payloads->pdata[i], than);
+  }
+  return FALSE;
+}
+
+static guint
+eve_count (Eve *eve, GBytes *payload)
+{
+  guint n = 0, i;
+
+  for (i = 0; i < eve->payloads->len; i++)
+    n += g_bytes_equal (eve->payloads->pdata[i], payload);
+  return n;
+}
+
+/* Presences of the device's earlier lives, written over that of the living. */
+static void
+test_presence_replayed (void)
+{
+  Broker broker = broker_start (ANYONE);
+  Eve *eve = eve_new (&broker);
+  Node *device = node_online (broker.uri, P2P_ROLE_DEVICE, KEY);
+  const gchar *topic;
+  g_autoptr (GBytes) old = NULL;
+  Node *viewer;
+  guint i;
+
+  wait_until (eve_heard (eve, "/presence", &topic));
+  old = g_bytes_ref (eve_heard (eve, "/presence", &topic));
+  node_free (device);
+  device = node_online (broker.uri, P2P_ROLE_DEVICE, KEY);
+  for (i = 0; i < 20; i++)
+    eve_says (eve, topic, g_bytes_get_data (old, NULL),
+        g_bytes_get_size (old), TRUE);
+  /* Each of them has come back to her, and then the right one. */
+  wait_until (eve_count (eve, old) == 21 && eve_sees_other (eve, old));
+  viewer = node_online (broker.uri, P2P_ROLE_VIEWER, KEY);
+  assert_conversation (viewer);
+  g_assert_cmpuint (device->opened, ==, 1);
+  g_assert_cmpuint (device->online, ==, 1);
+  node_free (viewer);
+  node_free (device);
+  eve_free (eve);
+  broker_stop (&broker);
+}
+
 /* A presence that nobody keeps any more: a device that died, and a broker that
  * did not tell. The next one asks, hears nothing, and takes its place. */
 static void
@@ -1056,6 +1111,7 @@ main (int argc, char **argv)
   g_test_add_func ("/mqtt/hostile-broker", test_hostile_broker);
   g_test_add_func ("/mqtt/garbage", test_garbage);
   g_test_add_func ("/mqtt/presence-restored", test_presence_restored);
+  g_test_add_func ("/mqtt/presence-replayed", test_presence_replayed);
   g_test_add_func ("/mqtt/stale-presence", test_stale_presence);
   g_test_add_func ("/mqtt/epochs", test_epochs);
   g_test_add_func ("/mqtt/busy", test_busy);
