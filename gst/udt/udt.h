@@ -229,6 +229,13 @@ typedef struct
   /* Refused input, by reason. */
   uint64_t refused_truncated, refused_other_id, refused_forged,
       refused_replayed, refused_malformed, refused_limit;
+  /* Redundancy: repair packets sent and their bytes, headers included; those
+   * received, and lost packets that they brought back. */
+  uint64_t repairs_sent, repair_bytes_sent;
+  uint64_t repairs_received, packets_recovered;
+  uint64_t messages_expired;    /* of messages_missed: given up here, because
+                                   their deadline had passed */
+  uint32_t loss_per_mille;      /* of sent packets, lately */
 } UdtStats;
 
 typedef struct

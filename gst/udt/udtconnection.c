@@ -98,6 +98,10 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
                  UDT_MAX_IN_MESSAGES);
   udt_pool_init (&conn->hole_pool, &conn->env, sizeof (UdtHole), 256,
                  UDT_MAX_HOLES);
+  udt_pool_init (&conn->protected_pool, &conn->env, sizeof (UdtProtected), 16,
+                 UDT_MAX_PROTECTED);
+  udt_pool_init (&conn->repair_pool, &conn->env, sizeof (UdtRepair), 16,
+                 UDT_MAX_REPAIRS_HELD);
   if (conn->sent == NULL || conn->law == NULL
       || !udt_pool_reserve (&conn->item_pool, 1)
       || !udt_pool_reserve (&conn->out_pool, 1)) {
@@ -148,6 +152,8 @@ udt_connection_free (UdtConnection *conn)
   udt_pool_clear (&conn->item_pool);
   udt_pool_clear (&conn->in_pool);
   udt_pool_clear (&conn->hole_pool);
+  udt_pool_clear (&conn->protected_pool);
+  udt_pool_clear (&conn->repair_pool);
   if (conn->law != NULL)
     env.free (env.user, conn->law);
   env.free (env.user, conn);
@@ -422,6 +428,7 @@ udt_connection_tick (UdtConnection *conn, UdtTime now)
       return;
     udt_loss_tick (conn, now);
     udt_drop_late (conn, now);
+    udt_expire_late (conn, now);
     if (conn->congestion->next_time (conn->law) <= now)
       conn->congestion->on_tick (conn->law, now);
   }
@@ -448,6 +455,7 @@ udt_connection_next_time (const UdtConnection *conn)
   time = earlier (time, conn->loss_time);
   time = earlier (time, udt_expiry_time (conn));
   time = earlier (time, udt_drop_time (conn));
+  time = earlier (time, udt_expire_time (conn));
   return earlier (time, conn->congestion->next_time (conn->law));
 }
 

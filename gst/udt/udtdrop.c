@@ -50,9 +50,8 @@ udt_set_deadlines (UdtConnection *conn, UdtFlowOut *flow)
     out->deadline = udt_deadline_of (conn, flow, out->submitted);
 }
 
-/* Its pieces to be repeated go; those in flight no longer matter. */
-static void
-forget_pieces (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
+void
+udt_forget_pieces (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
 {
   UdtItem *item = flow->lost_head, *next;
 
@@ -63,6 +62,7 @@ forget_pieces (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
       udt_item_give (conn, item);
     }
   }
+  udt_protect_end (conn, out);
   out->generation++;
   out->pieces = 0;
 }
@@ -98,7 +98,7 @@ drop_one (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
 {
   UdtOut *next = out->next;
 
-  forget_pieces (conn, flow, out);
+  udt_forget_pieces (conn, flow, out);
   udt_out_release (conn, flow, out);
   out->unsent_at = out->size;
   mark_dropped (conn, flow, out);
@@ -184,6 +184,8 @@ udt_drop_late (UdtConnection *conn, UdtTime now)
   uint64_t mask = conn->mask_unsent | conn->mask_lost;
   UdtTime arrival = udt_arrival_time (conn, now);
 
+  udt_repair_drop_late (conn, arrival);
+  mask |= conn->mask_lost;
   for (; mask != 0; mask &= mask - 1) {
     UdtFlowOut *flow = &conn->flows_out[__builtin_ctzll (mask)];
     UdtOut *out;
@@ -239,6 +241,8 @@ udt_drop_time (const UdtConnection *conn)
     if (out != NULL && out->deadline < first)
       first = out->deadline;
   }
+  if (udt_repair_deadline (conn) < first)
+    first = udt_repair_deadline (conn);
   if (first == UDT_NEVER)
     return unheard;
   if (first < half || first < udt_arrival_time (conn, conn->now))

@@ -308,6 +308,26 @@ udt_nak_write (UdtWriter *w, const UdtRange *ranges, size_t n_ranges)
 
 /* --- DATA --- */
 
+static bool
+read_deadline (UdtReader *r, uint8_t flags, uint32_t *deadline)
+{
+  *deadline = 0;
+  return !(flags & UDT_DATA_LIVE)
+         || (read_u32_varint (r, UINT32_MAX, deadline) && *deadline > 0);
+}
+
+static bool
+write_deadline (UdtWriter *w, uint8_t flags, uint32_t deadline)
+{
+  return !(flags & UDT_DATA_LIVE) || udt_write_varint (w, deadline);
+}
+
+static size_t
+deadline_size (uint8_t flags, uint32_t deadline)
+{
+  return flags & UDT_DATA_LIVE ? udt_varint_size (deadline) : 0;
+}
+
 size_t
 udt_data_parse (const uint8_t *data, size_t len, UdtDataFrame *frame)
 {
@@ -323,7 +343,7 @@ udt_data_parse (const uint8_t *data, size_t len, UdtDataFrame *frame)
         || !read_u32_varint (&r, UDT_MAX_MESSAGE, &f.offset))
       return 0;
   }
-  if (!udt_read_varint (&r, &f.age)
+  if (!udt_read_varint (&r, &f.age) || !read_deadline (&r, f.flags, &f.deadline)
       || !read_u32_varint (&r, UDT_MAX_PACKET, &f.len)
       || f.len > udt_reader_left (&r))
     return 0;
@@ -343,7 +363,8 @@ udt_data_header_size (const UdtDataFrame *frame)
 {
   size_t size = 2 + udt_varint_size (frame->flow)
                 + udt_varint_size (frame->epoch) + udt_varint_size (frame->id)
-                + udt_varint_size (frame->age) + udt_varint_size (frame->len);
+                + udt_varint_size (frame->age) + udt_varint_size (frame->len)
+                + deadline_size (frame->flags, frame->deadline);
 
   if (frame->flags & UDT_DATA_PART)
     size += udt_varint_size (frame->total) + udt_varint_size (frame->offset);
@@ -364,7 +385,9 @@ udt_data_write_header (UdtWriter *w, const UdtDataFrame *frame)
       && (!udt_write_varint (&t, frame->total)
           || !udt_write_varint (&t, frame->offset)))
     return false;
-  if (!udt_write_varint (&t, frame->age) || !udt_write_varint (&t, frame->len)
+  if (!udt_write_varint (&t, frame->age)
+      || !write_deadline (&t, frame->flags, frame->deadline)
+      || !udt_write_varint (&t, frame->len)
       || udt_writer_left (&t) < frame->len)
     return false;
   *w = t;
@@ -501,6 +524,67 @@ udt_close_write (UdtWriter *w, const UdtCloseFrame *frame)
   return true;
 }
 
+/* --- REPAIR --- */
+
+size_t
+udt_repair_parse (const uint8_t *data, size_t len, UdtRepairFrame *frame)
+{
+  UdtReader r;
+  UdtRepairFrame f;
+  uint32_t symbols;
+
+  if (!begin (&r, data, len, UDT_FRAME_REPAIR) || !udt_read_u8 (&r, &f.flags)
+      || (f.flags & ~(UDT_DATA_FLAGS & ~UDT_DATA_PART)) != 0
+      || !read_flow (&r, &f.flow) || !udt_read_varint (&r, &f.epoch)
+      || !udt_read_varint (&r, &f.id)
+      || !read_u32_varint (&r, UDT_MAX_MESSAGE, &f.total)
+      || !read_u32_varint (&r, UDT_MAX_PACKET, &f.symbol)
+      || !read_u32_varint (&r, UINT32_MAX, &f.index)
+      || !udt_read_varint (&r, &f.age)
+      || !read_deadline (&r, f.flags, &f.deadline))
+    return 0;
+  if (f.total < 1 || f.symbol < 1 || f.symbol > udt_reader_left (&r))
+    return 0;
+  symbols = udt_symbols (f.total, f.symbol);
+  if (udt_blocks (symbols) > UDT_FEC_MAX_BLOCKS
+      || f.index >= udt_blocks (symbols) * UDT_FEC_MAX_REPAIRS)
+    return 0;
+  f.data = r.at;
+  r.at += f.symbol;
+  *frame = f;
+  return taken (&r, data);
+}
+
+size_t
+udt_repair_header_size (const UdtRepairFrame *frame)
+{
+  return 2 + udt_varint_size (frame->flow) + udt_varint_size (frame->epoch)
+         + udt_varint_size (frame->id) + udt_varint_size (frame->total)
+         + udt_varint_size (frame->symbol) + udt_varint_size (frame->index)
+         + udt_varint_size (frame->age)
+         + deadline_size (frame->flags, frame->deadline);
+}
+
+bool
+udt_repair_write_header (UdtWriter *w, const UdtRepairFrame *frame)
+{
+  UdtWriter t = *w;
+
+  if (!udt_write_u8 (&t, UDT_FRAME_REPAIR) || !udt_write_u8 (&t, frame->flags)
+      || !udt_write_varint (&t, frame->flow)
+      || !udt_write_varint (&t, frame->epoch)
+      || !udt_write_varint (&t, frame->id)
+      || !udt_write_varint (&t, frame->total)
+      || !udt_write_varint (&t, frame->symbol)
+      || !udt_write_varint (&t, frame->index)
+      || !udt_write_varint (&t, frame->age)
+      || !write_deadline (&t, frame->flags, frame->deadline)
+      || udt_writer_left (&t) < frame->symbol)
+    return false;
+  *w = t;
+  return true;
+}
+
 /* --- Any --- */
 
 size_t
@@ -534,6 +618,8 @@ udt_frame_parse (const uint8_t *data, size_t len, UdtFrame *frame)
       return udt_flow_reset_parse (data, len, &frame->reset);
     case UDT_FRAME_CLOSE:
       return udt_close_parse (data, len, &frame->close);
+    case UDT_FRAME_REPAIR:
+      return udt_repair_parse (data, len, &frame->repair);
     default:
       return 0;
   }

@@ -14,6 +14,7 @@
 #define UDT_FRAMES_H
 
 #include "udt.h"
+#include "udtfec.h"
 #include "udtnumber.h"
 
 #define UDT_VERSION 1
@@ -29,6 +30,7 @@ typedef enum {
   UDT_FRAME_WINDOW = 0x07,
   UDT_FRAME_FLOW_RESET = 0x08,
   UDT_FRAME_CLOSE = 0x09,
+  UDT_FRAME_REPAIR = 0x0a,
 } UdtFrameType;
 
 /* Limits of one frame. */
@@ -37,10 +39,12 @@ typedef enum {
 #define UDT_MAX_NAK_RANGES 64
 #define UDT_MAX_DROP_COUNT (UINT64_C (1) << 32)
 
-/* Bits of the flags byte of DATA and DROP above those of UdtMessageFlags. */
+/* Bits of the flags byte of DATA, REPAIR and DROP above those of
+ * UdtMessageFlags. */
 #define UDT_DATA_STRICT 0x08 /* the flow delivers in order */
 #define UDT_DATA_PART 0x10   /* total and offset follow */
-#define UDT_DATA_FLAGS 0x1f
+#define UDT_DATA_LIVE 0x20   /* a deadline follows */
+#define UDT_DATA_FLAGS 0x3f
 
 /* Packet numbers first..last, both received or both missing. */
 typedef struct
@@ -81,10 +85,25 @@ typedef struct
   uint64_t epoch;
   uint64_t id;
   uint32_t total, offset;
-  uint64_t age; /* microseconds */
+  uint64_t age;      /* microseconds */
+  uint32_t deadline; /* milliseconds from submission; UDT_DATA_LIVE */
   const uint8_t *data;
   uint32_t len;
 } UdtDataFrame;
+
+/* Repair symbol `index` of a message cut into symbols of `symbol` bytes, the
+ * last one filled up with zeros. */
+typedef struct
+{
+  uint8_t flags; /* no UDT_DATA_PART */
+  uint16_t flow;
+  uint64_t epoch;
+  uint64_t id;
+  uint32_t total, symbol, index;
+  uint64_t age;
+  uint32_t deadline;
+  const uint8_t *data; /* `symbol` bytes */
+} UdtRepairFrame;
 
 /* Messages first <= id < end are given up. */
 typedef struct
@@ -128,6 +147,7 @@ typedef struct
     UdtWindowFrame window;
     UdtFlowResetFrame reset;
     UdtCloseFrame close;
+    UdtRepairFrame repair;
   };
 } UdtFrame;
 
@@ -142,6 +162,8 @@ size_t udt_window_parse (const uint8_t *data, size_t len,
 size_t udt_flow_reset_parse (const uint8_t *data, size_t len,
                              UdtFlowResetFrame *frame);
 size_t udt_close_parse (const uint8_t *data, size_t len, UdtCloseFrame *frame);
+size_t udt_repair_parse (const uint8_t *data, size_t len,
+                         UdtRepairFrame *frame);
 
 /* Any frame. A run of padding is one frame. */
 size_t udt_frame_parse (const uint8_t *data, size_t len, UdtFrame *frame);
@@ -166,5 +188,22 @@ bool udt_drop_write (UdtWriter *w, const UdtDropFrame *frame);
 bool udt_window_write (UdtWriter *w, const UdtWindowFrame *frame);
 bool udt_flow_reset_write (UdtWriter *w, const UdtFlowResetFrame *frame);
 bool udt_close_write (UdtWriter *w, const UdtCloseFrame *frame);
+/* Header of a REPAIR frame for `symbol` bytes, which the caller appends. */
+size_t udt_repair_header_size (const UdtRepairFrame *frame);
+bool udt_repair_write_header (UdtWriter *w, const UdtRepairFrame *frame);
+
+/* How a message is cut for REPAIR: its symbols, and the blocks that they are
+ * dealt out to in turn. */
+static inline uint32_t
+udt_symbols (uint32_t total, uint32_t symbol)
+{
+  return (total + symbol - 1) / symbol;
+}
+
+static inline uint32_t
+udt_blocks (uint32_t symbols)
+{
+  return (symbols + UDT_FEC_MAX_SYMBOLS - 1) / UDT_FEC_MAX_SYMBOLS;
+}
 
 #endif /* UDT_FRAMES_H */

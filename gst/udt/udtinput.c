@@ -48,6 +48,10 @@ frames_are_valid (const UdtConnection *conn, const uint8_t *data, size_t len,
         if (frame.data.total > conn->own.max_message)
           return false;
         break;
+      case UDT_FRAME_REPAIR:
+        if (frame.repair.total > conn->own.max_message)
+          return false;
+        break;
       case UDT_FRAME_PING:
       case UDT_FRAME_SETTINGS:
       case UDT_FRAME_CLOSE:
@@ -80,6 +84,9 @@ have_room (UdtConnection *conn, const uint8_t *data, size_t len)
   for (at = 0; at < len; at += n) {
     n = udt_frame_parse (data + at, len - at, &frame);
     if (frame.type == UDT_FRAME_DATA && !udt_data_has_room (conn, &frame.data))
+      return false;
+    if (frame.type == UDT_FRAME_REPAIR
+        && !udt_repair_has_room (conn, &frame.repair))
       return false;
     if (frame.type == UDT_FRAME_DROP && !udt_drop_has_room (conn, &frame.drop))
       return false;
@@ -114,6 +121,9 @@ apply_frame (UdtConnection *conn, const UdtFrame *frame, uint64_t number,
       break;
     case UDT_FRAME_DATA:
       udt_data_received (conn, &frame->data, now);
+      break;
+    case UDT_FRAME_REPAIR:
+      udt_repair_received (conn, &frame->repair, now);
       break;
     case UDT_FRAME_DROP:
       udt_drop_received (conn, &frame->drop, now);

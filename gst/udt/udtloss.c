@@ -153,12 +153,19 @@ item_done (UdtConnection *conn, UdtItem *item)
     case ITEM_DATA:
       if (item->out->generation == item->out_generation) {
         item->out->pieces--;
-        udt_out_check_done (conn, flow, item->out);
+        udt_protect_piece_arrived (conn, item);
+        /* It may have ended by that. */
+        if (item->out->generation == item->out_generation)
+          udt_out_check_done (conn, flow, item->out);
       }
       break;
     case ITEM_DROP:
       if (item->out->generation == item->out_generation)
         udt_out_remove (conn, flow, item->out);
+      break;
+    case ITEM_REPAIR:
+      if (item->out->generation == item->out_generation)
+        udt_repair_resolved (conn, item, true);
       break;
     case ITEM_RESET:
       if (flow->used && flow->closing && flow->epoch == item->epoch)
@@ -180,9 +187,14 @@ item_lost (UdtConnection *conn, UdtItem *item)
   switch (item->kind) {
     case ITEM_DATA:
       if (item->out->generation == item->out_generation) {
-        udt_lost_insert (conn, flow, item);
+        if (!udt_protect_piece_lost (conn, item))
+          udt_lost_insert (conn, flow, item);
         return;
       }
+      break;
+    case ITEM_REPAIR:
+      if (item->out->generation == item->out_generation)
+        udt_repair_resolved (conn, item, false);
       break;
     case ITEM_DROP:
       if (item->out->generation == item->out_generation) {
@@ -244,6 +256,7 @@ udt_sent_lose (UdtConnection *conn, UdtSent *sent, bool counts)
   sent->lost_at = conn->now;
   list_append (conn, &conn->lost, sent);
   conn->stats.packets_lost++;
+  udt_loss_meter_lost (conn, sent);
   udt_mtu_note (conn, sent, false);
 }
 
@@ -303,6 +316,7 @@ ack_packet (UdtConnection *conn, Acked *acked, UdtSent *sent, bool has_arrival,
   if (sent->number >= conn->path_number)
     note_delivery (conn, acked, sent, has_arrival, arrival, now);
   udt_mtu_note (conn, sent, true);
+  udt_loss_meter_acked (conn, sent);
   if (sent->flags & SENT_PROBE)
     udt_mtu_probe_result (conn, sent, true);
   acked_flags (conn, sent);
@@ -322,6 +336,7 @@ ack_late (UdtConnection *conn, UdtSent *sent, UdtTime now)
   list_remove (conn, &conn->lost, sent);
   sent->state = SENT_NONE;
   conn->stats.packets_lost--;
+  udt_loss_meter_late (conn);
   if (most > UDT_MAX_REORDER_WAIT)
     most = UDT_MAX_REORDER_WAIT;
   conn->reorder_window += late / 2 + MS;
@@ -329,11 +344,15 @@ ack_late (UdtConnection *conn, UdtSent *sent, UdtTime now)
     conn->reorder_window = most;
   conn->reorder_calm = now + 5 * SECOND;
   acked_flags (conn, sent);
-  if (item != NULL && item->generation == sent->late_generation
-      && item->queued) {
+  if (item == NULL || item->generation != sent->late_generation)
+    return;
+  if (item->queued)
     udt_lost_remove (conn, &conn->flows_out[item->slot], item);
-    item_done (conn, item);
-  }
+  else if (item->parked)
+    udt_protect_unpark (item);
+  else
+    return;
+  item_done (conn, item);
 }
 
 /* Walks a list and the ranges together, both from the oldest. */
@@ -646,6 +665,7 @@ expire (UdtConnection *conn, UdtTime now)
 
   conn->expiries++;
   conn->last_expiry = now;
+  udt_protect_give_up (conn);
   conn->probes_owed = conn->in_flight.head != conn->in_flight.tail ? 2 : 1;
   for (n = 0; n < 2 && conn->in_flight.head != UDT_NUMBER_NONE; n++)
     udt_sent_lose (conn, &conn->sent[conn->in_flight.head & conn->sent_mask],

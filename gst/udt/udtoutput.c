@@ -11,6 +11,8 @@
 
 #define TRAIN_PACKETS 3
 #define TRAIN_TIME (1 * MS)
+/* One packet lost of so many: a repeat is worth a copy. */
+#define LOSSY 200
 /* Not worth starting another piece below this room. */
 #define MIN_PIECE 64
 
@@ -57,15 +59,16 @@ static void
 spend (UdtConnection *conn, size_t bytes, UdtTime now)
 {
   uint64_t rate = conn->congestion->rate (conn->law);
-  int64_t missing, train;
+  int64_t missing, train, waiting;
 
   conn->tokens -= (int64_t)bytes;
   if (conn->tokens > 0)
     return;
   /* The last packets of a frame do not wait for a full train. */
   train = train_bytes (conn);
-  if (conn->mask_lost == 0 && (int64_t)conn->unsent_bytes < train)
-    train = (int64_t)conn->unsent_bytes + 1;
+  waiting = (int64_t)(conn->unsent_bytes + conn->repair_bytes_due);
+  if (conn->mask_lost == 0 && waiting < train)
+    train = waiting + 1;
   missing = train - conn->tokens;
   conn->pace_time = now + (UdtTime)missing * SECOND / (rate > 0 ? rate : 1);
   if (conn->pace_time > now + SECOND)
@@ -284,6 +287,18 @@ copy_bytes (uint8_t *to, const UdtOut *out, uint32_t offset, uint32_t len)
     memcpy (to, out->payload + (offset - out->header_len), len);
 }
 
+/* In milliseconds from submission; 0: none. */
+static uint32_t
+deadline_of (const UdtOut *out)
+{
+  UdtTime deadline;
+
+  if (out->deadline == UDT_NEVER)
+    return 0;
+  deadline = (out->deadline - out->submitted) / MS + 1;
+  return deadline < UINT32_MAX ? (uint32_t)deadline : 0;
+}
+
 static bool
 write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
             uint32_t offset, uint32_t want, uint32_t *len)
@@ -300,13 +315,17 @@ write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
   frame.total = out->size;
   frame.offset = offset;
   frame.age = conn->now - out->submitted;
+  frame.deadline = deadline_of (out);
+  if (frame.deadline > 0)
+    frame.flags |= UDT_DATA_LIVE;
   frame.len = want;
   if (offset > 0 || want < out->size
       || udt_data_header_size (&frame) + want > left)
     frame.flags |= UDT_DATA_PART;
   head = udt_data_header_size (&frame);
   if (head + want > left) {
-    if (left < head + MIN_PIECE)
+    /* Half a symbol is as bad a loss as a whole one. */
+    if (left < head + MIN_PIECE || (out->protection != NULL && b->any))
       return false;
     frame.len = (uint32_t)(left - head);
   }
@@ -325,7 +344,7 @@ is_last_chance (const UdtConnection *conn, const UdtOut *out)
                   + conn->srtt / 4 + UDT_MAX_ACK_DELAY;
 
   return out->deadline != UDT_NEVER && out->deadline < again
-         && conn->stats.packets_lost * 50 > conn->next_number;
+         && conn->stats.packets_lost * LOSSY > conn->next_number;
 }
 
 /* It goes twice, in two packets: the second is lost next to it only if the
@@ -342,6 +361,7 @@ copy_piece (UdtConnection *conn, UdtFlowOut *flow, const UdtItem *item)
   copy->len = item->len;
   copy->copy = true;
   item->out->pieces++;
+  udt_protect_piece_added (item->out, item->offset);
   udt_lost_insert (conn, flow, copy);
 }
 
@@ -364,6 +384,7 @@ put_repeat (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
     part->offset = item->offset;
     part->len = *len;
     out->pieces++;
+    udt_protect_piece_added (out, part->offset);
     item->offset += *len;
     item->len -= *len;
     item->generation++;
@@ -384,12 +405,17 @@ static bool
 put_new (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
 {
   UdtOut *out = flow->unsent;
+  uint32_t want;
   UdtItem *item;
 
   give_epoch (conn, flow);
-  if (!write_data (conn, b, flow, out, out->unsent_at,
-                   out->size - out->unsent_at, len))
+  if (!out->started && out->protection == NULL)
+    udt_protect (conn, flow, out);
+  want = udt_protect_cut (out, out->unsent_at, out->size - out->unsent_at);
+  if (!write_data (conn, b, flow, out, out->unsent_at, want, len))
     return false;
+  if (*len < want)
+    udt_protect_piece_added (out, out->unsent_at);
   item = udt_item_take (conn, ITEM_DATA, flow->slot);
   item->out = out;
   item->out_generation = out->generation;
@@ -409,7 +435,73 @@ put_new (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
   conn->stats.payload_bytes_sent += *len;
   link_item (b, item);
   udt_out_skip_sent (conn, flow);
+  if (out->unsent_at == out->size)
+    udt_protect_sent (conn, flow, out);
   return true;
+}
+
+/* A repair symbol goes as a whole or not at all. */
+static bool
+put_repair (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
+{
+  unsigned queue = flow->config.service == UDT_CLASS_AUDIO ? 0 : 1;
+  UdtProtected *p = udt_repair_due (conn, queue);
+  UdtRepairFrame frame;
+  UdtItem *item;
+
+  frame.flags = p->out->flags;
+  if (flow->config.order == UDT_ORDER_STRICT)
+    frame.flags |= UDT_DATA_STRICT;
+  frame.flow = flow->flow;
+  frame.epoch = flow->epoch;
+  frame.id = p->out->id;
+  frame.total = p->out->size;
+  frame.symbol = p->symbol;
+  frame.index = p->sent;
+  frame.age = conn->now - p->out->submitted;
+  frame.deadline = deadline_of (p->out);
+  if (frame.deadline > 0)
+    frame.flags |= UDT_DATA_LIVE;
+  if (!udt_repair_write_header (&b->w, &frame)) {
+    /* Packets have become smaller. */
+    if (!b->any)
+      udt_repair_cancel (conn, p);
+    return false;
+  }
+  udt_repair_make (p, b->w.at);
+  b->w.at += p->symbol;
+  *len = p->symbol;
+  item = udt_item_take (conn, ITEM_REPAIR, flow->slot);
+  item->out = p->out;
+  item->out_generation = p->out->generation;
+  item->offset = frame.index;
+  link_item (b, item);
+  udt_repair_sent (conn, p, udt_repair_header_size (&frame) + p->symbol);
+  return true;
+}
+
+static bool
+put_turn (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtTurn turn,
+          uint32_t *len)
+{
+  switch (turn) {
+    case UDT_TURN_REPEAT:
+      /* A copy must not share the fate of its original. */
+      if (b->pieces > 0 && flow->lost_head->copy)
+        return false;
+      if (!put_repeat (conn, b, flow, len))
+        return false;
+      conn->stats.packets_retransmitted++;
+      return true;
+    case UDT_TURN_REPAIR:
+      return put_repair (conn, b, flow, len);
+    case UDT_TURN_NEW:
+    default:
+      if (!put_new (conn, b, flow, len))
+        return false;
+      udt_repair_earn (conn, flow, *len);
+      return true;
+  }
 }
 
 static void
@@ -420,24 +512,16 @@ put_data (UdtConnection *conn, Builder *b)
     return;
   while (b->pieces < UDT_MAX_PIECES_PER_PACKET
          && udt_writer_left (&b->w) >= MIN_PIECE) {
-    bool repeat;
+    UdtTurn turn;
     uint32_t len = 0;
     UdtFlowOut *flow;
 
     if (!udt_pool_reserve (&conn->item_pool, 2))
       return;
-    flow = udt_schedule (conn, &repeat);
-    if (flow == NULL)
+    flow = udt_schedule (conn, &turn);
+    if (flow == NULL || !put_turn (conn, b, flow, turn, &len))
       return;
-    /* A copy must not share the fate of its original. */
-    if (repeat && b->pieces > 0 && flow->lost_head->copy)
-      return;
-    if (!(repeat ? put_repeat (conn, b, flow, &len)
-                 : put_new (conn, b, flow, &len)))
-      return;
-    if (repeat)
-      conn->stats.packets_retransmitted++;
-    udt_schedule_served (conn, flow, repeat, len);
+    udt_schedule_served (conn, flow, turn, len);
     b->sent->flags |= SENT_HAS_DATA;
     b->pieces++;
   }
@@ -604,6 +688,18 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
   return size;
 }
 
+/* When a repair that is to keep its distance may go. */
+static UdtTime
+repairs_later (const UdtConnection *conn)
+{
+  UdtTime time = udt_repair_time (conn);
+
+  if (time == UDT_NEVER || time <= conn->now || !sends_data (conn)
+      || !window_open (conn) || udt_sent_room (conn) <= UDT_SENT_RESERVE)
+    return UDT_NEVER;
+  return time > conn->pace_time ? time : conn->pace_time;
+}
+
 UdtTime
 udt_output_time (const UdtConnection *conn)
 {
@@ -623,6 +719,8 @@ udt_output_time (const UdtConnection *conn)
       time = udt_mtu_time (conn);
     if (data_due (conn) && conn->pace_time < time)
       time = conn->pace_time;
+    if (repairs_later (conn) < time)
+      time = repairs_later (conn);
   }
   if (time != UDT_NEVER && time < conn->blocked_until)
     time = conn->blocked_until;

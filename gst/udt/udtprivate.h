@@ -10,6 +10,8 @@
  *   udtack.c         what to acknowledge and to ask for again
  *   udtinput.c       opening and reading packets
  *   udtreceive.c     reassembly and delivery; udtwindow.c  flow control
+ *   udtexpire.c      giving up what comes too late; udtfec.c  the code of repairs
+ *   udtrepair.c      redundancy: what to send; udtrecover.c  what to make of it
  *   udtpath.c        round trip, delay, MTU
  *   udtstats.c       counters
  *
@@ -42,6 +44,8 @@
 #define UDT_EPOCH_WINDOW 1024 /* flow openings remembered */
 #define UDT_MAX_HELD 64
 #define UDT_IN_BUCKETS 256
+#define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
+#define UDT_MAX_REPAIRS_HELD 256 /* received and of no use yet */
 
 /* --- Times --- */
 #define UDT_INITIAL_RTT (100 * MS)
@@ -67,6 +71,8 @@ typedef struct _UdtFlowOut UdtFlowOut;
 typedef struct _UdtFlowIn UdtFlowIn;
 typedef struct _UdtIn UdtIn;
 typedef struct _UdtHole UdtHole;
+typedef struct _UdtProtected UdtProtected;
+typedef struct _UdtRepair UdtRepair;
 
 /* --- Sending --- */
 
@@ -93,6 +99,7 @@ struct _UdtOut
   uint32_t unsent_at; /* first byte never sent */
   uint32_t pieces;    /* in flight or to be repeated */
   UdtTime submitted, deadline;
+  UdtProtected *protection; /* NULL: no repair packets */
   const uint8_t *payload;
   void *owner;
   void (*release) (void *owner);
@@ -104,6 +111,7 @@ typedef enum {
   ITEM_DROP,
   ITEM_WINDOW,
   ITEM_RESET,
+  ITEM_REPAIR,
 } UdtItemKind;
 
 /* Something that a packet carried and that must arrive. */
@@ -113,13 +121,55 @@ struct _UdtItem
   uint32_t generation;
   uint8_t kind;
   bool queued;          /* in a lost list */
+  bool parked;          /* lost; repair packets may make up for it */
   bool copy;            /* of a piece that is in flight already */
   uint8_t slot;         /* of the flow */
-  uint32_t offset, len; /* ITEM_DATA */
-  UdtOut *out;          /* ITEM_DATA, ITEM_DROP */
+  uint32_t offset, len; /* ITEM_DATA; ITEM_REPAIR: index */
+  UdtOut *out;          /* ITEM_DATA, ITEM_DROP, ITEM_REPAIR */
   uint32_t out_generation;
   uint64_t epoch; /* ITEM_WINDOW, ITEM_RESET */
 };
+
+/* Redundancy of one block of a message. Pieces are those of its symbols. */
+typedef struct
+{
+  uint16_t pending; /* pieces not known to have arrived, unsent ones too */
+  uint16_t parked;  /* of these, lost and waiting for what repairs do */
+  uint8_t open;     /* repairs planned or in flight */
+  uint8_t arrived;  /* repairs acknowledged */
+  bool failed;      /* more was lost than repairs can make up for */
+} UdtBlock;
+
+/* A message that is sent with repair packets. The peer keeps every repair that
+ * it acknowledges for as long as it can be of use, so from acknowledgements
+ * alone follows what it has been able to recover. */
+struct _UdtProtected
+{
+  UdtProtected *next; /* due after this one */
+  UdtOut *out;
+  uint8_t slot;
+  bool queued;
+  uint16_t symbol; /* bytes */
+  uint16_t symbols, blocks;
+  uint16_t repairs, sent;
+  UdtTime due;
+  UdtItem *parked;
+  UdtBlock block[UDT_FEC_MAX_BLOCKS];
+};
+
+typedef struct
+{
+  UdtProtected *head, *tail;
+} UdtRepairQueue;
+
+/* Loss of the path, halved now and then, so that it is of the last seconds. */
+typedef struct
+{
+  uint32_t packets, lost, bursts;
+  uint64_t last_lost; /* packet number */
+  UdtTime halved;
+  bool warrants; /* redundancy */
+} UdtLossMeter;
 
 struct _UdtFlowOut
 {
@@ -145,6 +195,7 @@ struct _UdtFlowOut
   uint64_t served;          /* turn counter */
   uint64_t dropped_pending; /* lists entries in OUT_DROPPED */
   size_t buffered, unsent_bytes;
+  UdtTime last_submitted, interval; /* between messages, averaged */
   uint64_t messages_sent, messages_dropped, messages_acked;
 };
 
@@ -194,6 +245,14 @@ struct _UdtHole
   uint32_t start, end;
 };
 
+/* A repair symbol that awaits more. */
+struct _UdtRepair
+{
+  UdtRepair *next;
+  uint16_t index;
+  uint8_t data[UDT_MAX_PACKET];
+};
+
 struct _UdtIn
 {
   UdtIn *bucket_next;
@@ -206,6 +265,9 @@ struct _UdtIn
   uint8_t slot;
   uint8_t flags;
   bool complete, gap;
+  uint16_t n_repairs, symbol;
+  UdtRepair *repairs;
+  UdtTime expiry; /* UDT_NEVER: none */
   UdtTime first_arrival, age, completed;
   uint64_t order; /* in which it became ready */
 };
@@ -223,6 +285,7 @@ struct _UdtFlowIn
   uint64_t gap_id;
   uint64_t settled[UDT_ID_WINDOW / 64];
   UdtIn *messages; /* not ready yet */
+  UdtTime expiry;  /* of a strict flow's messages; the first may be earlier */
   UdtIn *ready_head, *ready_tail;
   size_t bytes;                        /* held for it */
   size_t settled_bytes;                /* of these, ready and not yet taken */
@@ -292,6 +355,13 @@ struct _UdtConnection
   bool full_told;      /* UDT_ERR_FULL given, WRITABLE owed */
   int64_t repeat_debt; /* video repeats ahead of other bytes */
 
+  /* Redundancy */
+  UdtPool protected_pool;
+  UdtRepairQueue repair_queue[2]; /* of audio, of video */
+  uint64_t repair_bytes_due;      /* in the queues */
+  int64_t repair_budget;          /* bytes */
+  UdtLossMeter loss_meter;
+
   /* Sent packets */
   UdtSent *sent;
   uint32_t sent_size, sent_mask;
@@ -339,7 +409,7 @@ struct _UdtConnection
   UdtTime reorder_wait, reorder_wait_at;
 
   /* Incoming messages */
-  UdtPool in_pool, hole_pool;
+  UdtPool in_pool, hole_pool, repair_pool;
   UdtFlowIn flows_in[UDT_MAX_FLOWS];
   uint64_t in_used, in_ready, in_held, in_window_due;
   UdtIn *buckets[UDT_IN_BUCKETS];
@@ -426,6 +496,8 @@ void udt_settings_received (UdtConnection *conn, const UdtSettingsFrame *frame,
 
 /* --- udtdrop.c --- */
 UdtTime udt_arrival_time (const UdtConnection *conn, UdtTime now);
+/* The pieces of `out` to be repeated go; those in flight no longer matter. */
+void udt_forget_pieces (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
 /* Gives up `out` and what depends on it. */
 void udt_drop (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
 /* An id that was refused at once: the peer is told of it all the same. */
@@ -439,10 +511,51 @@ UdtTime udt_deadline_of (const UdtConnection *conn, const UdtFlowOut *flow,
                          UdtTime submitted);
 
 /* --- udtschedule.c --- */
-UdtFlowOut *udt_schedule (UdtConnection *conn, bool *repeat);
-void udt_schedule_served (UdtConnection *conn, UdtFlowOut *flow, bool repeat,
+typedef enum {
+  UDT_TURN_NEW,
+  UDT_TURN_REPEAT,
+  UDT_TURN_REPAIR,
+} UdtTurn;
+UdtFlowOut *udt_schedule (UdtConnection *conn, UdtTurn *turn);
+void udt_schedule_served (UdtConnection *conn, UdtFlowOut *flow, UdtTurn turn,
                           uint32_t bytes);
 bool udt_has_data_to_send (const UdtConnection *conn);
+
+/* --- udtrepair.c --- */
+void udt_loss_meter_acked (UdtConnection *conn, const UdtSent *sent);
+void udt_loss_meter_lost (UdtConnection *conn, const UdtSent *sent);
+/* It was not lost after all. */
+void udt_loss_meter_late (UdtConnection *conn);
+/* Bytes of a message went out. */
+void udt_repair_earn (UdtConnection *conn, const UdtFlowOut *flow,
+                      uint32_t bytes);
+/* `out` is about to start: decide whether it is protected. */
+void udt_protect (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
+/* All of `out` is out for the first time. */
+void udt_protect_sent (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);
+void udt_protect_end (UdtConnection *conn, UdtOut *out);
+/* Pieces are cut where symbols begin. */
+uint32_t udt_protect_cut (const UdtOut *out, uint32_t offset, uint32_t len);
+/* One more or one fewer piece to arrive at `offset`. */
+void udt_protect_piece_added (UdtOut *out, uint32_t offset);
+void udt_protect_piece_arrived (UdtConnection *conn, UdtItem *item);
+/* True: taken; it need not be repeated for now. */
+bool udt_protect_piece_lost (UdtConnection *conn, UdtItem *item);
+/* A parked piece did arrive. */
+void udt_protect_unpark (UdtItem *item);
+void udt_repair_resolved (UdtConnection *conn, UdtItem *item, bool arrived);
+/* The path is silent: nothing waits for repairs. */
+void udt_protect_give_up (UdtConnection *conn);
+UdtProtected *udt_repair_due (const UdtConnection *conn, unsigned queue);
+UdtTime udt_repair_time (const UdtConnection *conn);
+/* Repair symbol to send next, into `to`; returns its index. */
+uint32_t udt_repair_make (const UdtProtected *p, uint8_t *to);
+void udt_repair_sent (UdtConnection *conn, UdtProtected *p, size_t bytes);
+/* Repairs whose messages are due before `arrival` are not sent. */
+void udt_repair_drop_late (UdtConnection *conn, UdtTime arrival);
+UdtTime udt_repair_deadline (const UdtConnection *conn);
+/* The rest of its repairs will not be sent. */
+void udt_repair_cancel (UdtConnection *conn, UdtProtected *p);
 
 /* --- udtoutput.c --- */
 UdtTime udt_output_time (const UdtConnection *conn);
@@ -486,6 +599,29 @@ void udt_drop_received (UdtConnection *conn, const UdtDropFrame *frame,
                         UdtTime now);
 void udt_reset_received (UdtConnection *conn, const UdtFlowResetFrame *frame);
 void udt_in_free_all (UdtConnection *conn);
+UdtFlowIn *udt_flow_in_find (UdtConnection *conn, uint64_t epoch);
+UdtIn *udt_in_find (UdtConnection *conn, const UdtFlowIn *flow, uint64_t id);
+bool udt_in_is_settled (const UdtFlowIn *flow, uint64_t id);
+/* Copies the part of [start, end) that is missing. Returns how much. */
+uint32_t udt_in_fill (UdtConnection *conn, UdtIn *in, uint32_t start,
+                      uint32_t end, const uint8_t *data);
+void udt_in_complete (UdtConnection *conn, UdtFlowIn *flow, UdtIn *in,
+                      UdtTime now);
+/* Messages first <= id < end will not come. Returns how many that were. */
+uint32_t udt_in_give_up (UdtConnection *conn, UdtFlowIn *flow, uint64_t first,
+                         uint64_t end);
+
+/* --- udtrecover.c --- */
+bool udt_repair_has_room (UdtConnection *conn, const UdtRepairFrame *frame);
+void udt_repair_received (UdtConnection *conn, const UdtRepairFrame *frame,
+                          UdtTime now);
+/* Uses the repairs that `in` has, if they are enough by now. */
+void udt_recover (UdtConnection *conn, UdtIn *in);
+void udt_repairs_free (UdtConnection *conn, UdtIn *in);
+
+/* --- udtexpire.c --- */
+void udt_expire_late (UdtConnection *conn, UdtTime now);
+UdtTime udt_expire_time (const UdtConnection *conn);
 
 /* --- udtwindow.c --- */
 size_t udt_flow_share (const UdtConnection *conn, const UdtFlowIn *flow);

@@ -63,8 +63,8 @@ bucket_of (UdtConnection *conn, uint8_t slot, uint64_t id)
   return &conn->buckets[(id + (uint64_t)slot * 37) % UDT_IN_BUCKETS];
 }
 
-static UdtIn *
-find_in (UdtConnection *conn, const UdtFlowIn *flow, uint64_t id)
+UdtIn *
+udt_in_find (UdtConnection *conn, const UdtFlowIn *flow, uint64_t id)
 {
   UdtIn *in = *bucket_of (conn, flow->slot, id);
 
@@ -114,6 +114,7 @@ discard_in (UdtConnection *conn, UdtFlowIn *flow, UdtIn *in)
 {
   unlink_in (conn, flow, in);
   free_holes (conn, in);
+  udt_repairs_free (conn, in);
   account (conn, flow, in);
   conn->env.free (conn->env.user, in->data);
   udt_pool_give (&conn->in_pool, in);
@@ -121,8 +122,8 @@ discard_in (UdtConnection *conn, UdtFlowIn *flow, UdtIn *in)
 
 /* --- Flows --- */
 
-static UdtFlowIn *
-find_epoch (UdtConnection *conn, uint64_t epoch)
+UdtFlowIn *
+udt_flow_in_find (UdtConnection *conn, uint64_t epoch)
 {
   uint64_t mask = conn->in_used;
 
@@ -197,7 +198,7 @@ static UdtFlowIn *
 flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
           bool *refused)
 {
-  UdtFlowIn *flow = find_epoch (conn, epoch);
+  UdtFlowIn *flow = udt_flow_in_find (conn, epoch);
 
   *refused = false;
   if (flow != NULL || epoch_is_over (conn, epoch))
@@ -219,6 +220,7 @@ flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
   flow->strict = strict;
   flow->held = is_held (conn, id);
   flow->announced = conn->own.flow_window;
+  flow->expiry = UDT_NEVER;
   conn->in_used |= bit (flow);
   if (flow->held)
     conn->in_held |= bit (flow);
@@ -229,8 +231,8 @@ flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
 
 /* --- Settled ids --- */
 
-static bool
-is_settled (const UdtFlowIn *flow, uint64_t id)
+bool
+udt_in_is_settled (const UdtFlowIn *flow, uint64_t id)
 {
   return id < flow->floor
          || (flow->settled[(id / 64) % (UDT_ID_WINDOW / 64)] >> (id % 64) & 1);
@@ -269,7 +271,7 @@ advance_floor (UdtConnection *conn, UdtFlowIn *flow)
     flow->settled[(flow->floor / 64) % (UDT_ID_WINDOW / 64)]
         &= ~(UINT64_C (1) << (flow->floor % 64));
     if (flow->strict) {
-      UdtIn *in = find_in (conn, flow, flow->floor);
+      UdtIn *in = udt_in_find (conn, flow, flow->floor);
 
       if (in != NULL) {
         make_ready (conn, flow, in);
@@ -280,6 +282,8 @@ advance_floor (UdtConnection *conn, UdtFlowIn *flow)
     }
     flow->floor++;
   }
+  if (flow->messages == NULL)
+    flow->expiry = UDT_NEVER;
 }
 
 /* --- DATA --- */
@@ -290,6 +294,17 @@ room_for (const UdtConnection *conn, const UdtFlowIn *flow, uint32_t size)
   if (conn->in_bytes + size > conn->config.receive_limit)
     return false;
   return flow->bytes + size <= udt_flow_share (conn, flow);
+}
+
+/* The crossing itself is not known, so it comes on top. */
+static UdtTime
+expiry_of (const UdtIn *in, uint32_t deadline)
+{
+  UdtTime time = (UdtTime)deadline * MS;
+
+  if (deadline == 0)
+    return UDT_NEVER;
+  return in->first_arrival + (time > in->age ? time - in->age : 0);
 }
 
 static UdtIn *
@@ -337,6 +352,9 @@ make_in (UdtConnection *conn, UdtFlowIn *flow, const UdtDataFrame *frame)
   flow->bytes += in->size;
   in->first_arrival = conn->now;
   in->age = frame->age;
+  in->expiry = expiry_of (in, frame->deadline);
+  if (flow->strict && in->expiry < flow->expiry)
+    flow->expiry = in->expiry;
   return in;
 }
 
@@ -349,13 +367,13 @@ udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame)
 
   if (flow == NULL)
     return !refused;
-  if (is_settled (flow, frame->id))
+  if (udt_in_is_settled (flow, frame->id))
     return true;
   /* One piece can split a hole in two; a packet has few pieces. */
   if (frame->id - flow->floor >= UDT_ID_WINDOW
       || !udt_pool_reserve (&conn->hole_pool, UDT_MAX_PACKET / 8))
     return false;
-  if (find_in (conn, flow, frame->id) != NULL)
+  if (udt_in_find (conn, flow, frame->id) != NULL)
     return true;
   if (!room_for (conn, flow, frame->total)) {
     udt_window_update (conn, flow, true);
@@ -365,10 +383,9 @@ udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame)
   return make_in (conn, flow, frame) != NULL;
 }
 
-/* Copies the part of [start, end) that is missing. Returns how much. */
-static uint32_t
-fill_holes (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
-            const uint8_t *data)
+uint32_t
+udt_in_fill (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
+             const uint8_t *data)
 {
   UdtHole *hole = in->holes, *next;
   uint32_t filled = 0;
@@ -420,10 +437,11 @@ fill_holes (UdtConnection *conn, UdtIn *in, uint32_t start, uint32_t end,
   return filled;
 }
 
-static void
-complete (UdtConnection *conn, UdtFlowIn *flow, UdtIn *in, UdtTime now)
+void
+udt_in_complete (UdtConnection *conn, UdtFlowIn *flow, UdtIn *in, UdtTime now)
 {
   free_holes (conn, in);
+  udt_repairs_free (conn, in);
   in->complete = true;
   in->completed = now;
   conn->stats.messages_received++;
@@ -436,22 +454,23 @@ complete (UdtConnection *conn, UdtFlowIn *flow, UdtIn *in, UdtTime now)
 void
 udt_data_received (UdtConnection *conn, const UdtDataFrame *frame, UdtTime now)
 {
-  UdtFlowIn *flow = find_epoch (conn, frame->epoch);
+  UdtFlowIn *flow = udt_flow_in_find (conn, frame->epoch);
   UdtIn *in;
   uint32_t filled;
 
-  if (flow == NULL || is_settled (flow, frame->id))
+  if (flow == NULL || udt_in_is_settled (flow, frame->id))
     return;
-  in = find_in (conn, flow, frame->id);
+  in = udt_in_find (conn, flow, frame->id);
   if (in == NULL || in->complete || in->size != frame->total)
     return;
   if (in->last_hole != NULL && frame->offset < in->last_hole->start)
     conn->stats.packets_repaired++;
-  filled = fill_holes (conn, in, frame->offset, frame->offset + frame->len,
-                       frame->data);
+  filled = udt_in_fill (conn, in, frame->offset, frame->offset + frame->len,
+                        frame->data);
   conn->stats.payload_bytes_received += filled;
+  udt_recover (conn, in);
   if (in->holes == NULL || in->size == 0)
-    complete (conn, flow, in, now);
+    udt_in_complete (conn, flow, in, now);
 }
 
 /* --- DROP, FLOW_RESET --- */
@@ -468,22 +487,19 @@ udt_drop_has_room (UdtConnection *conn, const UdtDropFrame *frame)
   return frame->end <= flow->floor || frame->end - flow->floor <= UDT_ID_WINDOW;
 }
 
-void
-udt_drop_received (UdtConnection *conn, const UdtDropFrame *frame, UdtTime now)
+uint32_t
+udt_in_give_up (UdtConnection *conn, UdtFlowIn *flow, uint64_t first,
+                uint64_t end)
 {
-  UdtFlowIn *flow = find_epoch (conn, frame->epoch);
+  uint64_t id = first > flow->floor ? first : flow->floor;
   uint32_t count = 0;
-  uint64_t id;
 
-  if (flow == NULL)
-    return;
-  id = frame->first > flow->floor ? frame->first : flow->floor;
-  for (; id < frame->end; id++) {
+  for (; id < end; id++) {
     UdtIn *in;
 
-    if (is_settled (flow, id))
+    if (udt_in_is_settled (flow, id))
       continue;
-    in = find_in (conn, flow, id);
+    in = udt_in_find (conn, flow, id);
     if (in != NULL)
       discard_in (conn, flow, in);
     settle (flow, id);
@@ -494,17 +510,27 @@ udt_drop_received (UdtConnection *conn, const UdtDropFrame *frame, UdtTime now)
     count++;
   }
   if (count == 0)
-    return;
+    return 0;
   conn->stats.messages_missed += count;
   udt_event_push (conn, UDT_EVENT_GAP, flow->flow, count, false, 0);
   advance_floor (conn, flow);
   udt_window_update (conn, flow, true);
+  return count;
+}
+
+void
+udt_drop_received (UdtConnection *conn, const UdtDropFrame *frame, UdtTime now)
+{
+  UdtFlowIn *flow = udt_flow_in_find (conn, frame->epoch);
+
+  if (flow != NULL)
+    udt_in_give_up (conn, flow, frame->first, frame->end);
 }
 
 void
 udt_reset_received (UdtConnection *conn, const UdtFlowResetFrame *frame)
 {
-  UdtFlowIn *flow = find_epoch (conn, frame->epoch);
+  UdtFlowIn *flow = udt_flow_in_find (conn, frame->epoch);
 
   if (flow != NULL)
     reset_flow (conn, flow);

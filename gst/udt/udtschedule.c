@@ -1,10 +1,10 @@
 /* Whose turn it is.
  *
  * Strict order of the classes: commands, audio, repeats of video by deadline,
- * new video, bulk. Within a class the lowest priority number, then the flow
- * that was served longest ago. Repeats of video get at most half of what video
- * sends while there is new video, so that a burst of loss cannot stop the
- * picture. A flow whose peer has no room is passed over.
+ * its repair packets, new video, bulk. Within a class the lowest priority
+ * number, then the flow that was served longest ago. Repeats of video get at
+ * most half of what video sends while there is new video, so that a burst of
+ * loss cannot stop the picture. A flow whose peer has no room is passed over.
  *
  * Cost: the flows that have something to send, at most UDT_MAX_FLOWS.
  *
@@ -79,48 +79,64 @@ most_urgent_repeat (UdtConnection *conn, uint64_t mask)
   return found;
 }
 
+static UdtFlowOut *
+video_turn (UdtConnection *conn, uint64_t mask, UdtTurn *turn)
+{
+  UdtFlowOut *flow = most_urgent_repeat (conn, mask & conn->mask_lost);
+  UdtFlowOut *fresh = best (conn, mask & conn->mask_unsent, true);
+  UdtProtected *due = udt_repair_due (conn, 1);
+
+  if (flow != NULL && (fresh == NULL || conn->repeat_debt < REPEAT_BURST)) {
+    *turn = UDT_TURN_REPEAT;
+    return flow;
+  }
+  if (due != NULL) {
+    *turn = UDT_TURN_REPAIR;
+    return &conn->flows_out[due->slot];
+  }
+  *turn = UDT_TURN_NEW;
+  return fresh;
+}
+
 UdtFlowOut *
-udt_schedule (UdtConnection *conn, bool *repeat)
+udt_schedule (UdtConnection *conn, UdtTurn *turn)
 {
   uint64_t any = conn->mask_unsent | conn->mask_lost;
-  UdtFlowOut *flow, *fresh;
+  UdtProtected *due;
+  UdtFlowOut *flow;
   unsigned c;
 
   for (c = UDT_CLASS_COMMAND; c <= UDT_CLASS_BULK; c++) {
     uint64_t mask = any & conn->class_mask[c];
 
-    if (mask == 0)
-      continue;
-    if (c != UDT_CLASS_VIDEO) {
-      flow = best (conn, mask, false);
-      if (flow != NULL) {
-        *repeat = can_repeat (flow);
+    if (c == UDT_CLASS_VIDEO) {
+      flow = video_turn (conn, mask, turn);
+      if (flow != NULL)
         return flow;
-      }
       continue;
     }
-    flow = most_urgent_repeat (conn, mask & conn->mask_lost);
-    fresh = best (conn, mask & conn->mask_unsent, true);
-    if (flow != NULL && (fresh == NULL || conn->repeat_debt < REPEAT_BURST)) {
-      *repeat = true;
+    flow = best (conn, mask, false);
+    if (flow != NULL) {
+      *turn = can_repeat (flow) ? UDT_TURN_REPEAT : UDT_TURN_NEW;
       return flow;
     }
-    if (fresh != NULL) {
-      *repeat = false;
-      return fresh;
+    due = c == UDT_CLASS_AUDIO ? udt_repair_due (conn, 0) : NULL;
+    if (due != NULL) {
+      *turn = UDT_TURN_REPAIR;
+      return &conn->flows_out[due->slot];
     }
   }
   return NULL;
 }
 
 void
-udt_schedule_served (UdtConnection *conn, UdtFlowOut *flow, bool repeat,
+udt_schedule_served (UdtConnection *conn, UdtFlowOut *flow, UdtTurn turn,
                      uint32_t bytes)
 {
   flow->served = ++conn->turn;
-  if (flow->config.service != UDT_CLASS_VIDEO)
+  if (flow->config.service != UDT_CLASS_VIDEO || turn == UDT_TURN_REPAIR)
     return;
-  if (repeat)
+  if (turn == UDT_TURN_REPEAT)
     conn->repeat_debt += bytes;
   else
     conn->repeat_debt -= bytes;
@@ -141,5 +157,5 @@ udt_has_data_to_send (const UdtConnection *conn)
     if (can_send_new (flow) || can_repeat (flow))
       return true;
   }
-  return false;
+  return udt_repair_time (conn) <= conn->now;
 }

@@ -12,6 +12,7 @@
 
 /* This part of the send buffer is not for files. */
 #define BULK_RESERVE 8
+#define MAX_INTERVAL (1 * SECOND)
 
 static uint64_t
 bit (const UdtFlowOut *flow)
@@ -207,6 +208,7 @@ udt_out_remove (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
     out->next->prev = out->prev;
   else
     flow->tail = out->prev;
+  udt_protect_end (conn, out);
   out->generation++;
   udt_pool_give (&conn->out_pool, out);
 }
@@ -279,6 +281,18 @@ make_out (UdtConnection *conn, UdtFlowOut *flow, const UdtMessage *message,
   return UDT_OK;
 }
 
+/* Time between messages, so that a pause does not count. */
+static void
+note_interval (UdtFlowOut *flow, UdtTime now)
+{
+  UdtTime interval = now - flow->last_submitted;
+
+  if (flow->last_submitted != 0 && interval < MAX_INTERVAL)
+    flow->interval
+        = flow->interval == 0 ? interval : (7 * flow->interval + interval) / 8;
+  flow->last_submitted = now;
+}
+
 static UdtStatus
 check_message (UdtConnection *conn, const UdtFlowOut *flow, const UdtMessage *m)
 {
@@ -332,6 +346,7 @@ udt_connection_send (UdtConnection *conn, uint16_t flow,
   status = make_out (conn, f, message, &out);
   if (status != UDT_OK)
     return status;
+  note_interval (f, now);
   if (message->flags & (UDT_MESSAGE_SYNC | UDT_MESSAGE_DELTA))
     f->uses_sync = true;
   if (udt_arrival_time (conn, now) > out->deadline) {

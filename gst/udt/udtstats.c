@@ -22,6 +22,9 @@ udt_connection_get_stats (const UdtConnection *conn, UdtTime now,
   stats->send_buffered = conn->buffered;
   stats->send_unsent = conn->unsent_bytes;
   stats->receive_buffered = conn->in_bytes;
+  if (conn->loss_meter.packets > 0)
+    stats->loss_per_mille = (uint32_t)((uint64_t)conn->loss_meter.lost * 1000
+                                       / conn->loss_meter.packets);
 }
 
 UdtStatus

@@ -90,7 +90,34 @@ check_data (const uint8_t *data, size_t taken, const UdtDataFrame *frame)
   FUZZ_CHECK (copy.flags == frame->flags && copy.flow == frame->flow
               && copy.epoch == frame->epoch && copy.id == frame->id
               && copy.total == frame->total && copy.offset == frame->offset
-              && copy.age == frame->age && copy.len == frame->len);
+              && copy.age == frame->age && copy.len == frame->len
+              && copy.deadline == frame->deadline);
+}
+
+static void
+check_repair (const uint8_t *data, size_t taken, const UdtRepairFrame *frame)
+{
+  uint8_t out[ROOM];
+  UdtWriter w = { out, out + sizeof out };
+  UdtRepairFrame copy;
+  uint32_t symbols = udt_symbols (frame->total, frame->symbol);
+  size_t size;
+
+  FUZZ_CHECK (frame->data >= data
+              && frame->data + frame->symbol == data + taken);
+  FUZZ_CHECK (symbols >= 1
+              && symbols <= UDT_FEC_MAX_SYMBOLS * UDT_FEC_MAX_BLOCKS);
+  FUZZ_CHECK (frame->index / udt_blocks (symbols) < UDT_FEC_MAX_REPAIRS);
+  FUZZ_CHECK (udt_repair_write_header (&w, frame));
+  FUZZ_CHECK ((size_t)(w.at - out) == udt_repair_header_size (frame));
+  memcpy (w.at, frame->data, frame->symbol);
+  size = (size_t)(w.at - out) + frame->symbol;
+  FUZZ_CHECK (udt_repair_parse (out, size, &copy) == size);
+  FUZZ_CHECK (copy.flags == frame->flags && copy.flow == frame->flow
+              && copy.epoch == frame->epoch && copy.id == frame->id
+              && copy.total == frame->total && copy.symbol == frame->symbol
+              && copy.index == frame->index && copy.age == frame->age
+              && copy.deadline == frame->deadline);
 }
 
 static void
@@ -188,6 +215,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
         break;
       case UDT_FRAME_DATA:
         check_data (data, taken, &frame.data);
+        break;
+      case UDT_FRAME_REPAIR:
+        check_repair (data, taken, &frame.repair);
         break;
       case UDT_FRAME_CLOSE:
         check_close (data, taken, &frame.close);

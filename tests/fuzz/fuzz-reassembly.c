@@ -3,9 +3,10 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Pieces of messages come in any order, overlapping and repeated, and ranges
- * of messages are given up. A message must come out exactly once, when the
- * model says it is whole and its turn has come, with its bytes.
+ * Pieces of messages come in any order, overlapping and repeated, repair
+ * symbols among them, and ranges of messages are given up. A message must come
+ * out exactly once, when the model says it is whole and its turn has come, with
+ * its bytes.
  */
 #include "fuzzpeer.h"
 
@@ -15,6 +16,7 @@
 #define MAX_SIZE 2000
 #define MAX_STEPS 400
 #define FIRST_FLOW 40
+#define REPAIRS (2 * UDT_FEC_MAX_REPAIRS)
 
 typedef enum {
   WAITING,
@@ -27,6 +29,8 @@ typedef struct
   uint32_t size;
   bool have[MAX_SIZE];
   uint32_t missing;
+  uint32_t symbol; /* bytes; of its repairs */
+  bool repairs[REPAIRS];
   Fate fate;
   bool out;
 } Message;
@@ -57,6 +61,66 @@ settle (Flow *flow, uint64_t id, Fate fate)
       flow->order[flow->n_order++] = flow->next;
     flow->next++;
   }
+}
+
+/* Each block has as many repairs as symbols that miss a byte. */
+static bool
+is_whole (const Message *message)
+{
+  uint32_t symbols = udt_symbols (message->size, message->symbol);
+  uint32_t blocks = udt_blocks (symbols);
+
+  for (uint32_t block = 0; block < blocks; block++) {
+    unsigned lost = 0, repairs = 0;
+
+    for (uint32_t s = block; s < symbols; s += blocks) {
+      bool gone = false;
+
+      for (uint32_t i = s * message->symbol;
+           i < (s + 1) * message->symbol && i < message->size; i++)
+        gone |= !message->have[i];
+      lost += gone;
+    }
+    for (uint32_t i = block; i < REPAIRS; i += blocks)
+      repairs += message->repairs[i];
+    if (lost > repairs)
+      return false;
+  }
+  return true;
+}
+
+static void
+add_repair (FuzzPeer *peer, FuzzInput *in, Flow *flows, unsigned which)
+{
+  Flow *flow = &flows[which];
+  uint64_t id = fuzz_u8 (in) % IDS;
+  Message *message = &flow->messages[id];
+  uint32_t symbols = udt_symbols (message->size, message->symbol);
+  uint32_t blocks = udt_blocks (symbols);
+  uint8_t frame[1500];
+  UdtWriter w = { frame, frame + sizeof frame };
+  UdtRepairFrame repair = { .flow = (uint16_t)(FIRST_FLOW + which),
+                            .epoch = which,
+                            .id = id,
+                            .total = message->size,
+                            .symbol = message->symbol,
+                            .flags = flow->strict ? UDT_DATA_STRICT : 0 };
+
+  repair.index = fuzz_u8 (in) % (blocks * UDT_FEC_MAX_REPAIRS);
+  FUZZ_CHECK (udt_repair_write_header (&w, &repair));
+  memset (w.at, 0, message->symbol);
+  for (uint32_t s = repair.index % blocks; s < symbols; s += blocks)
+    for (uint32_t i = 0;
+         i < message->symbol && s * message->symbol + i < message->size; i++)
+      w.at[i] ^= udt_gf_multiply (byte_of (which, id, s * message->symbol + i),
+                                  udt_fec_coefficient (repair.index / blocks,
+                                                       s / blocks));
+  FUZZ_CHECK (
+      fuzz_peer_frames (peer, frame, (size_t)(w.at - frame) + message->symbol)
+      == UDT_OK);
+  message->repairs[repair.index] = true;
+  if (message->fate == WAITING && is_whole (message))
+    settle (flow, id, WHOLE);
 }
 
 static void
@@ -90,7 +154,7 @@ add_piece (FuzzPeer *peer, FuzzInput *in, Flow *flows, unsigned which)
     message->missing -= !message->have[piece.offset + i];
     message->have[piece.offset + i] = true;
   }
-  if (!message->missing)
+  if (!message->missing || is_whole (message))
     settle (flow, id, WHOLE);
 }
 
@@ -170,13 +234,16 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       flows[i].messages[id].size
           = pick % 4 ? pick % 60 + 1u : pick * 7u % MAX_SIZE + 1u;
       flows[i].messages[id].missing = flows[i].messages[id].size;
+      flows[i].messages[id].symbol = flows[i].messages[id].size / (id + 2) + 16;
     }
   fuzz_peer_init (&peer);
   for (unsigned step = 0; step < MAX_STEPS && fuzz_left (&in); step++) {
     uint8_t op = fuzz_u8 (&in);
 
-    if (op % 16 < 14)
+    if (op % 16 < 10)
       add_piece (&peer, &in, flows, op >> 4 & 1);
+    else if (op % 16 < 14)
+      add_repair (&peer, &in, flows, op >> 4 & 1);
     else
       drop_range (&peer, &in, flows, op >> 4 & 1);
     peer.now += op;

@@ -238,6 +238,7 @@ data_frames (void)
       .offset = UDT_MAX_MESSAGE - 700,
       .len = 700,
       .age = 1u << 30 },
+    { .flags = UDT_DATA_LIVE, .flow = 2, .deadline = 400, .len = 9 },
   };
 
   for (size_t i = 0; i < sizeof in / sizeof *in; i++) {
@@ -254,6 +255,7 @@ data_frames (void)
     CHECK_EQ (out.data.epoch, in[i].epoch);
     CHECK_EQ (out.data.id, in[i].id);
     CHECK_EQ (out.data.age, in[i].age);
+    CHECK_EQ (out.data.deadline, in[i].deadline);
     CHECK_EQ (out.data.len, in[i].len);
     CHECK_EQ (out.data.offset, in[i].offset);
     CHECK_EQ (out.data.total,
@@ -269,7 +271,8 @@ data_rules (void)
   /* flags, flow, epoch, id, total, offset, age, length, bytes */
   static const uint8_t past_total[] = { 5, 0x10, 0, 0, 0, 4, 3, 0, 2, 0, 0 };
   static const uint8_t empty_part[] = { 5, 0x10, 0, 0, 0, 4, 3, 0, 0 };
-  static const uint8_t flags[] = { 5, 0x20, 0, 0, 0, 0, 0 };
+  static const uint8_t flags[] = { 5, 0x40, 0, 0, 0, 0, 0 };
+  static const uint8_t no_deadline[] = { 5, 0x20, 0, 0, 0, 0, 0, 0 };
   static const uint8_t big_flow[] = { 5, 0, 0x80, 1, 0, 0, 0, 0, 0, 0 };
   static const uint8_t fits[] = { 5, 0x10, 0, 0, 0, 4, 2, 0, 2, 0, 0 };
   UdtFrame out;
@@ -277,8 +280,73 @@ data_rules (void)
   CHECK_EQ (udt_frame_parse (past_total, sizeof past_total, &out), 0);
   CHECK_EQ (udt_frame_parse (empty_part, sizeof empty_part, &out), 0);
   CHECK_EQ (udt_frame_parse (flags, sizeof flags, &out), 0);
+  CHECK_EQ (udt_frame_parse (no_deadline, sizeof no_deadline, &out), 0);
   CHECK_EQ (udt_frame_parse (big_flow, sizeof big_flow, &out), 0);
   CHECK_EQ (udt_frame_parse (fits, sizeof fits, &out), sizeof fits);
+}
+
+static void
+repair_frames (void)
+{
+  static const UdtRepairFrame in[] = {
+    { .flags = UDT_MESSAGE_SYNC, .total = 1, .symbol = 1 },
+    { .flags = UDT_DATA_STRICT | UDT_DATA_LIVE | UDT_MESSAGE_DELTA,
+      .flow = 65535,
+      .epoch = 70,
+      .id = 1u << 31,
+      .total = 1024 * 1300,
+      .symbol = 1300,
+      .index = UDT_FEC_MAX_REPAIRS * UDT_FEC_MAX_BLOCKS - 1,
+      .age = 1u << 30,
+      .deadline = 500 },
+    { .total = 10, .symbol = 700, .index = UDT_FEC_MAX_REPAIRS - 1 },
+  };
+
+  for (size_t i = 0; i < sizeof in / sizeof *in; i++) {
+    UdtFrame out;
+    UdtWriter w = writer ();
+
+    CHECK (udt_repair_write_header (&w, &in[i]));
+    CHECK_EQ (w.at - buffer, udt_repair_header_size (&in[i]));
+    memset (w.at, (int)(i + 1), in[i].symbol);
+    w.at += in[i].symbol;
+    check_extent (&w, &out);
+    CHECK_EQ (out.repair.flags, in[i].flags);
+    CHECK_EQ (out.repair.flow, in[i].flow);
+    CHECK_EQ (out.repair.epoch, in[i].epoch);
+    CHECK_EQ (out.repair.id, in[i].id);
+    CHECK_EQ (out.repair.total, in[i].total);
+    CHECK_EQ (out.repair.symbol, in[i].symbol);
+    CHECK_EQ (out.repair.index, in[i].index);
+    CHECK_EQ (out.repair.age, in[i].age);
+    CHECK_EQ (out.repair.deadline, in[i].deadline);
+    CHECK (out.repair.data + out.repair.symbol == w.at);
+    CHECK_NO_ROOM (w, udt_repair_write_header (t, &in[i]));
+  }
+}
+
+static void
+repair_rules (void)
+{
+  /* flags, flow, epoch, id, total, symbol, index, age, bytes */
+  static const uint8_t fits[] = { 10, 0, 0, 0, 0, 4, 2, 31, 0, 0, 0 };
+  static const uint8_t flags[] = { 10, 0x10, 0, 0, 0, 4, 2, 0, 0, 0, 0 };
+  static const uint8_t nothing[] = { 10, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0 };
+  static const uint8_t no_symbol[] = { 10, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0 };
+  static const uint8_t index[] = { 10, 0, 0, 0, 0, 4, 2, 32, 0, 0, 0 };
+  static const uint8_t blocks[]
+      = { 10, 0, 0, 0, 0, 0x44, 0x01, 1, 0, 0, 0 }; /* 1025 symbols */
+  static const uint8_t no_deadline[]
+      = { 10, 0x20, 0, 0, 0, 4, 2, 0, 0, 0, 0, 0 };
+  UdtFrame out;
+
+  CHECK_EQ (udt_frame_parse (fits, sizeof fits, &out), sizeof fits);
+  CHECK_EQ (udt_frame_parse (flags, sizeof flags, &out), 0);
+  CHECK_EQ (udt_frame_parse (nothing, sizeof nothing, &out), 0);
+  CHECK_EQ (udt_frame_parse (no_symbol, sizeof no_symbol, &out), 0);
+  CHECK_EQ (udt_frame_parse (index, sizeof index, &out), 0);
+  CHECK_EQ (udt_frame_parse (blocks, sizeof blocks, &out), 0);
+  CHECK_EQ (udt_frame_parse (no_deadline, sizeof no_deadline, &out), 0);
 }
 
 static void
@@ -331,7 +399,7 @@ small_frame_rules (void)
   CHECK_EQ (udt_frame_parse (drop_of_none, sizeof drop_of_none, &out), 0);
   CHECK_EQ (udt_frame_parse (drop_flags, sizeof drop_flags, &out), 0);
   CHECK_EQ (udt_frame_parse (long_reason, sizeof long_reason, &out), 0);
-  for (unsigned type = 10; type < 256; type++) {
+  for (unsigned type = 11; type < 256; type++) {
     uint8_t unknown[16] = { (uint8_t)type };
 
     CHECK_EQ (udt_frame_parse (unknown, sizeof unknown, &out), 0);
@@ -411,6 +479,8 @@ static const CheckCase cases[] = {
   { "nak-rules", nak_rules },
   { "data-frames", data_frames },
   { "data-rules", data_rules },
+  { "repair-frames", repair_frames },
+  { "repair-rules", repair_rules },
   { "small-frames", small_frames },
   { "small-frame-rules", small_frame_rules },
   { "padding-is-one-frame", padding_is_one_frame },
