@@ -125,9 +125,13 @@ class Lab:
         return self.hosts['lan' if self.shape == 'lan' else 'internet']
 
     def report(self):
-        """What every process has said last, for a failed test."""
-        return '\n'.join(process.tail() for process in self.processes
-                         if not process.name.startswith('link-'))
+        """What the servers and programs have said last, for a failed test."""
+        programs = [process for process in self.processes
+                    if not process.name.startswith('link-')
+                    and process not in (self.turn, self.broker)]
+        servers = [server.tail(10) for server in (self.turn, self.broker)
+                   if server]
+        return '\n'.join(servers + [program.tail() for program in programs])
 
     def _build_lan(self):
         for name in ('device', 'app', 'lan'):
