@@ -88,8 +88,10 @@ on_key_unit (P2pStream *stream, gboolean all_headers, gpointer user)
   if (!g_atomic_int_compare_and_exchange (&pad->key_unit_pending, 0, 1))
     return;
   sink = get_sink (pad);
-  if (sink == NULL)
+  if (sink == NULL) {
+    g_atomic_int_set (&pad->key_unit_pending, 0);
     return;
+  }
   key_unit = g_new (KeyUnit, 1);
   key_unit->pad = gst_object_ref (pad);
   key_unit->all_headers = all_headers;

@@ -323,12 +323,14 @@ start (GstP2pSrc *src)
 
   request = p2p_endpoint_request (src->endpoint, src->params,
       &gst_p2p_src_request_callbacks, src);
+  /* In a session that others already have, the end may be told at once: not
+   * before all of this is done. */
   g_mutex_lock (&src->lock);
   src->request = request;
-  g_mutex_unlock (&src->lock);
   src->listener = p2p_endpoint_add_listener (src->endpoint,
       &gst_p2p_src_listener, src);
   p2p_endpoint_start (src->endpoint);
+  g_mutex_unlock (&src->lock);
   return TRUE;
 }
 
@@ -336,12 +338,19 @@ start (GstP2pSrc *src)
 static void
 stop_session (GstP2pSrc *src)
 {
+  P2pEndpoint *endpoint;
   P2pRequest *request;
   GList *walk;
+  guint id;
 
-  if (src->listener != 0)
-    p2p_endpoint_remove_listener (src->endpoint, src->listener);
+  g_mutex_lock (&src->lock);
+  endpoint = src->endpoint;
+  id = src->listener;
   src->listener = 0;
+  g_mutex_unlock (&src->lock);
+  /* Waits for one that is just giving up, which then leaves the rest to us. */
+  if (id != 0)
+    p2p_endpoint_remove_listener (endpoint, id);
   g_mutex_lock (&src->lock);
   request = g_steal_pointer (&src->request);
   g_mutex_unlock (&src->lock);

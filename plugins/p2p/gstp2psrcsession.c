@@ -28,6 +28,26 @@ explain (const P2pStep *step)
   return step->reason != NULL ? step->reason : "unknown";
 }
 
+/* Nobody else asks for anything on it any more: no reason to call again. If the
+ * element is being stopped just now that is left to it; it waits for us. */
+static void
+hang_up (GstP2pSrc *src)
+{
+  P2pEndpoint *endpoint = NULL;
+  guint id;
+
+  g_mutex_lock (&src->lock);
+  id = src->listener;
+  src->listener = 0;
+  if (id != 0)
+    endpoint = g_steal_pointer (&src->endpoint);
+  g_mutex_unlock (&src->lock);
+  if (id == 0)
+    return;
+  p2p_endpoint_remove_listener (endpoint, id);
+  p2p_endpoint_release (endpoint);
+}
+
 /* The device refused the key, or there is no such device. Trying again would
  * only be guessing, so it ends here; a viewer that was served before goes on. */
 static void
@@ -40,11 +60,15 @@ give_up (GstP2pSrc *src, const P2pStep *step)
   g_mutex_unlock (&src->lock);
   if (request == NULL)
     return;
+  /* Once hung up, nobody waits for this callback. */
+  gst_object_ref (src);
   p2p_request_close (request);
   GST_ELEMENT_ERROR (src, RESOURCE, NOT_AUTHORIZED,
       ("The device does not let us in: %s", explain (step)),
       ("Check the device's id and the key; step %s, reason %s",
           p2p_step_kind_name (step->step), GST_STR_NULL (step->reason)));
+  hang_up (src);
+  gst_object_unref (src);
 }
 
 static void
