@@ -49,8 +49,8 @@ gst_p2p_pad_name_parse (const gchar *name, P2pWireKind *kind, guint *number)
     /* One name a pad: no "video_007". */
     if (name[len + 1] == '0' && name[len + 2] != '\0')
       return FALSE;
-    if (!g_ascii_string_to_unsigned (name + len + 1, 10, 0, G_MAXUINT32,
-            &value, NULL))
+    if (!g_ascii_string_to_unsigned (name + len + 1, 10, 0, G_MAXUINT32, &value,
+                                     NULL))
       return FALSE;
     *kind = found;
     *number = value;
@@ -65,11 +65,11 @@ static gboolean
 is_plain_type (GType type)
 {
   return type == G_TYPE_INT || type == G_TYPE_UINT || type == G_TYPE_INT64
-      || type == G_TYPE_UINT64 || type == G_TYPE_BOOLEAN
-      || type == G_TYPE_DOUBLE || type == G_TYPE_FLOAT
-      || type == G_TYPE_STRING || type == GST_TYPE_FRACTION
-      || type == GST_TYPE_BITMASK || type == GST_TYPE_BUFFER
-      || g_type_is_a (type, GST_TYPE_FLAG_SET);
+         || type == G_TYPE_UINT64 || type == G_TYPE_BOOLEAN
+         || type == G_TYPE_DOUBLE || type == G_TYPE_FLOAT
+         || type == G_TYPE_STRING || type == GST_TYPE_FRACTION
+         || type == GST_TYPE_BITMASK || type == GST_TYPE_BUFFER
+         || g_type_is_a (type, GST_TYPE_FLAG_SET);
 }
 
 static gboolean
@@ -114,16 +114,18 @@ gst_p2p_caps_to_wire (GstCaps *caps, GError **error)
 
   if (!gst_caps_is_fixed (caps)) {
     g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "The format is not fixed");
+                 "The format is not fixed");
     return NULL;
   }
   structure = gst_caps_get_structure (caps, 0);
   field = find_bad_field (structure);
   if (field != NULL || gst_structure_n_fields (structure) > MAX_FIELDS) {
     g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "The format %s cannot be sent: %s%s", gst_structure_get_name (structure),
-        field != NULL ? "the type of its field " : "it has too many fields",
-        field != NULL ? field : "");
+                 "The format %s cannot be sent: %s%s",
+                 gst_structure_get_name (structure),
+                 field != NULL ? "the type of its field "
+                               : "it has too many fields",
+                 field != NULL ? field : "");
     return NULL;
   }
 
@@ -134,9 +136,11 @@ gst_p2p_caps_to_wire (GstCaps *caps, GError **error)
   gst_caps_unref (plain);
   if (!p2p_wire_check_caps (text, strlen (text))) {
     g_set_error (error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "The format %s cannot be sent: described in %" G_GSIZE_FORMAT " bytes, "
-        "of which %d can cross, as plain text", gst_structure_get_name
-        (structure), strlen (text), P2P_WIRE_MAX_CAPS);
+                 "The format %s cannot be sent: described in %" G_GSIZE_FORMAT
+                 " bytes, "
+                 "of which %d can cross, as plain text",
+                 gst_structure_get_name (structure), strlen (text),
+                 P2P_WIRE_MAX_CAPS);
     g_clear_pointer (&text, g_free);
   }
   return text;
@@ -160,7 +164,7 @@ gst_p2p_caps_from_wire (const gchar *text, GstCaps *allowed)
   features = gst_caps_get_features (caps, 0);
   if (features != NULL
       && !gst_caps_features_is_equal (features,
-          GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+                                      GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
     goto refused;
   structure = gst_caps_get_structure (caps, 0);
   if (gst_structure_n_fields (structure) > MAX_FIELDS
@@ -183,7 +187,7 @@ gst_p2p_caps_get_headers (GstCaps *caps)
   guint i;
 
   value = gst_structure_get_value (gst_caps_get_structure (caps, 0),
-      "streamheader");
+                                   "streamheader");
   if (value == NULL || !GST_VALUE_HOLDS_ARRAY (value))
     return NULL;
   for (i = gst_value_array_get_size (value); i > 0; i--) {
@@ -191,7 +195,7 @@ gst_p2p_caps_get_headers (GstCaps *caps)
 
     if (GST_VALUE_HOLDS_BUFFER (item) && gst_value_get_buffer (item) != NULL)
       headers = g_list_prepend (headers,
-          gst_buffer_ref (gst_value_get_buffer (item)));
+                                gst_buffer_ref (gst_value_get_buffer (item)));
   }
   return headers;
 }
@@ -266,7 +270,7 @@ is_scarce (GstBuffer *buffer)
   n = gst_buffer_n_memory (buffer);
   for (i = 0; i < n; i++) {
     if (!gst_memory_is_type (gst_buffer_peek_memory (buffer, i),
-            GST_ALLOCATOR_SYSMEM))
+                             GST_ALLOCATOR_SYSMEM))
       return TRUE;
   }
   return FALSE;
@@ -290,5 +294,5 @@ gst_p2p_buffer_to_bytes (GstBuffer *buffer)
   }
   mapped->buffer = gst_buffer_ref (buffer);
   return g_bytes_new_with_free_func (mapped->map.data, mapped->map.size,
-      mapped_buffer_free, mapped);
+                                     mapped_buffer_free, mapped);
 }

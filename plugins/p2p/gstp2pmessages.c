@@ -14,16 +14,18 @@
 GstMessage *
 gst_p2p_step_message_new (GstElement *element, const P2pStep *step)
 {
-  GstStructure *structure = gst_structure_new ("p2p-step",
-      "step", G_TYPE_STRING, p2p_step_kind_name (step->step),
-      "status", G_TYPE_STRING, step->ok ? "ok" : "failed",
-      "peer", G_TYPE_STRING, step->peer != NULL ? step->peer : "",
-      "reason", G_TYPE_STRING, step->reason != NULL ? step->reason : "", NULL);
+  GstStructure *structure
+      = gst_structure_new ("p2p-step", "step", G_TYPE_STRING,
+                           p2p_step_kind_name (step->step), "status",
+                           G_TYPE_STRING, step->ok ? "ok" : "failed", "peer",
+                           G_TYPE_STRING, step->peer != NULL ? step->peer : "",
+                           "reason", G_TYPE_STRING,
+                           step->reason != NULL ? step->reason : "", NULL);
 
   if (step->path != NULL)
     gst_structure_set (structure, "path", G_TYPE_STRING, step->path, NULL);
   gst_structure_set (structure, "elapsed-ms", G_TYPE_UINT, step->elapsed_ms,
-      NULL);
+                     NULL);
   if (step->detail != NULL)
     gst_structure_set (structure, "detail", G_TYPE_STRING, step->detail, NULL);
   return gst_message_new_element (GST_OBJECT_CAST (element), structure);
@@ -39,9 +41,10 @@ set_text (GstStructure *structure, const gchar *name, const gchar *text)
 GstStructure *
 gst_p2p_peer_structure_new (const P2pPeerInfo *peer)
 {
-  GstStructure *structure = gst_structure_new ("application/x-p2p-peer",
-      "peer", G_TYPE_STRING, peer->id,
-      "latency-ms", G_TYPE_UINT, peer->latency_ms, NULL);
+  GstStructure *structure
+      = gst_structure_new ("application/x-p2p-peer", "peer", G_TYPE_STRING,
+                           peer->id, "latency-ms", G_TYPE_UINT,
+                           peer->latency_ms, NULL);
 
   set_text (structure, "path", peer->path);
   set_text (structure, "local-address", peer->local_address);
@@ -52,38 +55,35 @@ gst_p2p_peer_structure_new (const P2pPeerInfo *peer)
 static GstStructure *
 peer_stats_structure (const P2pPeerStats *peer, gint64 now_us)
 {
-  GstStructure *structure = gst_structure_new ("application/x-p2p-peer-stats",
-      "peer", G_TYPE_STRING, peer->id, NULL);
-  gint64 connected_us =
-      peer->connected_us > 0 ? MAX (now_us - peer->connected_us, 0) : 0;
+  GstStructure *structure
+      = gst_structure_new ("application/x-p2p-peer-stats", "peer",
+                           G_TYPE_STRING, peer->id, NULL);
+  gint64 connected_us
+      = peer->connected_us > 0 ? MAX (now_us - peer->connected_us, 0) : 0;
 
   set_text (structure, "path", peer->path);
   set_text (structure, "local-address", peer->local_address);
   set_text (structure, "remote-address", peer->remote_address);
-  gst_structure_set (structure,
-      "requests", G_TYPE_UINT, peer->requests,
-      "connected-ms", G_TYPE_UINT64, (guint64) connected_us / 1000,
-      "rtt-us", G_TYPE_UINT64, peer->rtt_us,
-      "min-rtt-us", G_TYPE_UINT64, peer->min_rtt_us,
-      "queue-delay-us", G_TYPE_UINT64, peer->queue_delay_us,
-      "pacing-rate-bps", G_TYPE_UINT64, peer->pacing_rate,
-      "delivery-rate-bps", G_TYPE_UINT64, peer->delivery_rate,
-      "sent-bytes", G_TYPE_UINT64, peer->bytes_sent,
+  gst_structure_set (
+      structure, "requests", G_TYPE_UINT, peer->requests, "connected-ms",
+      G_TYPE_UINT64, (guint64)connected_us / 1000, "rtt-us", G_TYPE_UINT64,
+      peer->rtt_us, "min-rtt-us", G_TYPE_UINT64, peer->min_rtt_us,
+      "queue-delay-us", G_TYPE_UINT64, peer->queue_delay_us, "pacing-rate-bps",
+      G_TYPE_UINT64, peer->pacing_rate, "delivery-rate-bps", G_TYPE_UINT64,
+      peer->delivery_rate, "sent-bytes", G_TYPE_UINT64, peer->bytes_sent,
       "received-bytes", G_TYPE_UINT64, peer->bytes_received,
       "sent-payload-bytes", G_TYPE_UINT64, peer->payload_bytes_sent,
       "received-payload-bytes", G_TYPE_UINT64, peer->payload_bytes_received,
-      "sent-packets", G_TYPE_UINT64, peer->packets_sent,
-      "received-packets", G_TYPE_UINT64, peer->packets_received,
-      "lost-packets", G_TYPE_UINT64, peer->packets_lost,
-      "retransmitted-packets", G_TYPE_UINT64, peer->packets_retransmitted,
-      "repaired-packets", G_TYPE_UINT64, peer->packets_repaired,
-      "sent-frames", G_TYPE_UINT64, peer->frames_sent,
-      "received-frames", G_TYPE_UINT64, peer->frames_received,
-      "dropped-frames", G_TYPE_UINT64, peer->frames_dropped,
-      "missed-frames", G_TYPE_UINT64, peer->frames_missed,
-      "send-buffer-bytes", G_TYPE_UINT64, peer->send_buffer_bytes,
-      "receive-buffer-bytes", G_TYPE_UINT64, peer->receive_buffer_bytes,
-      "mtu-bytes", G_TYPE_UINT, peer->mtu, NULL);
+      "sent-packets", G_TYPE_UINT64, peer->packets_sent, "received-packets",
+      G_TYPE_UINT64, peer->packets_received, "lost-packets", G_TYPE_UINT64,
+      peer->packets_lost, "retransmitted-packets", G_TYPE_UINT64,
+      peer->packets_retransmitted, "repaired-packets", G_TYPE_UINT64,
+      peer->packets_repaired, "sent-frames", G_TYPE_UINT64, peer->frames_sent,
+      "received-frames", G_TYPE_UINT64, peer->frames_received, "dropped-frames",
+      G_TYPE_UINT64, peer->frames_dropped, "missed-frames", G_TYPE_UINT64,
+      peer->frames_missed, "send-buffer-bytes", G_TYPE_UINT64,
+      peer->send_buffer_bytes, "receive-buffer-bytes", G_TYPE_UINT64,
+      peer->receive_buffer_bytes, "mtu-bytes", G_TYPE_UINT, peer->mtu, NULL);
   return structure;
 }
 
@@ -100,7 +100,8 @@ take_peers (GstStructure *structure, const GPtrArray *peers)
 
     g_value_init (&item, GST_TYPE_STRUCTURE);
     g_value_take_boxed (&item,
-        peer_stats_structure (g_ptr_array_index (peers, i), now_us));
+                        peer_stats_structure (g_ptr_array_index (peers, i),
+                                              now_us));
     gst_value_array_append_and_take_value (&array, &item);
   }
   gst_structure_take_value (structure, "peers", &array);
@@ -109,18 +110,21 @@ take_peers (GstStructure *structure, const GPtrArray *peers)
 GstStructure *
 gst_p2p_stats_structure_new (P2pEndpoint *endpoint)
 {
-  static const P2pEndpointStats none = { FALSE, };
+  static const P2pEndpointStats none = {
+    FALSE,
+  };
   P2pEndpointStats *stats = NULL;
   const P2pEndpointStats *shown = &none;
   GstStructure *structure;
 
   if (endpoint != NULL)
     shown = stats = p2p_endpoint_get_stats (endpoint);
-  structure = gst_structure_new ("application/x-p2p-stats",
-      "online", G_TYPE_BOOLEAN, shown->online,
-      "rejected-attempts", G_TYPE_UINT64, shown->rejected_attempts,
-      "refused-packets", G_TYPE_UINT64, shown->refused_packets,
-      "reconnects", G_TYPE_UINT64, shown->reconnects, NULL);
+  structure
+      = gst_structure_new ("application/x-p2p-stats", "online", G_TYPE_BOOLEAN,
+                           shown->online, "rejected-attempts", G_TYPE_UINT64,
+                           shown->rejected_attempts, "refused-packets",
+                           G_TYPE_UINT64, shown->refused_packets, "reconnects",
+                           G_TYPE_UINT64, shown->reconnects, NULL);
   take_peers (structure, shown->peers);
   if (stats != NULL)
     p2p_endpoint_stats_free (stats);

@@ -14,11 +14,10 @@
 
 G_BEGIN_DECLS
 
-GstMessage *gst_p2p_step_message_new (GstElement * element,
-    const P2pStep * step);
-GstStructure *gst_p2p_peer_structure_new (const P2pPeerInfo * peer);
+GstMessage *gst_p2p_step_message_new (GstElement *element, const P2pStep *step);
+GstStructure *gst_p2p_peer_structure_new (const P2pPeerInfo *peer);
 /* `endpoint` may be NULL: everything is zero then. */
-GstStructure *gst_p2p_stats_structure_new (P2pEndpoint * endpoint);
+GstStructure *gst_p2p_stats_structure_new (P2pEndpoint *endpoint);
 
 G_END_DECLS
 

@@ -89,7 +89,7 @@ gst_p2p_settings_clear (GstP2pSettings *settings)
 
 static void
 copy_settings (GstP2pSettings *settings, GstElement *element,
-    GstP2pSettings *copy)
+               GstP2pSettings *copy)
 {
   GST_OBJECT_LOCK (element);
   *copy = *settings;
@@ -108,78 +108,99 @@ copy_settings (GstP2pSettings *settings, GstElement *element,
 
 static void
 install_string (GObjectClass *klass, guint id, const gchar *name,
-    const gchar *nick, const gchar *blurb, GParamFlags flags)
+                const gchar *nick, const gchar *blurb, GParamFlags flags)
 {
   g_object_class_install_property (klass, id,
-      g_param_spec_string (name, nick, blurb, NULL, flags));
+                                   g_param_spec_string (name, nick, blurb, NULL,
+                                                        flags));
 }
 
 static void
 install_uint (GObjectClass *klass, guint id, const gchar *name,
-    const gchar *nick, const gchar *blurb, guint min, guint max, guint value)
+              const gchar *nick, const gchar *blurb, guint min, guint max,
+              guint value)
 {
   g_object_class_install_property (klass, id,
-      g_param_spec_uint (name, nick, blurb, min, max, value, READWRITE));
+                                   g_param_spec_uint (name, nick, blurb, min,
+                                                      max, value, READWRITE));
 }
 
 static void
 install_limits (GObjectClass *klass)
 {
-  install_uint (klass, GST_P2P_PROP_MAX_VIEWERS, "max-viewers",
-      "Most Viewers", "Count of peers served at one time", 1, MAX_VIEWERS,
-      DEFAULT_MAX_VIEWERS);
+  install_uint (klass, GST_P2P_PROP_MAX_VIEWERS, "max-viewers", "Most Viewers",
+                "Count of peers served at one time", 1, MAX_VIEWERS,
+                DEFAULT_MAX_VIEWERS);
   install_uint (klass, GST_P2P_PROP_LOW_WATERMARK, "low-watermark",
-      "Low Watermark", "Bytes waiting for a viewer below which all is well "
-      "again", 0, MAX_WATERMARK, DEFAULT_LOW_WATERMARK);
+                "Low Watermark",
+                "Bytes waiting for a viewer below which all is well "
+                "again",
+                0, MAX_WATERMARK, DEFAULT_LOW_WATERMARK);
   install_uint (klass, GST_P2P_PROP_WARN_WATERMARK, "warn-watermark",
-      "Warn Watermark", "Bytes waiting for a viewer above which it falls "
-      "behind", 0, MAX_WATERMARK, DEFAULT_WARN_WATERMARK);
+                "Warn Watermark",
+                "Bytes waiting for a viewer above which it falls "
+                "behind",
+                0, MAX_WATERMARK, DEFAULT_WARN_WATERMARK);
   install_uint (klass, GST_P2P_PROP_HIGH_WATERMARK, "high-watermark",
-      "High Watermark", "Bytes waiting for a viewer at which no more is taken "
-      "for it", 1, MAX_WATERMARK, DEFAULT_HIGH_WATERMARK);
+                "High Watermark",
+                "Bytes waiting for a viewer at which no more is taken "
+                "for it",
+                1, MAX_WATERMARK, DEFAULT_HIGH_WATERMARK);
 }
 
 void
 gst_p2p_settings_install (GObjectClass *klass, gboolean sink)
 {
   install_string (klass, GST_P2P_PROP_DEVICE_ID, "device-id", "Device Id",
-      "Be this device: 1 to 64 of A-Z a-z 0-9 . _ -", READWRITE);
-  install_string (klass, GST_P2P_PROP_URI, "uri", "URI",
+                  "Be this device: 1 to 64 of A-Z a-z 0-9 . _ -", READWRITE);
+  install_string (
+      klass, GST_P2P_PROP_URI, "uri", "URI",
       "p2p://DEVICE-ID?PARAMS: be a viewer of this device; PARAMS, for "
       "example action=live&channel=0, is what is asked of it",
       READWRITE);
   install_string (klass, GST_P2P_PROP_KEY, "key", "Key",
-      "Secret that device and viewer share, 12 bytes or more",
-      G_PARAM_WRITABLE | SETTING_FLAGS);
-  install_string (klass, GST_P2P_PROP_KEY_FILE, "key-file", "Key File",
+                  "Secret that device and viewer share, 12 bytes or more",
+                  G_PARAM_WRITABLE | SETTING_FLAGS);
+  install_string (
+      klass, GST_P2P_PROP_KEY_FILE, "key-file", "Key File",
       "File whose first line is the key; nobody else may be able to read it",
       G_PARAM_WRITABLE | SETTING_FLAGS);
   install_string (klass, GST_P2P_PROP_SIGNALLER, "signaller", "Signaller",
-      "Where the two find each other: lan:// (used when unset), "
-      "tcp://host:port, mqtt://[user:pass@]host:port, mqtts://…", READWRITE);
-  install_string (klass, GST_P2P_PROP_STUN_SERVER, "stun-server",
-      "STUN Server", "stun://host:port; none when unset", READWRITE);
-  install_string (klass, GST_P2P_PROP_TURN_SERVER, "turn-server",
-      "TURN Server", "turn://user:pass@host:port?transport=udp or tcp; none "
-      "when unset", READWRITE);
-  g_object_class_install_property (klass, GST_P2P_PROP_ICE_TRANSPORT_POLICY,
+                  "Where the two find each other: lan:// (used when unset), "
+                  "tcp://host:port, mqtt://[user:pass@]host:port, mqtts://…",
+                  READWRITE);
+  install_string (klass, GST_P2P_PROP_STUN_SERVER, "stun-server", "STUN Server",
+                  "stun://host:port; none when unset", READWRITE);
+  install_string (klass, GST_P2P_PROP_TURN_SERVER, "turn-server", "TURN Server",
+                  "turn://user:pass@host:port?transport=udp or tcp; none "
+                  "when unset",
+                  READWRITE);
+  g_object_class_install_property (
+      klass, GST_P2P_PROP_ICE_TRANSPORT_POLICY,
       g_param_spec_enum ("ice-transport-policy", "ICE Transport Policy",
-          "Which paths may be used", GST_TYPE_P2P_ICE_TRANSPORT_POLICY,
-          GST_P2P_ICE_TRANSPORT_POLICY_ALL, READWRITE));
+                         "Which paths may be used",
+                         GST_TYPE_P2P_ICE_TRANSPORT_POLICY,
+                         GST_P2P_ICE_TRANSPORT_POLICY_ALL, READWRITE));
   if (sink)
     install_limits (klass);
   else
-    install_uint (klass, GST_P2P_PROP_LATENCY, "latency", "Latency",
+    install_uint (
+        klass, GST_P2P_PROP_LATENCY, "latency", "Latency",
         "Milliseconds for jitter and repairs, reported to the pipeline and "
-        "announced to the sender", 0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS);
-  install_uint (klass, GST_P2P_PROP_KEEP_ALIVE_INTERVAL,
-      "keep-alive-interval", "Keep-alive Interval",
+        "announced to the sender",
+        0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS);
+  install_uint (
+      klass, GST_P2P_PROP_KEEP_ALIVE_INTERVAL, "keep-alive-interval",
+      "Keep-alive Interval",
       "Seconds of silence before the peer is asked whether it is there; 0: "
-      "never", 0, MAX_KEEP_ALIVE_INTERVAL_S, DEFAULT_KEEP_ALIVE_INTERVAL_S);
-  install_uint (klass, GST_P2P_PROP_KEEP_ALIVE_ATTEMPTS,
-      "keep-alive-attempts", "Keep-alive Attempts",
+      "never",
+      0, MAX_KEEP_ALIVE_INTERVAL_S, DEFAULT_KEEP_ALIVE_INTERVAL_S);
+  install_uint (
+      klass, GST_P2P_PROP_KEEP_ALIVE_ATTEMPTS, "keep-alive-attempts",
+      "Keep-alive Attempts",
       "Count of questions without an answer after which the peer is gone; 0: "
-      "never", 0, MAX_KEEP_ALIVE_ATTEMPTS, DEFAULT_KEEP_ALIVE_ATTEMPTS);
+      "never",
+      0, MAX_KEEP_ALIVE_ATTEMPTS, DEFAULT_KEEP_ALIVE_ATTEMPTS);
 }
 
 static gchar **
@@ -230,14 +251,13 @@ uint_member (GstP2pSettings *settings, guint id)
 
 gboolean
 gst_p2p_settings_set_property (GstP2pSettings *settings, GstElement *element,
-    guint id, const GValue *value)
+                               guint id, const GValue *value)
 {
   gchar **text = string_member (settings, id);
   guint *number = uint_member (settings, id);
   gboolean late;
 
-  if (text == NULL && number == NULL
-      && id != GST_P2P_PROP_ICE_TRANSPORT_POLICY)
+  if (text == NULL && number == NULL && id != GST_P2P_PROP_ICE_TRANSPORT_POLICY)
     return FALSE;
 
   GST_OBJECT_LOCK (element);
@@ -260,7 +280,7 @@ gst_p2p_settings_set_property (GstP2pSettings *settings, GstElement *element,
 
   if (late)
     GST_WARNING_OBJECT (element, "settings can be changed in NULL and READY "
-        "only; this one stays as it was");
+                                 "only; this one stays as it was");
   return TRUE;
 }
 
@@ -283,18 +303,17 @@ without_password (const gchar *uri)
   colon = at != NULL ? memchr (user, ':', at - user) : NULL;
   if (colon == NULL)
     return g_strdup (uri);
-  return g_strdup_printf ("%.*s%s", (gint) (colon - uri), uri, at);
+  return g_strdup_printf ("%.*s%s", (gint)(colon - uri), uri, at);
 }
 
 gboolean
 gst_p2p_settings_get_property (GstP2pSettings *settings, GstElement *element,
-    guint id, GValue *value)
+                               guint id, GValue *value)
 {
   gchar **text = string_member (settings, id);
   guint *number = uint_member (settings, id);
 
-  if (text == NULL && number == NULL
-      && id != GST_P2P_PROP_ICE_TRANSPORT_POLICY)
+  if (text == NULL && number == NULL && id != GST_P2P_PROP_ICE_TRANSPORT_POLICY)
     return FALSE;
 
   GST_OBJECT_LOCK (element);
@@ -338,7 +357,7 @@ settle_key (GstP2pSettings *copy, const gchar *device_id, GError **error)
 {
   if (copy->key != NULL && copy->key_file != NULL) {
     g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-        "Both \"key\" and \"key-file\" are set; set one of them");
+                 "Both \"key\" and \"key-file\" are set; set one of them");
     return FALSE;
   }
   if (copy->key != NULL || copy->key_file != NULL)
@@ -346,9 +365,11 @@ settle_key (GstP2pSettings *copy, const gchar *device_id, GError **error)
   copy->key_file = find_key_file (device_id);
   if (copy->key_file != NULL)
     return TRUE;
-  g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
+  g_set_error (
+      error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
       "No key for %s: set \"key-file\" (or \"key\"), or put the key into "
-      "%s/iv-p2p/%s.key", device_id, g_get_user_config_dir (), device_id);
+      "%s/iv-p2p/%s.key",
+      device_id, g_get_user_config_dir (), device_id);
   return FALSE;
 }
 
@@ -356,17 +377,19 @@ settle_key (GstP2pSettings *copy, const gchar *device_id, GError **error)
 
 static gboolean
 settle_identity (GstP2pSettings *copy, P2pRole role, gchar **device_id,
-    gchar **params, GError **error)
+                 gchar **params, GError **error)
 {
   if (role == P2P_ROLE_DEVICE) {
     if (copy->uri != NULL) {
-      g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
+      g_set_error (
+          error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
           "This version of p2psink cannot send to a device: unset \"uri\" and "
           "set \"device-id\"");
       return FALSE;
     }
     if (copy->device_id == NULL) {
-      g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
+      g_set_error (
+          error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
           "No \"device-id\" is set: it is the name that viewers ask for");
       return FALSE;
     }
@@ -378,13 +401,13 @@ settle_identity (GstP2pSettings *copy, P2pRole role, gchar **device_id,
 
   if (copy->device_id != NULL) {
     g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-        "This version of p2psrc cannot receive from viewers: unset "
-        "\"device-id\" and set \"uri\"");
+                 "This version of p2psrc cannot receive from viewers: unset "
+                 "\"device-id\" and set \"uri\"");
     return FALSE;
   }
   if (copy->uri == NULL) {
     g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-        "No \"uri\" is set: it names the device, as p2p://DEVICE-ID");
+                 "No \"uri\" is set: it names the device, as p2p://DEVICE-ID");
     return FALSE;
   }
   return gst_p2p_uri_parse (copy->uri, device_id, params, error);
@@ -392,7 +415,7 @@ settle_identity (GstP2pSettings *copy, P2pRole role, gchar **device_id,
 
 static void
 fill_config (const GstP2pSettings *copy, P2pRole role, const gchar *device_id,
-    P2pEndpointConfig *config)
+             P2pEndpointConfig *config)
 {
   const gchar *from_env = g_getenv ("P2P_SIGNALLER");
 
@@ -406,8 +429,8 @@ fill_config (const GstP2pSettings *copy, P2pRole role, const gchar *device_id,
     config->signaller = from_env;
   config->stun_server = copy->stun_server;
   config->turn_server = copy->turn_server;
-  config->relay_only =
-      copy->ice_transport_policy == GST_P2P_ICE_TRANSPORT_POLICY_RELAY;
+  config->relay_only
+      = copy->ice_transport_policy == GST_P2P_ICE_TRANSPORT_POLICY_RELAY;
   config->latency_ms = copy->latency;
   config->max_viewers = copy->max_viewers;
   config->keep_alive_interval_s = copy->keep_alive_interval;
@@ -424,12 +447,12 @@ post_settings_error (GstElement *element, const GError *error)
     GST_ELEMENT_ERROR (element, LIBRARY, INIT, ("%s", error->message), (NULL));
   else
     GST_ELEMENT_ERROR (element, RESOURCE, SETTINGS, ("%s", error->message),
-        (NULL));
+                       (NULL));
 }
 
 P2pEndpoint *
 gst_p2p_settings_acquire (GstP2pSettings *settings, GstElement *element,
-    P2pRole role, gchar **params)
+                          P2pRole role, gchar **params)
 {
   GstP2pSettings copy;
   P2pEndpointConfig config;

@@ -16,19 +16,17 @@
 
 G_BEGIN_DECLS
 
-typedef enum
-{
+typedef enum {
   GST_P2P_ICE_TRANSPORT_POLICY_ALL,
   GST_P2P_ICE_TRANSPORT_POLICY_RELAY,
 } GstP2pIceTransportPolicy;
 
-#define GST_TYPE_P2P_ICE_TRANSPORT_POLICY \
+#define GST_TYPE_P2P_ICE_TRANSPORT_POLICY                                      \
   (gst_p2p_ice_transport_policy_get_type ())
 GType gst_p2p_ice_transport_policy_get_type (void);
 
 /* Property ids; an element's own begin at GST_P2P_PROP_OWN. */
-enum
-{
+enum {
   GST_P2P_PROP_DEVICE_ID = 1,
   GST_P2P_PROP_URI,
   GST_P2P_PROP_KEY,
@@ -57,43 +55,46 @@ typedef struct
   gchar *stun_server;
   gchar *turn_server;
   GstP2pIceTransportPolicy ice_transport_policy;
-  guint latency;                /* ms */
+  guint latency; /* ms */
   guint max_viewers;
-  guint low_watermark, warn_watermark, high_watermark;  /* bytes */
-  guint keep_alive_interval;    /* s */
+  guint low_watermark, warn_watermark, high_watermark; /* bytes */
+  guint keep_alive_interval;                           /* s */
   guint keep_alive_attempts;
-  gboolean changed;             /* since the endpoint was acquired */
+  gboolean changed; /* since the endpoint was acquired */
 } GstP2pSettings;
 
-void gst_p2p_settings_init (GstP2pSettings * settings);
-void gst_p2p_settings_clear (GstP2pSettings * settings);
+void gst_p2p_settings_init (GstP2pSettings *settings);
+void gst_p2p_settings_clear (GstP2pSettings *settings);
 
 /* Installs the shared properties; `sink`: with p2psink's own limits, else with
  * p2psrc's latency. */
-void gst_p2p_settings_install (GObjectClass * klass, gboolean sink);
+void gst_p2p_settings_install (GObjectClass *klass, gboolean sink);
 
 /* FALSE: not one of the shared properties. A change above READY is ignored
  * with a warning. */
-gboolean gst_p2p_settings_set_property (GstP2pSettings * settings,
-    GstElement * element, guint id, const GValue * value);
+gboolean gst_p2p_settings_set_property (GstP2pSettings *settings,
+                                        GstElement *element, guint id,
+                                        const GValue *value);
 /* Passwords inside values are left out. */
-gboolean gst_p2p_settings_get_property (GstP2pSettings * settings,
-    GstElement * element, guint id, GValue * value);
+gboolean gst_p2p_settings_get_property (GstP2pSettings *settings,
+                                        GstElement *element, guint id,
+                                        GValue *value);
 
 /* p2p://DEVICE-ID?PARAMS. `device_id` and `params` may be NULL: check only.
  * PARAMS comes back as it stands, "" if there is none. */
-gboolean gst_p2p_uri_parse (const gchar * uri, gchar ** device_id,
-    gchar ** params, GError ** error);
+gboolean gst_p2p_uri_parse (const gchar *uri, gchar **device_id, gchar **params,
+                            GError **error);
 /* `params` may be NULL. */
-gchar *gst_p2p_uri_build (const gchar * device_id, const gchar * params);
+gchar *gst_p2p_uri_build (const gchar *device_id, const gchar *params);
 /* One string field for each parameter, unescaped, and `params`: all of them as
  * they came. */
-GstStructure *gst_p2p_params_to_structure (const gchar * params);
+GstStructure *gst_p2p_params_to_structure (const gchar *params);
 
 /* Judges the settings and finds or makes the endpoint. NULL: an error has been
  * posted. `params` (may be NULL): of the URI, to be freed. */
-P2pEndpoint *gst_p2p_settings_acquire (GstP2pSettings * settings,
-    GstElement * element, P2pRole role, gchar ** params);
+P2pEndpoint *gst_p2p_settings_acquire (GstP2pSettings *settings,
+                                       GstElement *element, P2pRole role,
+                                       gchar **params);
 
 G_END_DECLS
 

@@ -34,13 +34,11 @@
 GST_DEBUG_CATEGORY (gst_p2p_sink_debug);
 #define GST_CAT_DEFAULT gst_p2p_sink_debug
 
-enum
-{
+enum {
   PROP_STATS = GST_P2P_PROP_OWN,
 };
 
-enum
-{
+enum {
   SIGNAL_AUTHORIZE,
   SIGNAL_VIEWER_ADDED,
   SIGNAL_VIEWER_REMOVED,
@@ -53,19 +51,19 @@ enum
 static guint signals[N_SIGNALS];
 
 /* In this order: a pad is requested from the first template that fits. */
-static GstStaticPadTemplate video_template =
-GST_STATIC_PAD_TEMPLATE ("video_%u", GST_PAD_SINK, GST_PAD_REQUEST,
-    GST_STATIC_CAPS (GST_P2P_VIDEO_CAPS));
-static GstStaticPadTemplate audio_template =
-GST_STATIC_PAD_TEMPLATE ("audio_%u", GST_PAD_SINK, GST_PAD_REQUEST,
-    GST_STATIC_CAPS (GST_P2P_AUDIO_CAPS));
-static GstStaticPadTemplate data_template =
-GST_STATIC_PAD_TEMPLATE ("data_%u", GST_PAD_SINK, GST_PAD_REQUEST,
-    GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate video_template
+    = GST_STATIC_PAD_TEMPLATE ("video_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+                               GST_STATIC_CAPS (GST_P2P_VIDEO_CAPS));
+static GstStaticPadTemplate audio_template
+    = GST_STATIC_PAD_TEMPLATE ("audio_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+                               GST_STATIC_CAPS (GST_P2P_AUDIO_CAPS));
+static GstStaticPadTemplate data_template
+    = GST_STATIC_PAD_TEMPLATE ("data_%u", GST_PAD_SINK, GST_PAD_REQUEST,
+                               GST_STATIC_CAPS_ANY);
 
 G_DEFINE_TYPE (GstP2pSink, gst_p2p_sink, GST_TYPE_ELEMENT)
 GST_ELEMENT_REGISTER_DEFINE (p2psink, "p2psink", GST_RANK_NONE,
-    GST_TYPE_P2P_SINK)
+                             GST_TYPE_P2P_SINK)
 
 GList *
 gst_p2p_sink_get_pads (GstP2pSink *sink)
@@ -74,7 +72,7 @@ gst_p2p_sink_get_pads (GstP2pSink *sink)
 
   GST_OBJECT_LOCK (sink);
   for (walk = GST_ELEMENT_CAST (sink)->sinkpads; walk != NULL;
-      walk = walk->next)
+       walk = walk->next)
     pads = g_list_prepend (pads, gst_object_ref (walk->data));
   GST_OBJECT_UNLOCK (sink);
   return g_list_reverse (pads);
@@ -95,7 +93,8 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
   gboolean warn = FALSE;
 
   gst_element_post_message (GST_ELEMENT_CAST (sink),
-      gst_p2p_step_message_new (GST_ELEMENT_CAST (sink), step));
+                            gst_p2p_step_message_new (GST_ELEMENT_CAST (sink),
+                                                      step));
   if (step->step != P2P_STEP_SERVER)
     return;
   g_mutex_lock (&sink->lock);
@@ -104,9 +103,10 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
   g_mutex_unlock (&sink->lock);
   /* Once an outage; the attempts that follow are p2p-step messages. */
   if (warn)
-    GST_ELEMENT_WARNING (sink, RESOURCE, OPEN_WRITE,
+    GST_ELEMENT_WARNING (
+        sink, RESOURCE, OPEN_WRITE,
         ("New viewers cannot come: %s",
-            step->detail != NULL ? step->detail : step->reason),
+         step->detail != NULL ? step->detail : step->reason),
         ("It is tried again until it works; present viewers stay"));
 }
 
@@ -133,7 +133,7 @@ on_peer_added (P2pEndpoint *endpoint, const P2pPeerInfo *peer, gpointer user)
 
 static void
 on_peer_removed (P2pEndpoint *endpoint, const gchar *peer, const gchar *reason,
-    gpointer user)
+                 gpointer user)
 {
   GST_INFO_OBJECT (user, "viewer %s went: %s", peer, reason);
   g_signal_emit (user, signals[SIGNAL_VIEWER_REMOVED], 0, peer, reason);
@@ -141,7 +141,7 @@ on_peer_removed (P2pEndpoint *endpoint, const gchar *peer, const gchar *reason,
 
 static void
 on_request_added (P2pEndpoint *endpoint, const gchar *peer, guint request,
-    const gchar *params, gpointer user)
+                  const gchar *params, gpointer user)
 {
   GstStructure *info = gst_p2p_params_to_structure (params);
 
@@ -151,15 +151,14 @@ on_request_added (P2pEndpoint *endpoint, const gchar *peer, guint request,
 
 static void
 on_request_removed (P2pEndpoint *endpoint, const gchar *peer, guint request,
-    gpointer user)
+                    gpointer user)
 {
   g_signal_emit (user, signals[SIGNAL_REQUEST_REMOVED], 0, peer, request);
 }
 
-static const P2pListener listener = {
-  on_step, on_authorize, on_peer_added, on_peer_removed, on_request_added,
-  on_request_removed
-};
+static const P2pListener listener
+    = { on_step,         on_authorize,     on_peer_added,
+        on_peer_removed, on_request_added, on_request_removed };
 
 /* -- End of stream --------------------------------------------------------- */
 
@@ -228,7 +227,7 @@ drop_pad_stream (GstP2pSink *sink, GstP2pSinkPad *pad)
 
 static GstPad *
 gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
-    const gchar *name, const GstCaps *caps)
+                              const gchar *name, const GstCaps *caps)
 {
   GstP2pSink *sink = GST_P2P_SINK (element);
   const gchar *templ_name = GST_PAD_TEMPLATE_NAME_TEMPLATE (templ);
@@ -247,7 +246,7 @@ gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
     return NULL;
   }
   pad = gst_p2p_sink_pad_new (templ, pad_name, kind,
-      name != NULL && strchr (name, '%') == NULL);
+                              name != NULL && strchr (name, '%') == NULL);
   g_free (pad_name);
   g_mutex_lock (&sink->lock);
   running = sink->published;
@@ -295,8 +294,9 @@ gst_p2p_sink_release_pad (GstElement *element, GstPad *gpad)
 static gboolean
 open_endpoint (GstP2pSink *sink)
 {
-  P2pEndpoint *endpoint = gst_p2p_settings_acquire (&sink->settings,
-      GST_ELEMENT_CAST (sink), P2P_ROLE_DEVICE, NULL);
+  P2pEndpoint *endpoint
+      = gst_p2p_settings_acquire (&sink->settings, GST_ELEMENT_CAST (sink),
+                                  P2P_ROLE_DEVICE, NULL);
 
   if (endpoint == NULL)
     return FALSE;
@@ -380,29 +380,29 @@ stop (GstP2pSink *sink)
       streams = g_list_prepend (streams, stream);
   }
   g_mutex_unlock (&sink->lock);
-  g_list_free_full (streams, (GDestroyNotify) p2p_stream_unpublish);
+  g_list_free_full (streams, (GDestroyNotify)p2p_stream_unpublish);
   gst_p2p_sink_free_pads (pads);
 }
 
 static void
 set_playing (GstP2pSink *sink, gboolean playing)
 {
-  GstClock *clock = playing ? gst_element_get_clock (GST_ELEMENT_CAST (sink)) :
-      NULL;
+  GstClock *clock
+      = playing ? gst_element_get_clock (GST_ELEMENT_CAST (sink)) : NULL;
   GList *pads = gst_p2p_sink_get_pads (sink), *walk;
   GstClock *old;
 
   g_mutex_lock (&sink->lock);
   sink->playing = playing;
   if (playing) {
-    GstClockTime base_time =
-        gst_element_get_base_time (GST_ELEMENT_CAST (sink));
+    GstClockTime base_time
+        = gst_element_get_base_time (GST_ELEMENT_CAST (sink));
 
     /* A pause moves the base time by its length. Anything earlier means that
      * running time began again, and then nothing needs to be added to it. */
     if (clock != NULL && sink->running_offset > 0
-        && GST_CLOCK_DIFF (base_time, gst_clock_get_time (clock)) <
-        sink->running_offset)
+        && GST_CLOCK_DIFF (base_time, gst_clock_get_time (clock))
+               < sink->running_offset)
       sink->running_offset = 0;
     old = g_steal_pointer (&sink->clock);
     sink->clock = clock;
@@ -457,8 +457,8 @@ gst_p2p_sink_change_state (GstElement *element, GstStateChange transition)
       break;
   }
 
-  result = GST_ELEMENT_CLASS (gst_p2p_sink_parent_class)->change_state (element,
-      transition);
+  result = GST_ELEMENT_CLASS (gst_p2p_sink_parent_class)
+               ->change_state (element, transition);
 
   switch (transition) {
     case GST_STATE_CHANGE_READY_TO_PAUSED:
@@ -490,25 +490,24 @@ gst_p2p_sink_kick_viewer (GstP2pSink *sink, const gchar *peer)
   g_mutex_lock (&sink->lock);
   if (peer == NULL || sink->endpoint == NULL
       || !p2p_endpoint_kick (sink->endpoint, peer))
-    GST_WARNING_OBJECT (sink, "no viewer \"%s\" to kick",
-        GST_STR_NULL (peer));
+    GST_WARNING_OBJECT (sink, "no viewer \"%s\" to kick", GST_STR_NULL (peer));
   g_mutex_unlock (&sink->lock);
 }
 
 static void
 gst_p2p_sink_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                           GParamSpec *pspec)
 {
   GstP2pSink *sink = GST_P2P_SINK (object);
 
   if (!gst_p2p_settings_set_property (&sink->settings, GST_ELEMENT_CAST (sink),
-          id, value))
+                                      id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
 gst_p2p_sink_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                           GParamSpec *pspec)
 {
   GstP2pSink *sink = GST_P2P_SINK (object);
 
@@ -519,7 +518,7 @@ gst_p2p_sink_get_property (GObject *object, guint id, GValue *value,
     return;
   }
   if (!gst_p2p_settings_get_property (&sink->settings, GST_ELEMENT_CAST (sink),
-          id, value))
+                                      id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
@@ -536,7 +535,7 @@ gst_p2p_sink_finalize (GObject *object)
 /* Whoever says no has the last word. */
 static gboolean
 all_must_agree (GSignalInvocationHint *hint, GValue *result,
-    const GValue *answer, gpointer data)
+                const GValue *answer, gpointer data)
 {
   gboolean allowed = g_value_get_boolean (answer);
 
@@ -546,7 +545,7 @@ all_must_agree (GSignalInvocationHint *hint, GValue *result,
 
 static gboolean
 default_authorize (GstP2pSink *sink, const gchar *peer,
-    const GstStructure *info)
+                   const GstStructure *info)
 {
   return TRUE;
 }
@@ -563,31 +562,35 @@ install_signals (GstP2pSinkClass *klass)
    *
    * Returns: %FALSE to refuse the viewer. One refusal is enough.
    */
-  signals[SIGNAL_AUTHORIZE] = g_signal_new_class_handler ("authorize", type,
-      G_SIGNAL_RUN_LAST, G_CALLBACK (default_authorize), all_must_agree, NULL,
-      NULL, G_TYPE_BOOLEAN, 2, G_TYPE_STRING, GST_TYPE_STRUCTURE);
-  signals[SIGNAL_VIEWER_ADDED] = g_signal_new ("viewer-added", type,
-      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
-      GST_TYPE_STRUCTURE);
-  signals[SIGNAL_VIEWER_REMOVED] = g_signal_new ("viewer-removed", type,
-      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
-      G_TYPE_STRING);
-  signals[SIGNAL_REQUEST_ADDED] = g_signal_new ("request-added", type,
-      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3, G_TYPE_STRING,
-      G_TYPE_UINT, GST_TYPE_STRUCTURE);
-  signals[SIGNAL_REQUEST_REMOVED] = g_signal_new ("request-removed", type,
-      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING,
-      G_TYPE_UINT);
+  signals[SIGNAL_AUTHORIZE]
+      = g_signal_new_class_handler ("authorize", type, G_SIGNAL_RUN_LAST,
+                                    G_CALLBACK (default_authorize),
+                                    all_must_agree, NULL, NULL, G_TYPE_BOOLEAN,
+                                    2, G_TYPE_STRING, GST_TYPE_STRUCTURE);
+  signals[SIGNAL_VIEWER_ADDED]
+      = g_signal_new ("viewer-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                      NULL, G_TYPE_NONE, 2, G_TYPE_STRING, GST_TYPE_STRUCTURE);
+  signals[SIGNAL_VIEWER_REMOVED]
+      = g_signal_new ("viewer-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                      NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
+  signals[SIGNAL_REQUEST_ADDED]
+      = g_signal_new ("request-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                      NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_UINT,
+                      GST_TYPE_STRUCTURE);
+  signals[SIGNAL_REQUEST_REMOVED]
+      = g_signal_new ("request-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                      NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_UINT);
   /**
    * GstP2pSink::kick-viewer:
    * @peer: id of a present viewer
    *
    * Says goodbye to the viewer.
    */
-  signals[SIGNAL_KICK_VIEWER] = g_signal_new_class_handler ("kick-viewer",
-      type, G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
-      G_CALLBACK (gst_p2p_sink_kick_viewer), NULL, NULL, NULL, G_TYPE_NONE, 1,
-      G_TYPE_STRING);
+  signals[SIGNAL_KICK_VIEWER]
+      = g_signal_new_class_handler ("kick-viewer", type,
+                                    G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+                                    G_CALLBACK (gst_p2p_sink_kick_viewer), NULL,
+                                    NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 static void
@@ -597,14 +600,16 @@ gst_p2p_sink_class_init (GstP2pSinkClass *klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (gst_p2p_sink_debug, "p2psink", 0,
-      "streams to the viewers of a device");
+                           "streams to the viewers of a device");
 
   object_class->set_property = gst_p2p_sink_set_property;
   object_class->get_property = gst_p2p_sink_get_property;
   object_class->finalize = gst_p2p_sink_finalize;
   gst_p2p_settings_install (object_class, TRUE);
-  g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
+  g_object_class_install_property (
+      object_class, PROP_STATS,
+      g_param_spec_boxed (
+          "stats", "Statistics",
           "application/x-p2p-stats, with one structure for each viewer",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   install_signals (klass);
@@ -615,13 +620,16 @@ gst_p2p_sink_class_init (GstP2pSinkClass *klass)
   element_class->send_event = gst_p2p_sink_send_event;
   element_class->query = gst_p2p_sink_query;
   gst_element_class_add_static_pad_template_with_gtype (element_class,
-      &video_template, GST_TYPE_P2P_SINK_PAD);
+                                                        &video_template,
+                                                        GST_TYPE_P2P_SINK_PAD);
   gst_element_class_add_static_pad_template_with_gtype (element_class,
-      &audio_template, GST_TYPE_P2P_SINK_PAD);
+                                                        &audio_template,
+                                                        GST_TYPE_P2P_SINK_PAD);
   gst_element_class_add_static_pad_template_with_gtype (element_class,
-      &data_template, GST_TYPE_P2P_SINK_PAD);
-  gst_element_class_set_static_metadata (element_class, "P2P Sink",
-      "Sink/Network",
+                                                        &data_template,
+                                                        GST_TYPE_P2P_SINK_PAD);
+  gst_element_class_set_static_metadata (
+      element_class, "P2P Sink", "Sink/Network",
       "Streams audio, video and data straight to everyone who watches this "
       "device, through NATs, encrypted",
       "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstP2pSink, gst_p2p_sink, GST, P2P_SINK, GstElement)
 #define GST_TYPE_P2P_SINK_PAD (gst_p2p_sink_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstP2pSinkPad, gst_p2p_sink_pad, GST, P2P_SINK_PAD,
-    GstPad)
+                      GstPad)
 
 GST_ELEMENT_REGISTER_DECLARE (p2psink)
 
@@ -27,29 +27,29 @@ struct _GstP2pSink
 {
   GstElement parent;
 
-  GstP2pSettings settings;      /* OBJECT_LOCK */
+  GstP2pSettings settings; /* OBJECT_LOCK */
 
   /* Protects everything below and the members of the pads that say so. Held
    * for a few instructions; the session's functions that neither block nor
    * call back may be called under it, nothing else. */
   GMutex lock;
-  P2pEndpoint *endpoint;        /* from READY on */
+  P2pEndpoint *endpoint; /* from READY on */
   guint listener;
-  gboolean published;           /* PAUSED and above: pads have streams */
+  gboolean published; /* PAUSED and above: pads have streams */
   gboolean playing;
-  GstClock *clock;              /* while playing, or NULL */
+  GstClock *clock; /* while playing, or NULL */
   GstClockTime base_time;
-  GstClockTime latency;         /* of the LATENCY event */
+  GstClockTime latency; /* of the LATENCY event */
 
   /* After a flushing seek upstream, running time begins at zero again while the
    * clock goes on, as no state change comes in between. What is added to it: */
   GstClockTimeDiff running_offset;
-  gboolean rebase;              /* the next timed buffer sets running_offset */
-  guint32 flush_seqnum;         /* of the flush that all pads see */
+  gboolean rebase;      /* the next timed buffer sets running_offset */
+  guint32 flush_seqnum; /* of the flush that all pads see */
 
   gboolean eos_posted;
   guint32 eos_seqnum;
-  gboolean server_lost;         /* a warning has been posted */
+  gboolean server_lost; /* a warning has been posted */
 
   guint next_number[P2P_WIRE_DATA + 1]; /* of a pad, by kind */
 };
@@ -60,63 +60,65 @@ struct _GstP2pSinkPad
 
   /* Constant. */
   P2pWireKind kind;
-  gboolean named;               /* asked for by its own name */
+  gboolean named; /* asked for by its own name */
 
   /* Protected by the sink's lock. */
-  P2pStream *stream;            /* while published; used without the lock by the
-                                   streaming thread, which has stopped before
-                                   it is unpublished */
-  gint deadline;                /* ms */
+  P2pStream *stream; /* while published; used without the lock by the
+                        streaming thread, which has stopped before
+                        it is unpublished */
+  gint deadline;     /* ms */
   gchar *match;
   gint priority;
   gboolean flushing;
   gboolean eos;
-  GstClockID clock_id;          /* being waited for */
-  guint writable_count;         /* of writable() callbacks */
-  GCond cond;                   /* any of the above, or the sink's state */
+  GstClockID clock_id;  /* being waited for */
+  guint writable_count; /* of writable() callbacks */
+  GCond cond;           /* any of the above, or the sink's state */
 
-  gint key_unit_pending;        /* atomic */
-  guint key_units;              /* asked for upstream; async worker only */
+  gint key_unit_pending; /* atomic */
+  guint key_units;       /* asked for upstream; async worker only */
 
   /* Streaming thread. */
   GstSegment segment;
   gboolean have_caps;
-  gboolean live;                /* upstream is */
+  gboolean live; /* upstream is */
   gboolean live_known;
-  GList *headers;               /* of the caps, still expected as buffers */
+  GList *headers; /* of the caps, still expected as buffers */
 };
 
 /* gstp2psinkpad.c */
-GstPad *gst_p2p_sink_pad_new (GstPadTemplate * templ, const gchar * name,
-    P2pWireKind kind, gboolean named);
+GstPad *gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
+                              P2pWireKind kind, gboolean named);
 /* Sink's lock held. */
-void gst_p2p_sink_pad_publish (GstP2pSinkPad * pad, P2pEndpoint * endpoint);
-/* Sink's lock held; what comes back is for p2p_stream_unpublish() without it. */
-P2pStream *gst_p2p_sink_pad_steal_stream (GstP2pSinkPad * pad);
+void gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint);
+/* Sink's lock held; what comes back is for p2p_stream_unpublish() without it.
+ */
+P2pStream *gst_p2p_sink_pad_steal_stream (GstP2pSinkPad *pad);
 /* Sink's lock held: whoever waits in the pad looks at the state again. */
-void gst_p2p_sink_pad_wake (GstP2pSinkPad * pad);
+void gst_p2p_sink_pad_wake (GstP2pSinkPad *pad);
 
 /* gstp2psinkrender.c: what the streaming threads do with data. */
-GstFlowReturn gst_p2p_sink_pad_chain (GstPad * pad, GstObject * parent,
-    GstBuffer * buffer);
-GstFlowReturn gst_p2p_sink_pad_chain_list (GstPad * pad, GstObject * parent,
-    GstBufferList * list);
-void gst_p2p_sink_pad_render_gap (GstP2pSinkPad * pad, GstP2pSink * sink,
-    GstClockTime timestamp, GstClockTime duration);
-void gst_p2p_sink_pad_drain (GstP2pSinkPad * pad, GstP2pSink * sink);
+GstFlowReturn gst_p2p_sink_pad_chain (GstPad *pad, GstObject *parent,
+                                      GstBuffer *buffer);
+GstFlowReturn gst_p2p_sink_pad_chain_list (GstPad *pad, GstObject *parent,
+                                           GstBufferList *list);
+void gst_p2p_sink_pad_render_gap (GstP2pSinkPad *pad, GstP2pSink *sink,
+                                  GstClockTime timestamp,
+                                  GstClockTime duration);
+void gst_p2p_sink_pad_drain (GstP2pSinkPad *pad, GstP2pSink *sink);
 
 /* gstp2psink.c; no lock held. */
 /* References to the pads there are now. */
-GList *gst_p2p_sink_get_pads (GstP2pSink * sink);
-void gst_p2p_sink_free_pads (GList * pads);
+GList *gst_p2p_sink_get_pads (GstP2pSink *sink);
+void gst_p2p_sink_free_pads (GList *pads);
 /* `seqnum`: of the EOS event that came now; 0: something else changed. */
-void gst_p2p_sink_check_eos (GstP2pSink * sink, guint32 seqnum);
+void gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum);
 
 /* gstp2psinkevents.c: queries and events of the element; no lock held. */
-gboolean gst_p2p_sink_query (GstElement * element, GstQuery * query);
-gboolean gst_p2p_sink_send_event (GstElement * element, GstEvent * event);
-gboolean gst_p2p_sink_answer_level (GstP2pSink * sink, GstP2pSinkPad * only,
-    GstQuery * query);
+gboolean gst_p2p_sink_query (GstElement *element, GstQuery *query);
+gboolean gst_p2p_sink_send_event (GstElement *element, GstEvent *event);
+gboolean gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,
+                                    GstQuery *query);
 
 G_END_DECLS
 

@@ -17,7 +17,7 @@
 
 gboolean
 gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,
-    GstQuery *query)
+                           GstQuery *query)
 {
   GList *pads = gst_p2p_sink_get_pads (sink), *walk;
   guint64 least, most, level = 0;
@@ -34,7 +34,7 @@ gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,
   g_mutex_unlock (&sink->lock);
   gst_p2p_sink_free_pads (pads);
   gst_structure_set (gst_query_writable_structure (query), "level-bytes",
-      G_TYPE_UINT64, level, NULL);
+                     G_TYPE_UINT64, level, NULL);
   return TRUE;
 }
 
@@ -64,8 +64,10 @@ answer_latency (GstP2pSink *sink, GstQuery *query)
     gst_query_unref (peer_query);
   }
   gst_p2p_sink_free_pads (pads);
-  GST_DEBUG_OBJECT (sink, "live %d, latency %" GST_TIME_FORMAT " to %"
-      GST_TIME_FORMAT, live, GST_TIME_ARGS (min), GST_TIME_ARGS (max));
+  GST_DEBUG_OBJECT (sink,
+                    "live %d, latency %" GST_TIME_FORMAT
+                    " to %" GST_TIME_FORMAT,
+                    live, GST_TIME_ARGS (min), GST_TIME_ARGS (max));
   gst_query_set_latency (query, live, min, max);
   return TRUE;
 }
@@ -110,7 +112,7 @@ static gboolean
 is_for (GstPad *pad, GstEvent *event)
 {
   return GST_P2P_SINK_PAD (pad)->kind != P2P_WIRE_AUDIO
-      || !gst_video_event_is_force_key_unit (event);
+         || !gst_video_event_is_force_key_unit (event);
 }
 
 gboolean

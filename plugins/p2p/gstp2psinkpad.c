@@ -19,8 +19,7 @@
 
 #define GST_CAT_DEFAULT gst_p2p_sink_debug
 
-enum
-{
+enum {
   PROP_0,
   PROP_DEADLINE,
   PROP_MATCH,
@@ -70,7 +69,8 @@ send_key_unit (GstElement *element, gpointer data)
   /* From here on another request is a new one. */
   g_atomic_int_set (&pad->key_unit_pending, 0);
   event = gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE,
-      key_unit->all_headers, pad->key_units++);
+                                                       key_unit->all_headers,
+                                                       pad->key_units++);
   GST_DEBUG_OBJECT (pad, "asking upstream for a key unit");
   if (!gst_pad_push_event (GST_PAD_CAST (pad), event))
     GST_DEBUG_OBJECT (pad, "nobody upstream makes key units");
@@ -97,7 +97,7 @@ on_key_unit (P2pStream *stream, gboolean all_headers, gpointer user)
   key_unit->all_headers = all_headers;
   /* Elements upstream may take their time, which the network has not. */
   gst_element_call_async (GST_ELEMENT_CAST (sink), send_key_unit, key_unit,
-      key_unit_free);
+                          key_unit_free);
   gst_object_unref (sink);
 }
 
@@ -161,7 +161,7 @@ gst_p2p_sink_pad_wake (GstP2pSinkPad *pad)
 static void
 forget_headers (GstP2pSinkPad *pad)
 {
-  g_list_free_full (pad->headers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (pad->headers, (GDestroyNotify)gst_buffer_unref);
   pad->headers = NULL;
 }
 
@@ -175,13 +175,13 @@ find_hint (GstCaps *caps)
     const gchar *name, *hint;
   } hints[] = {
     { "video/x-h264", "H.264 is taken as stream-format=byte-stream, "
-        "alignment=au: put h264parse in front" },
+                      "alignment=au: put h264parse in front" },
     { "video/x-h265", "H.265 is taken as stream-format=byte-stream, "
-        "alignment=au: put h265parse in front" },
+                      "alignment=au: put h265parse in front" },
     { "video/x-raw", "Video is taken encoded: put an encoder in front, "
-        "x264enc for example" },
+                     "x264enc for example" },
     { "audio/x-raw", "Audio is taken encoded: put an encoder in front, "
-        "avenc_aac or opusenc for example" },
+                     "avenc_aac or opusenc for example" },
   };
   guint i;
 
@@ -189,14 +189,15 @@ find_hint (GstCaps *caps)
     return NULL;
   for (i = 0; i < G_N_ELEMENTS (hints); i++) {
     if (gst_structure_has_name (gst_caps_get_structure (caps, 0),
-            hints[i].name))
+                                hints[i].name))
       return hints[i].hint;
   }
   return NULL;
 }
 
 /* A data pad takes anything, and so it is where a link ends that fits nowhere
- * else: raw pictures, an H.264 that was not parsed. Who means it names the pad. */
+ * else: raw pictures, an H.264 that was not parsed. Who means it names the pad.
+ */
 static gboolean
 is_stray (GstP2pSinkPad *pad, GstCaps *caps, GError **error)
 {
@@ -225,7 +226,7 @@ set_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
   g_free (text);
   if (!ok) {
     g_set_error (&error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-        "The session does not take this format");
+                 "The session does not take this format");
     goto refused;
   }
 
@@ -239,7 +240,8 @@ set_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
 
 refused:
   GST_ELEMENT_ERROR (sink, STREAM, FORMAT, ("%s", error->message),
-      ("pad %s, caps %" GST_PTR_FORMAT, GST_PAD_NAME (pad), caps));
+                     ("pad %s, caps %" GST_PTR_FORMAT, GST_PAD_NAME (pad),
+                      caps));
   g_error_free (error);
   return FALSE;
 }
@@ -348,7 +350,7 @@ explain_refusal (GstP2pSinkPad *pad, GstQuery *query)
   gst_query_parse_accept_caps (query, &caps);
   hint = find_hint (caps);
   GST_WARNING_OBJECT (pad, "%" GST_PTR_FORMAT " is not taken here. %s", caps,
-      hint != NULL ? hint : "Data pads take any format");
+                      hint != NULL ? hint : "Data pads take any format");
 }
 
 static gboolean
@@ -384,7 +386,7 @@ sink_pad_query (GstPad *gpad, GstObject *parent, GstQuery *query)
 
 static gboolean
 sink_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
-    gboolean active)
+                        gboolean active)
 {
   GstP2pSinkPad *pad = GST_P2P_SINK_PAD (gpad);
 
@@ -411,7 +413,7 @@ sink_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
 
 static void
 gst_p2p_sink_pad_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                               GParamSpec *pspec)
 {
   GstP2pSinkPad *pad = GST_P2P_SINK_PAD (object);
   GstP2pSink *sink = get_sink (pad);
@@ -449,7 +451,7 @@ gst_p2p_sink_pad_set_property (GObject *object, guint id, const GValue *value,
 
 static void
 gst_p2p_sink_pad_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                               GParamSpec *pspec)
 {
   GstP2pSinkPad *pad = GST_P2P_SINK_PAD (object);
   GstP2pSink *sink = get_sink (pad);
@@ -492,24 +494,31 @@ static void
 gst_p2p_sink_pad_class_init (GstP2pSinkPadClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  GParamFlags flags =
-      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+  GParamFlags flags
+      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
   object_class->set_property = gst_p2p_sink_pad_set_property;
   object_class->get_property = gst_p2p_sink_pad_get_property;
   object_class->finalize = gst_p2p_sink_pad_finalize;
 
-  g_object_class_install_property (object_class, PROP_DEADLINE,
-      g_param_spec_int ("deadline", "Deadline",
+  g_object_class_install_property (
+      object_class, PROP_DEADLINE,
+      g_param_spec_int (
+          "deadline", "Deadline",
           "Milliseconds after which a frame is no longer worth sending; 0: "
           "never dropped; -1: what the receiver's latency allows, on data pads "
-          "0", -1, MAX_DEADLINE_MS, DEFAULT_DEADLINE, flags));
-  g_object_class_install_property (object_class, PROP_MATCH,
+          "0",
+          -1, MAX_DEADLINE_MS, DEFAULT_DEADLINE, flags));
+  g_object_class_install_property (
+      object_class, PROP_MATCH,
       g_param_spec_string ("match", "Match",
-          "Which requests this pad answers, for example "
-          "action=live&channel=0; unset: every live one", NULL, flags));
-  g_object_class_install_property (object_class, PROP_PRIORITY,
-      g_param_spec_int ("priority", "Priority",
+                           "Which requests this pad answers, for example "
+                           "action=live&channel=0; unset: every live one",
+                           NULL, flags));
+  g_object_class_install_property (
+      object_class, PROP_PRIORITY,
+      g_param_spec_int (
+          "priority", "Priority",
           "Place in the order of sending, 0 is the highest; -1: by kind", -1,
           MAX_PRIORITY, DEFAULT_PRIORITY, flags));
 }
@@ -525,10 +534,11 @@ gst_p2p_sink_pad_init (GstP2pSinkPad *pad)
 
 GstPad *
 gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
-    P2pWireKind kind, gboolean named)
+                      P2pWireKind kind, gboolean named)
 {
-  GstP2pSinkPad *pad = g_object_new (GST_TYPE_P2P_SINK_PAD, "name", name,
-      "direction", GST_PAD_SINK, "template", templ, NULL);
+  GstP2pSinkPad *pad
+      = g_object_new (GST_TYPE_P2P_SINK_PAD, "name", name, "direction",
+                      GST_PAD_SINK, "template", templ, NULL);
   GstPad *gpad = GST_PAD_CAST (pad);
 
   pad->kind = kind;

@@ -36,10 +36,10 @@ running_time (GstP2pSinkPad *pad, GstClockTime timestamp)
       || !GST_CLOCK_TIME_IS_VALID (timestamp))
     return P2P_WIRE_TIME_NONE;
   sign = gst_segment_to_running_time_full (&pad->segment, GST_FORMAT_TIME,
-      timestamp, &value);
+                                           timestamp, &value);
   if (sign == 0 || value > G_MAXINT64)
     return P2P_WIRE_TIME_NONE;
-  return sign > 0 ? (gint64) value : -(gint64) value;
+  return sign > 0 ? (gint64)value : -(gint64)value;
 }
 
 static gint64
@@ -81,7 +81,7 @@ clock_running_time (GstP2pSink *sink, gint64 *time)
 static gboolean
 wait_clock (GstP2pSinkPad *pad, GstP2pSink *sink, gint64 when)
 {
-  gint64 target = (gint64) sink->base_time + when;
+  gint64 target = (gint64)sink->base_time + when;
   GstClockReturn result;
   GstClockID id;
 
@@ -114,7 +114,7 @@ rebase (GstP2pSink *sink, gint64 when)
  * `offset`: what is to be added to its times. */
 static GstFlowReturn
 wait_turn (GstP2pSinkPad *pad, GstP2pSink *sink, gint64 when,
-    GstClockTimeDiff *offset)
+           GstClockTimeDiff *offset)
 {
   GstFlowReturn flow = GST_FLOW_OK;
 
@@ -174,7 +174,7 @@ wait_writable (GstP2pSinkPad *pad, GstP2pSink *sink, guint seen)
 
 static GstFlowReturn
 push (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
-    P2pWireFrame *frame, gboolean force)
+      P2pWireFrame *frame, gboolean force)
 {
   P2pStream *stream;
   guint seen;
@@ -203,7 +203,8 @@ push (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
 }
 
 /* The headers in the caps reach every viewer, also one that comes later, from
- * the caps; the buffers with the same bytes that follow the caps are left out. */
+ * the caps; the buffers with the same bytes that follow the caps are left out.
+ */
 static gboolean
 is_expected_header (GstP2pSinkPad *pad, GstBuffer *buffer)
 {
@@ -217,7 +218,7 @@ is_expected_header (GstP2pSinkPad *pad, GstBuffer *buffer)
   if (!GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_HEADER)
       || gst_buffer_get_size (buffer) != gst_buffer_get_size (header)
       || !gst_buffer_map (header, &map, GST_MAP_READ)) {
-    g_list_free_full (pad->headers, (GDestroyNotify) gst_buffer_unref);
+    g_list_free_full (pad->headers, (GDestroyNotify)gst_buffer_unref);
     pad->headers = NULL;
     return FALSE;
   }
@@ -246,15 +247,17 @@ is_preroll (GstP2pSinkPad *pad, GstBuffer *buffer)
 
 static GstFlowReturn
 render (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
-    P2pWireFrame *frame)
+        P2pWireFrame *frame)
 {
   GstClockTimeDiff offset = 0;
   gboolean live = is_live (pad);
   GstFlowReturn flow;
 
   if (!live) {
-    flow = wait_turn (pad, sink, frame->dts != P2P_WIRE_TIME_NONE ? frame->dts :
-        frame->pts, &offset);
+    flow
+        = wait_turn (pad, sink,
+                     frame->dts != P2P_WIRE_TIME_NONE ? frame->dts : frame->pts,
+                     &offset);
     if (flow != GST_FLOW_OK)
       return flow;
   }
@@ -266,7 +269,9 @@ render (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
 static GstFlowReturn
 render_buffer (GstP2pSinkPad *pad, GstP2pSink *sink, GstBuffer *buffer)
 {
-  P2pWireFrame frame = { 0, };
+  P2pWireFrame frame = {
+    0,
+  };
   GstFlowReturn flow;
   GBytes *payload;
 
@@ -283,23 +288,25 @@ render_buffer (GstP2pSinkPad *pad, GstP2pSink *sink, GstBuffer *buffer)
     frame.flags |= P2P_FRAME_DECODE_ONLY;
   frame.pts = running_time (pad, GST_BUFFER_PTS (buffer));
   frame.dts = running_time (pad, GST_BUFFER_DTS (buffer));
-  frame.duration = GST_BUFFER_DURATION_IS_VALID (buffer) ?
-      (gint64) MIN (GST_BUFFER_DURATION (buffer), G_MAXINT64) :
-      P2P_WIRE_TIME_NONE;
+  frame.duration = GST_BUFFER_DURATION_IS_VALID (buffer)
+                       ? (gint64)MIN (GST_BUFFER_DURATION (buffer), G_MAXINT64)
+                       : P2P_WIRE_TIME_NONE;
   flow = render (pad, sink, payload, &frame);
   g_bytes_unref (payload);
   return flow;
 
 no_caps:
-  GST_ELEMENT_ERROR (sink, STREAM, FORMAT,
+  GST_ELEMENT_ERROR (
+      sink, STREAM, FORMAT,
       ("The data for pad %s has no format", GST_PAD_NAME (pad)),
       ("Bytes of no declared format go to a data pad: name it, as in "
-          "\"sink.data_0\""));
+       "\"sink.data_0\""));
   return GST_FLOW_NOT_NEGOTIATED;
 
 not_readable:
   GST_ELEMENT_ERROR (sink, RESOURCE, READ,
-      ("A buffer on pad %s cannot be read", GST_PAD_NAME (pad)), (NULL));
+                     ("A buffer on pad %s cannot be read", GST_PAD_NAME (pad)),
+                     (NULL));
   return GST_FLOW_ERROR;
 }
 
@@ -315,14 +322,14 @@ gst_p2p_sink_pad_chain (GstPad *gpad, GstObject *parent, GstBuffer *buffer)
 
 GstFlowReturn
 gst_p2p_sink_pad_chain_list (GstPad *gpad, GstObject *parent,
-    GstBufferList *list)
+                             GstBufferList *list)
 {
   GstFlowReturn flow = GST_FLOW_OK;
   guint i, n = gst_buffer_list_length (list);
 
   for (i = 0; i < n && flow == GST_FLOW_OK; i++)
     flow = render_buffer (GST_P2P_SINK_PAD (gpad), GST_P2P_SINK (parent),
-        gst_buffer_list_get (list, i));
+                          gst_buffer_list_get (list, i));
   gst_buffer_list_unref (list);
   return flow;
 }
@@ -331,9 +338,11 @@ gst_p2p_sink_pad_chain_list (GstPad *gpad, GstObject *parent,
  * not count as a point where decoding can begin. */
 void
 gst_p2p_sink_pad_render_gap (GstP2pSinkPad *pad, GstP2pSink *sink,
-    GstClockTime timestamp, GstClockTime duration)
+                             GstClockTime timestamp, GstClockTime duration)
 {
-  P2pWireFrame frame = { 0, };
+  P2pWireFrame frame = {
+    0,
+  };
   GBytes *nothing;
 
   if (!pad->have_caps)
@@ -345,8 +354,9 @@ gst_p2p_sink_pad_render_gap (GstP2pSinkPad *pad, GstP2pSink *sink,
   frame.dts = P2P_WIRE_TIME_NONE;
   if (frame.pts == P2P_WIRE_TIME_NONE)
     return;
-  frame.duration = GST_CLOCK_TIME_IS_VALID (duration) ?
-      (gint64) MIN (duration, G_MAXINT64) : P2P_WIRE_TIME_NONE;
+  frame.duration = GST_CLOCK_TIME_IS_VALID (duration)
+                       ? (gint64)MIN (duration, G_MAXINT64)
+                       : P2P_WIRE_TIME_NONE;
   nothing = g_bytes_new_static (NULL, 0);
   render (pad, sink, nothing, &frame);
   g_bytes_unref (nothing);
@@ -364,8 +374,8 @@ gst_p2p_sink_pad_drain (GstP2pSinkPad *pad, GstP2pSink *sink)
     p2p_stream_get_backlog (pad->stream, &least, &most);
     if (most == 0)
       break;
-    g_cond_wait_until (&pad->cond, &sink->lock, MIN (now + DRAIN_STEP_US,
-            limit));
+    g_cond_wait_until (&pad->cond, &sink->lock,
+                       MIN (now + DRAIN_STEP_US, limit));
     now = g_get_monotonic_time ();
   }
   g_mutex_unlock (&sink->lock);

@@ -4,13 +4,13 @@
  * @short_description: what a device streams to its viewer
  *
  * p2psrc finds a device through the signaller, asks it for what the URI's
- * parameters say, and has a pad for each stream that comes. It connects again by
- * itself after every loss of the network, the signaller or the device.
+ * parameters say, and has a pad for each stream that comes. It connects again
+ * by itself after every loss of the network, the signaller or the device.
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 p2psrc uri=p2p://camera-1 key-file=camera-1.key ! decodebin ! \
- *     autovideosink
+ * gst-launch-1.0 p2psrc uri=p2p://camera-1 key-file=camera-1.key ! decodebin !
+ * \ autovideosink
  * ]|
  *
  * Copyright (C) 2026 the iv-p2p authors
@@ -33,27 +33,27 @@
 GST_DEBUG_CATEGORY (gst_p2p_src_debug);
 #define GST_CAT_DEFAULT gst_p2p_src_debug
 
-enum
-{
+enum {
   PROP_STATS = GST_P2P_PROP_OWN,
 };
 
-static GstStaticPadTemplate video_template =
-GST_STATIC_PAD_TEMPLATE ("video_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
-    GST_STATIC_CAPS (GST_P2P_VIDEO_CAPS));
-static GstStaticPadTemplate audio_template =
-GST_STATIC_PAD_TEMPLATE ("audio_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
-    GST_STATIC_CAPS (GST_P2P_AUDIO_CAPS));
-static GstStaticPadTemplate data_template =
-GST_STATIC_PAD_TEMPLATE ("data_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
-    GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate video_template
+    = GST_STATIC_PAD_TEMPLATE ("video_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
+                               GST_STATIC_CAPS (GST_P2P_VIDEO_CAPS));
+static GstStaticPadTemplate audio_template
+    = GST_STATIC_PAD_TEMPLATE ("audio_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
+                               GST_STATIC_CAPS (GST_P2P_AUDIO_CAPS));
+static GstStaticPadTemplate data_template
+    = GST_STATIC_PAD_TEMPLATE ("data_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
+                               GST_STATIC_CAPS_ANY);
 
 static void gst_p2p_src_uri_handler_init (gpointer iface, gpointer data);
 
 G_DEFINE_TYPE_WITH_CODE (GstP2pSrc, gst_p2p_src, GST_TYPE_ELEMENT,
-    G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER, gst_p2p_src_uri_handler_init))
+                         G_IMPLEMENT_INTERFACE (GST_TYPE_URI_HANDLER,
+                                                gst_p2p_src_uri_handler_init))
 GST_ELEMENT_REGISTER_DEFINE (p2psrc, "p2psrc", GST_RANK_PRIMARY,
-    GST_TYPE_P2P_SRC)
+                             GST_TYPE_P2P_SRC)
 
 /* -- What is announced about the pads -------------------------------------- */
 
@@ -65,8 +65,8 @@ make_collection (GstP2pSrc *src)
   GList *walk;
 
   for (walk = src->pads; walk != NULL; walk = walk->next)
-    gst_stream_collection_add_stream (collection,
-        gst_object_ref (GST_P2P_SRC_PAD (walk->data)->stream));
+    gst_stream_collection_add_stream (
+        collection, gst_object_ref (GST_P2P_SRC_PAD (walk->data)->stream));
   return collection;
 }
 
@@ -107,7 +107,8 @@ gst_p2p_src_check_pads (GstP2pSrc *src)
   g_mutex_unlock (&src->lock);
 
   if (collection != NULL) {
-    gst_element_post_message (GST_ELEMENT_CAST (src),
+    gst_element_post_message (
+        GST_ELEMENT_CAST (src),
         gst_message_new_stream_collection (GST_OBJECT_CAST (src), collection));
     gst_object_unref (collection);
   }
@@ -117,8 +118,8 @@ gst_p2p_src_check_pads (GstP2pSrc *src)
   }
   if (nothing)
     GST_ELEMENT_WARNING (src, RESOURCE, NOT_FOUND,
-        ("The device has no stream for this request"),
-        ("Streams that it begins later will come"));
+                         ("The device has no stream for this request"),
+                         ("Streams that it begins later will come"));
 }
 
 /* -- Queries and events ---------------------------------------------------- */
@@ -135,8 +136,8 @@ gst_p2p_src_answer (GstP2pSrc *src, GstQuery *query)
       GST_OBJECT_LOCK (src);
       latency = src->settings.latency * GST_MSECOND;
       GST_OBJECT_UNLOCK (src);
-      gst_query_set_latency (query, TRUE, latency, latency
-          + GST_P2P_SRC_QUEUE_TIME_US * GST_USECOND);
+      gst_query_set_latency (query, TRUE, latency,
+                             latency + GST_P2P_SRC_QUEUE_TIME_US * GST_USECOND);
       return TRUE;
     case GST_QUERY_SEEKING:
       gst_query_parse_seeking (query, &format, NULL, NULL, NULL);
@@ -144,8 +145,9 @@ gst_p2p_src_answer (GstP2pSrc *src, GstQuery *query)
       return TRUE;
     case GST_QUERY_SCHEDULING:
       gst_query_set_scheduling (query,
-          GST_SCHEDULING_FLAG_SEQUENTIAL |
-          GST_SCHEDULING_FLAG_BANDWIDTH_LIMITED, 1, -1, 0);
+                                GST_SCHEDULING_FLAG_SEQUENTIAL
+                                    | GST_SCHEDULING_FLAG_BANDWIDTH_LIMITED,
+                                1, -1, 0);
       gst_query_add_scheduling_mode (query, GST_PAD_MODE_PUSH);
       return TRUE;
     case GST_QUERY_URI:
@@ -189,7 +191,7 @@ ask_for_key_units (GstP2pSrc *src, GstEvent *event)
 
   if (!gst_video_event_is_force_key_unit (event)
       || !gst_video_event_parse_upstream_force_key_unit (event, NULL,
-          &all_headers, &count))
+                                                         &all_headers, &count))
     return FALSE;
   g_mutex_lock (&src->lock);
   for (walk = src->pads; walk != NULL; walk = walk->next)
@@ -212,7 +214,7 @@ end_all (GstP2pSrc *src, guint32 seqnum)
     gst_p2p_src_pad_drop_frames (pad);
     pad->stopped = TRUE;
     gst_p2p_src_pad_push_item (pad,
-        gst_p2p_item_new (GST_P2P_ITEM_END, seqnum));
+                               gst_p2p_item_new (GST_P2P_ITEM_END, seqnum));
   }
   g_mutex_unlock (&src->lock);
   return TRUE;
@@ -264,8 +266,9 @@ static gboolean
 open_endpoint (GstP2pSrc *src)
 {
   gchar *params = NULL;
-  P2pEndpoint *endpoint = gst_p2p_settings_acquire (&src->settings,
-      GST_ELEMENT_CAST (src), P2P_ROLE_VIEWER, &params);
+  P2pEndpoint *endpoint
+      = gst_p2p_settings_acquire (&src->settings, GST_ELEMENT_CAST (src),
+                                  P2P_ROLE_VIEWER, &params);
 
   if (endpoint == NULL) {
     g_free (params);
@@ -314,7 +317,7 @@ start (GstP2pSrc *src)
   if (!reopen_if_changed (src))
     return FALSE;
   GST_OBJECT_LOCK (src);
-  src->latency_us = src->settings.latency * (gint64) 1000;
+  src->latency_us = src->settings.latency * (gint64)1000;
   GST_OBJECT_UNLOCK (src);
   src->have_epoch = src->complete = src->no_more_pads = FALSE;
   src->was_connected = src->trouble_told = FALSE;
@@ -322,13 +325,13 @@ start (GstP2pSrc *src)
   gst_flow_combiner_reset (src->combiner);
 
   request = p2p_endpoint_request (src->endpoint, src->params,
-      &gst_p2p_src_request_callbacks, src);
+                                  &gst_p2p_src_request_callbacks, src);
   /* In a session that others already have, the end may be told at once: not
    * before all of this is done. */
   g_mutex_lock (&src->lock);
   src->request = request;
-  src->listener = p2p_endpoint_add_listener (src->endpoint,
-      &gst_p2p_src_listener, src);
+  src->listener
+      = p2p_endpoint_add_listener (src->endpoint, &gst_p2p_src_listener, src);
   p2p_endpoint_start (src->endpoint);
   g_mutex_unlock (&src->lock);
   return TRUE;
@@ -388,7 +391,7 @@ remove_pads (GstP2pSrc *src)
     gst_p2p_src_pad_clear (pad);
     g_mutex_unlock (&src->lock);
     if (pad->dead)
-      continue;                 /* the worker takes it off the element */
+      continue; /* the worker takes it off the element */
     if (pad->exposed) {
       gst_flow_combiner_remove_pad (src->combiner, GST_PAD_CAST (pad));
       gst_element_remove_pad (GST_ELEMENT_CAST (src), GST_PAD_CAST (pad));
@@ -400,8 +403,8 @@ remove_pads (GstP2pSrc *src)
 static void
 set_playing (GstP2pSrc *src, gboolean playing)
 {
-  GstClock *clock = playing ? gst_element_get_clock (GST_ELEMENT_CAST (src)) :
-      NULL;
+  GstClock *clock
+      = playing ? gst_element_get_clock (GST_ELEMENT_CAST (src)) : NULL;
   GList *walk;
 
   g_mutex_lock (&src->lock);
@@ -450,8 +453,8 @@ gst_p2p_src_change_state (GstElement *element, GstStateChange transition)
       break;
   }
 
-  result = GST_ELEMENT_CLASS (gst_p2p_src_parent_class)->change_state (element,
-      transition);
+  result = GST_ELEMENT_CLASS (gst_p2p_src_parent_class)
+               ->change_state (element, transition);
 
   switch (transition) {
     case GST_STATE_CHANGE_READY_TO_PAUSED:
@@ -510,7 +513,7 @@ gst_p2p_src_uri_get_uri (GstURIHandler *handler)
 
 static gboolean
 gst_p2p_src_uri_set_uri (GstURIHandler *handler, const gchar *uri,
-    GError **error)
+                         GError **error)
 {
   GstP2pSrc *src = GST_P2P_SRC (handler);
   gboolean late;
@@ -520,7 +523,7 @@ gst_p2p_src_uri_set_uri (GstURIHandler *handler, const gchar *uri,
   GST_OBJECT_UNLOCK (src);
   if (late) {
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
-        "The URI can be changed in NULL and READY only");
+                 "The URI can be changed in NULL and READY only");
     return FALSE;
   }
   if (!gst_p2p_uri_parse (uri, NULL, NULL, error))
@@ -544,18 +547,18 @@ gst_p2p_src_uri_handler_init (gpointer iface, gpointer data)
 
 static void
 gst_p2p_src_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                          GParamSpec *pspec)
 {
   GstP2pSrc *src = GST_P2P_SRC (object);
 
   if (!gst_p2p_settings_set_property (&src->settings, GST_ELEMENT_CAST (src),
-          id, value))
+                                      id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
 static void
 gst_p2p_src_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                          GParamSpec *pspec)
 {
   GstP2pSrc *src = GST_P2P_SRC (object);
 
@@ -566,7 +569,7 @@ gst_p2p_src_get_property (GObject *object, guint id, GValue *value,
     return;
   }
   if (!gst_p2p_settings_get_property (&src->settings, GST_ELEMENT_CAST (src),
-          id, value))
+                                      id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
@@ -592,14 +595,16 @@ gst_p2p_src_class_init (GstP2pSrcClass *klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
 
   GST_DEBUG_CATEGORY_INIT (gst_p2p_src_debug, "p2psrc", 0,
-      "receives the streams of a device");
+                           "receives the streams of a device");
 
   object_class->set_property = gst_p2p_src_set_property;
   object_class->get_property = gst_p2p_src_get_property;
   object_class->finalize = gst_p2p_src_finalize;
   gst_p2p_settings_install (object_class, FALSE);
-  g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
+  g_object_class_install_property (
+      object_class, PROP_STATS,
+      g_param_spec_boxed (
+          "stats", "Statistics",
           "application/x-p2p-stats, with one structure for each peer",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 
@@ -607,15 +612,19 @@ gst_p2p_src_class_init (GstP2pSrcClass *klass)
   element_class->send_event = gst_p2p_src_send_event;
   element_class->query = gst_p2p_src_query;
   gst_element_class_add_static_pad_template_with_gtype (element_class,
-      &video_template, GST_TYPE_P2P_SRC_PAD);
+                                                        &video_template,
+                                                        GST_TYPE_P2P_SRC_PAD);
   gst_element_class_add_static_pad_template_with_gtype (element_class,
-      &audio_template, GST_TYPE_P2P_SRC_PAD);
+                                                        &audio_template,
+                                                        GST_TYPE_P2P_SRC_PAD);
   gst_element_class_add_static_pad_template_with_gtype (element_class,
-      &data_template, GST_TYPE_P2P_SRC_PAD);
-  gst_element_class_set_static_metadata (element_class, "P2P Source",
-      "Source/Network",
+                                                        &data_template,
+                                                        GST_TYPE_P2P_SRC_PAD);
+  gst_element_class_set_static_metadata (
+      element_class, "P2P Source", "Source/Network",
       "Receives audio, video and data straight from a device, through NATs, "
-      "encrypted", "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
+      "encrypted",
+      "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
 }
 
 static void

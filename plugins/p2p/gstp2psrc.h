@@ -39,61 +39,60 @@ struct _GstP2pSrc
 {
   GstElement parent;
 
-  GstP2pSettings settings;      /* OBJECT_LOCK */
+  GstP2pSettings settings; /* OBJECT_LOCK */
 
   /* Protects everything below and in the pads, queues included. Held for a few
    * instructions; the session's functions that neither block nor call back may
    * be called under it, nothing else. */
   GMutex lock;
-  P2pEndpoint *endpoint;        /* from READY on */
-  gchar *params;                /* of the URI */
+  P2pEndpoint *endpoint; /* from READY on */
+  gchar *params;         /* of the URI */
   guint listener;
-  P2pRequest *request;          /* PAUSED and above */
-  gint64 latency_us;            /* of the property, from PAUSED on */
+  P2pRequest *request; /* PAUSED and above */
+  gint64 latency_us;   /* of the property, from PAUSED on */
 
-  GList *pads;                  /* of GstP2pSrcPad, owned; also those that are
-                                   not exposed yet */
-  GstFlowCombiner *combiner;    /* of the exposed ones */
-  guint exposing;               /* pads being added just now */
-  GCond cond;                   /* exposing */
+  GList *pads;               /* of GstP2pSrcPad, owned; also those that are
+                                not exposed yet */
+  GstFlowCombiner *combiner; /* of the exposed ones */
+  guint exposing;            /* pads being added just now */
+  GCond cond;                /* exposing */
   gboolean playing;
-  GstClock *clock;              /* while playing, or NULL */
+  GstClock *clock; /* while playing, or NULL */
   GstClockTime base_time;
-  gint64 start_us;              /* of PLAYING, for when there is no clock */
+  gint64 start_us; /* of PLAYING, for when there is no clock */
 
-  P2pTimeline *timeline;        /* one for all pads */
+  P2pTimeline *timeline; /* one for all pads */
   gboolean have_epoch;
-  guint epoch;                  /* of the session's streams */
-  guint group_id;               /* of the epoch */
-  gboolean complete;            /* all streams of the epoch are known */
-  gboolean no_more_pads;        /* was emitted */
+  guint epoch;           /* of the session's streams */
+  guint group_id;        /* of the epoch */
+  gboolean complete;     /* all streams of the epoch are known */
+  gboolean no_more_pads; /* was emitted */
   gboolean collection_stale;
   GstStreamCollection *collection;
 
-  gboolean was_connected;       /* since READY */
-  gboolean trouble_told;        /* a warning has been posted */
+  gboolean was_connected; /* since READY */
+  gboolean trouble_told;  /* a warning has been posted */
 };
 
 typedef struct
 {
-  enum
-  {
-    GST_P2P_ITEM_START,         /* the stream opens, again perhaps */
+  enum {
+    GST_P2P_ITEM_START, /* the stream opens, again perhaps */
     GST_P2P_ITEM_CAPS,
     GST_P2P_ITEM_FRAME,
-    GST_P2P_ITEM_END,           /* EOS */
-    GST_P2P_ITEM_REMOVE,        /* the sender's pad is gone */
+    GST_P2P_ITEM_END,    /* EOS */
+    GST_P2P_ITEM_REMOVE, /* the sender's pad is gone */
   } type;
-  guint number;                 /* START: group id; END: seqnum or 0 */
-  GstCaps *caps;                /* CAPS */
+  guint number;  /* START: group id; END: seqnum or 0 */
+  GstCaps *caps; /* CAPS */
   /* FRAME. */
   GBytes *payload;
   P2pWireFrame frame;
   gint64 arrival_us;
   gint64 age_us;
-  gboolean gap;                 /* frames before it are missing */
-  gboolean mapped;              /* these two are valid */
-  gint64 pts, dts;              /* running time here, or P2P_WIRE_TIME_NONE */
+  gboolean gap;    /* frames before it are missing */
+  gboolean mapped; /* these two are valid */
+  gint64 pts, dts; /* running time here, or P2P_WIRE_TIME_NONE */
 } GstP2pItem;
 
 struct _GstP2pSrcPad
@@ -101,71 +100,72 @@ struct _GstP2pSrcPad
   GstPad parent;
 
   /* Constant. */
-  GstP2pSrc *src;               /* which outlives the pad's task */
+  GstP2pSrc *src; /* which outlives the pad's task */
   P2pWireKind kind;
   gchar *stream_id;
 
   /* Protected by the source's lock. */
   gchar *peer;
   guint request;
-  P2pInStream *in_stream;       /* while open; owned */
+  P2pInStream *in_stream; /* while open; owned */
   GstStream *stream;
-  GQueue queue;                 /* of GstP2pItem */
-  gsize bytes;                  /* of the frames in it */
+  GQueue queue; /* of GstP2pItem */
+  gsize bytes;  /* of the frames in it */
   GCond cond;
   gboolean flushing;
-  gboolean held;                /* the session holds frames for us */
-  gboolean wait_sync;           /* frames were forgotten here: only one that is
-                                   no delta unit goes on */
-  gboolean refused;             /* its format is not taken */
-  gboolean stopped;             /* downstream does not want more */
+  gboolean held;      /* the session holds frames for us */
+  gboolean wait_sync; /* frames were forgotten here: only one that is
+                         no delta unit goes on */
+  gboolean refused;   /* its format is not taken */
+  gboolean stopped;   /* downstream does not want more */
   gboolean exposed;
-  gboolean dead;                /* the worker is about to remove it */
+  gboolean dead; /* the worker is about to remove it */
 
   /* The pad's task. */
-  gboolean start_pending;       /* stream-start and what follows it */
+  gboolean start_pending; /* stream-start and what follows it */
   guint start_group;
   gboolean discont;
-  gboolean ended;               /* EOS was pushed */
+  gboolean ended; /* EOS was pushed */
   GstCaps *caps;
-  GList *headers;               /* to be pushed before the next frame */
-  GstClockTime ts_offset;       /* of timestamps above running time */
+  GList *headers;         /* to be pushed before the next frame */
+  GstClockTime ts_offset; /* of timestamps above running time */
 };
 
 /* gstp2psrcpad.c; lock held unless said otherwise. */
 /* Not held. */
-GstP2pSrcPad *gst_p2p_src_pad_new (GstP2pSrc * src, const gchar * name,
-    P2pWireKind kind, const gchar * stream_id);
-void gst_p2p_src_pad_push_item (GstP2pSrcPad * pad, GstP2pItem * item);
-GstP2pItem *gst_p2p_src_pad_pop_item (GstP2pSrcPad * pad);
+GstP2pSrcPad *gst_p2p_src_pad_new (GstP2pSrc *src, const gchar *name,
+                                   P2pWireKind kind, const gchar *stream_id);
+void gst_p2p_src_pad_push_item (GstP2pSrcPad *pad, GstP2pItem *item);
+GstP2pItem *gst_p2p_src_pad_pop_item (GstP2pSrcPad *pad);
 /* FALSE: no room in a stream that loses nothing; not taken. */
-gboolean gst_p2p_src_pad_take_frame (GstP2pSrcPad * pad, GBytes * payload,
-    const P2pWireFrame * frame, gint64 arrival_us, gint64 age_us,
-    gboolean gap);
+gboolean gst_p2p_src_pad_take_frame (GstP2pSrcPad *pad, GBytes *payload,
+                                     const P2pWireFrame *frame,
+                                     gint64 arrival_us, gint64 age_us,
+                                     gboolean gap);
 /* Forgets frames that came more than `age_us` ago where newer ones can go on
  * without them. */
-void gst_p2p_src_pad_trim (GstP2pSrcPad * pad, gint64 age_us);
-void gst_p2p_src_pad_drop_frames (GstP2pSrcPad * pad);
-void gst_p2p_src_pad_clear (GstP2pSrcPad * pad);
-void gst_p2p_src_pad_request_key_unit (GstP2pSrcPad * pad,
-    gboolean all_headers, guint count);
+void gst_p2p_src_pad_trim (GstP2pSrcPad *pad, gint64 age_us);
+void gst_p2p_src_pad_drop_frames (GstP2pSrcPad *pad);
+void gst_p2p_src_pad_clear (GstP2pSrcPad *pad);
+void gst_p2p_src_pad_request_key_unit (GstP2pSrcPad *pad, gboolean all_headers,
+                                       guint count);
 /* Not held. */
 GstP2pItem *gst_p2p_item_new (gint type, guint number);
-void gst_p2p_item_free (GstP2pItem * item);
+void gst_p2p_item_free (GstP2pItem *item);
 
 /* gstp2psrcpush.c */
 void gst_p2p_src_pad_loop (gpointer pad);
 /* Lock held: everything in the queues gets its place in running time. */
-void gst_p2p_src_map_queued (GstP2pSrc * src);
+void gst_p2p_src_map_queued (GstP2pSrc *src);
 /* Lock held: gives what waits of an earlier session up, or its times. */
-void gst_p2p_src_unmap_queued (GstP2pSrc * src);
+void gst_p2p_src_unmap_queued (GstP2pSrc *src);
 /* Lock held: samples the timeline and places one frame. */
-void gst_p2p_src_map_item (GstP2pSrc * src, GstP2pItem * item);
+void gst_p2p_src_map_item (GstP2pSrc *src, GstP2pItem *item);
 
 /* gstp2psrc.c; lock not held. */
 /* Publishes the stream collection, and says when no more pads come. */
-void gst_p2p_src_check_pads (GstP2pSrc * src);
-gboolean gst_p2p_src_answer (GstP2pSrc * src, GstQuery * query);
+void gst_p2p_src_check_pads (GstP2pSrc *src);
+gboolean gst_p2p_src_answer (GstP2pSrc *src, GstQuery *query);
 
 /* gstp2psrcsession.c: what the session calls. */
 extern const P2pListener gst_p2p_src_listener;

@@ -23,8 +23,7 @@
 #define LIVE_BYTES (16u << 20)
 #define DATA_BYTES (1u << 20)
 
-enum
-{
+enum {
   PROP_0,
   PROP_PEER,
   PROP_REQUEST,
@@ -96,7 +95,7 @@ gst_p2p_src_pad_pop_item (GstP2pSrcPad *pad)
 
 void
 gst_p2p_src_pad_request_key_unit (GstP2pSrcPad *pad, gboolean all_headers,
-    guint count)
+                                  guint count)
 {
   if (pad->in_stream != NULL && pad->kind != P2P_WIRE_AUDIO)
     p2p_in_stream_request_key_unit (pad->in_stream, all_headers, count);
@@ -123,7 +122,7 @@ drop_before (GstP2pSrcPad *pad, GList *keep)
     walk = next;
   }
   if (count > 0 && keep != NULL)
-    ((GstP2pItem *) keep->data)->gap = TRUE;
+    ((GstP2pItem *)keep->data)->gap = TRUE;
   if (count > 0)
     GST_INFO_OBJECT (pad, "downstream is behind: %u frames forgotten", count);
   return count > 0;
@@ -143,7 +142,7 @@ newest_arrival (GstP2pSrcPad *pad)
 
   for (walk = pad->queue.tail; walk != NULL; walk = walk->prev) {
     if (is_frame (walk->data))
-      return ((GstP2pItem *) walk->data)->arrival_us;
+      return ((GstP2pItem *)walk->data)->arrival_us;
   }
   return 0;
 }
@@ -193,7 +192,7 @@ is_over_limit (GstP2pSrcPad *pad, gint64 oldest_us)
     return TRUE;
   for (walk = pad->queue.head; walk != NULL; walk = walk->next) {
     if (is_frame (walk->data))
-      return ((GstP2pItem *) walk->data)->arrival_us < oldest_us;
+      return ((GstP2pItem *)walk->data)->arrival_us < oldest_us;
   }
   return FALSE;
 }
@@ -201,8 +200,8 @@ is_over_limit (GstP2pSrcPad *pad, gint64 oldest_us)
 static void
 enforce_limits (GstP2pSrcPad *pad)
 {
-  gint64 oldest_us = newest_arrival (pad) - pad->src->latency_us
-      - GST_P2P_SRC_QUEUE_TIME_US;
+  gint64 oldest_us
+      = newest_arrival (pad) - pad->src->latency_us - GST_P2P_SRC_QUEUE_TIME_US;
   GList *cut, *last;
 
   if (!is_over_limit (pad, oldest_us))
@@ -218,7 +217,8 @@ enforce_limits (GstP2pSrcPad *pad)
 
 gboolean
 gst_p2p_src_pad_take_frame (GstP2pSrcPad *pad, GBytes *payload,
-    const P2pWireFrame *frame, gint64 arrival_us, gint64 age_us, gboolean gap)
+                            const P2pWireFrame *frame, gint64 arrival_us,
+                            gint64 age_us, gboolean gap)
 {
   gboolean delta = (frame->flags & P2P_FRAME_DELTA_UNIT) != 0;
   GstP2pItem *item;
@@ -280,7 +280,8 @@ src_pad_event (GstPad *gpad, GstObject *parent, GstEvent *event)
     case GST_EVENT_CUSTOM_UPSTREAM:
       if (!gst_video_event_is_force_key_unit (event)
           || !gst_video_event_parse_upstream_force_key_unit (event, NULL,
-              &all_headers, &count))
+                                                             &all_headers,
+                                                             &count))
         break;
       g_mutex_lock (&src->lock);
       ok = pad->in_stream != NULL;
@@ -306,7 +307,7 @@ src_pad_query (GstPad *gpad, GstObject *parent, GstQuery *query)
 
 static gboolean
 src_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
-    gboolean active)
+                       gboolean active)
 {
   GstP2pSrcPad *pad = GST_P2P_SRC_PAD (gpad);
 
@@ -325,7 +326,7 @@ src_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
 
 static void
 gst_p2p_src_pad_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                              GParamSpec *pspec)
 {
   GstP2pSrcPad *pad = GST_P2P_SRC_PAD (object);
   GstElement *src = gst_pad_get_parent_element (GST_PAD_CAST (pad));
@@ -355,7 +356,7 @@ gst_p2p_src_pad_finalize (GObject *object)
   GstP2pSrcPad *pad = GST_P2P_SRC_PAD (object);
 
   gst_p2p_src_pad_clear (pad);
-  g_list_free_full (pad->headers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (pad->headers, (GDestroyNotify)gst_buffer_unref);
   gst_clear_caps (&pad->caps);
   gst_clear_object (&pad->stream);
   g_free (pad->peer);
@@ -373,10 +374,14 @@ gst_p2p_src_pad_class_init (GstP2pSrcPadClass *klass)
   object_class->get_property = gst_p2p_src_pad_get_property;
   object_class->finalize = gst_p2p_src_pad_finalize;
   g_object_class_install_property (object_class, PROP_PEER,
-      g_param_spec_string ("peer", "Peer", "Whose stream it is", NULL, flags));
-  g_object_class_install_property (object_class, PROP_REQUEST,
+                                   g_param_spec_string ("peer", "Peer",
+                                                        "Whose stream it is",
+                                                        NULL, flags));
+  g_object_class_install_property (
+      object_class, PROP_REQUEST,
       g_param_spec_uint ("request", "Request",
-          "Number of the request that it answers", 0, G_MAXUINT, 0, flags));
+                         "Number of the request that it answers", 0, G_MAXUINT,
+                         0, flags));
 }
 
 static void
@@ -395,7 +400,7 @@ gst_p2p_src_pad_init (GstP2pSrcPad *pad)
 
 GstP2pSrcPad *
 gst_p2p_src_pad_new (GstP2pSrc *src, const gchar *name, P2pWireKind kind,
-    const gchar *stream_id)
+                     const gchar *stream_id)
 {
   static const GstStreamType types[] = {
     [P2P_WIRE_VIDEO] = GST_STREAM_TYPE_VIDEO,
@@ -408,15 +413,15 @@ gst_p2p_src_pad_new (GstP2pSrc *src, const gchar *name, P2pWireKind kind,
 
   templ_name = g_strconcat (gst_p2p_kind_name (kind), "_%u", NULL);
   templ = gst_element_class_get_pad_template (GST_ELEMENT_GET_CLASS (src),
-      templ_name);
+                                              templ_name);
   g_free (templ_name);
   pad = g_object_new (GST_TYPE_P2P_SRC_PAD, "name", name, "direction",
-      GST_PAD_SRC, "template", templ, NULL);
+                      GST_PAD_SRC, "template", templ, NULL);
   gst_object_ref_sink (pad);
   pad->src = src;
   pad->kind = kind;
   pad->stream_id = g_strdup (stream_id);
-  pad->stream = gst_stream_new (stream_id, NULL, types[kind],
-      GST_STREAM_FLAG_NONE);
+  pad->stream
+      = gst_stream_new (stream_id, NULL, types[kind], GST_STREAM_FLAG_NONE);
   return pad;
 }

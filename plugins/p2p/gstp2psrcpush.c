@@ -35,8 +35,8 @@ sample (GstP2pSrc *src, const GstP2pItem *item)
 
   /* What it waited at the sender is not the path's doing. */
   p2p_timeline_sample (src->timeline,
-      item->frame.sent + item->age_us * GST_USECOND,
-      running_time_now (src) - ago_us * GST_USECOND);
+                       item->frame.sent + item->age_us * GST_USECOND,
+                       running_time_now (src) - ago_us * GST_USECOND);
 }
 
 static gint64
@@ -47,7 +47,7 @@ map (GstP2pSrc *src, gint64 sender_time, gint64 sender_latency)
   /* When a sink at the sender would have shown it: that moment, here. */
   if (sender_time == P2P_WIRE_TIME_NONE
       || !p2p_timeline_map (src->timeline, sender_time + sender_latency,
-          &local))
+                            &local))
     return P2P_WIRE_TIME_NONE;
   return local;
 }
@@ -76,7 +76,7 @@ for_each_unmapped (GstP2pSrc *src, ItemFunc func)
 
   for (pads = src->pads; pads != NULL; pads = pads->next) {
     for (items = GST_P2P_SRC_PAD (pads->data)->queue.head; items != NULL;
-        items = items->next) {
+         items = items->next) {
       GstP2pItem *item = items->data;
 
       if (item->type == GST_P2P_ITEM_FRAME && !item->mapped)
@@ -136,7 +136,7 @@ set_caps (GstP2pSrcPad *pad, GstCaps *caps)
 {
   gst_caps_replace (&pad->caps, caps);
   gst_stream_set_caps (pad->stream, caps);
-  g_list_free_full (pad->headers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (pad->headers, (GDestroyNotify)gst_buffer_unref);
   pad->headers = NULL;
   if (caps != NULL && pad->kind == P2P_WIRE_DATA)
     pad->headers = gst_p2p_caps_get_headers (caps);
@@ -165,7 +165,7 @@ push_stream_start (GstP2pSrcPad *pad, GstP2pSrc *src)
   g_mutex_unlock (&src->lock);
   if (collection != NULL) {
     gst_pad_push_event (GST_PAD_CAST (pad),
-        gst_event_new_stream_collection (collection));
+                        gst_event_new_stream_collection (collection));
     gst_object_unref (collection);
   }
 }
@@ -179,8 +179,8 @@ name_is_taken (GstP2pSrcPad *pad, GstP2pSrc *src)
   for (walk = src->pads; walk != NULL; walk = walk->next) {
     GstP2pSrcPad *other = walk->data;
 
-    if (other->dead && g_str_equal (GST_OBJECT_NAME (other),
-            GST_OBJECT_NAME (pad)))
+    if (other->dead
+        && g_str_equal (GST_OBJECT_NAME (other), GST_OBJECT_NAME (pad)))
       return TRUE;
   }
   return FALSE;
@@ -234,7 +234,7 @@ to_timestamp (GstP2pSrcPad *pad, gint64 running_time)
 {
   if (running_time == P2P_WIRE_TIME_NONE)
     return GST_CLOCK_TIME_NONE;
-  return running_time + (gint64) pad->ts_offset;
+  return running_time + (gint64)pad->ts_offset;
 }
 
 /* Decoding may begin before running time zero, where a timestamp cannot go: the
@@ -248,7 +248,7 @@ make_room_for (GstP2pSrcPad *pad, const GstP2pItem *item)
     lowest = item->pts;
   if (item->dts != P2P_WIRE_TIME_NONE)
     lowest = MIN (lowest, item->dts);
-  if (lowest >= -(gint64) pad->ts_offset)
+  if (lowest >= -(gint64)pad->ts_offset)
     return;
   pad->ts_offset = (-lowest + GST_SECOND - 1) / GST_SECOND * GST_SECOND;
   push_segment (pad);
@@ -271,7 +271,7 @@ handle_flow (GstP2pSrcPad *pad, GstP2pSrc *src, GstFlowReturn flow)
     return;
   g_mutex_lock (&src->lock);
   combined = gst_flow_combiner_update_pad_flow (src->combiner,
-      GST_PAD_CAST (pad), flow);
+                                                GST_PAD_CAST (pad), flow);
   all_known = src->no_more_pads;
   if (flow == GST_FLOW_FLUSHING && !pad->flushing) {
     /* Downstream flushes: what it needs next is a beginning. */
@@ -284,7 +284,7 @@ handle_flow (GstP2pSrcPad *pad, GstP2pSrc *src, GstFlowReturn flow)
   }
   /* While pads still come, nobody can say that none is linked. */
   fatal = combined <= GST_FLOW_NOT_NEGOTIATED
-      || (combined == GST_FLOW_NOT_LINKED && all_known);
+          || (combined == GST_FLOW_NOT_LINKED && all_known);
   if (fatal)
     pad->stopped = TRUE;
   g_mutex_unlock (&src->lock);
@@ -315,14 +315,14 @@ static gboolean
 is_gap_only (const GstP2pItem *item)
 {
   return (item->frame.flags & P2P_FRAME_GAP)
-      && g_bytes_get_size (item->payload) == 0;
+         && g_bytes_get_size (item->payload) == 0;
 }
 
 static GstClockTime
 duration_of (const GstP2pItem *item)
 {
-  return item->frame.duration >= 0 ? (GstClockTime) item->frame.duration :
-      GST_CLOCK_TIME_NONE;
+  return item->frame.duration >= 0 ? (GstClockTime)item->frame.duration
+                                   : GST_CLOCK_TIME_NONE;
 }
 
 static void
@@ -332,7 +332,7 @@ push_gap (GstP2pSrcPad *pad, const GstP2pItem *item)
 
   if (GST_CLOCK_TIME_IS_VALID (timestamp))
     gst_pad_push_event (GST_PAD_CAST (pad),
-        gst_event_new_gap (timestamp, duration_of (item)));
+                        gst_event_new_gap (timestamp, duration_of (item)));
 }
 
 static void
@@ -403,7 +403,7 @@ remove_pad (GstElement *element, gpointer data)
   g_mutex_lock (&src->lock);
   /* It may have come again, or the element may be stopping. */
   ours = g_list_find (src->pads, pad) != NULL && pad->in_stream == NULL
-      && g_queue_is_empty (&pad->queue) && !pad->dead;
+         && g_queue_is_empty (&pad->queue) && !pad->dead;
   if (ours) {
     pad->dead = TRUE;
     if (pad->exposed)
@@ -435,7 +435,7 @@ push_removal (GstP2pSrcPad *pad, GstP2pSrc *src)
   if (pad->exposed && !pad->ended)
     push_end (pad, src, 0);
   gst_element_call_async (GST_ELEMENT_CAST (src), remove_pad,
-      gst_object_ref (pad), pad_unref);
+                          gst_object_ref (pad), pad_unref);
 }
 
 /* -- The task -------------------------------------------------------------- */

@@ -49,7 +49,8 @@ hang_up (GstP2pSrc *src)
 }
 
 /* The device refused the key, or there is no such device. Trying again would
- * only be guessing, so it ends here; a viewer that was served before goes on. */
+ * only be guessing, so it ends here; a viewer that was served before goes on.
+ */
 static void
 give_up (GstP2pSrc *src, const P2pStep *step)
 {
@@ -64,9 +65,10 @@ give_up (GstP2pSrc *src, const P2pStep *step)
   gst_object_ref (src);
   p2p_request_close (request);
   GST_ELEMENT_ERROR (src, RESOURCE, NOT_AUTHORIZED,
-      ("The device does not let us in: %s", explain (step)),
-      ("Check the device's id and the key; step %s, reason %s",
-          p2p_step_kind_name (step->step), GST_STR_NULL (step->reason)));
+                     ("The device does not let us in: %s", explain (step)),
+                     ("Check the device's id and the key; step %s, reason %s",
+                      p2p_step_kind_name (step->step),
+                      GST_STR_NULL (step->reason)));
   hang_up (src);
   gst_object_unref (src);
 }
@@ -78,7 +80,8 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
   gboolean warn = FALSE, final = FALSE;
 
   gst_element_post_message (GST_ELEMENT_CAST (src),
-      gst_p2p_step_message_new (GST_ELEMENT_CAST (src), step));
+                            gst_p2p_step_message_new (GST_ELEMENT_CAST (src),
+                                                      step));
 
   g_mutex_lock (&src->lock);
   if (step->ok && step->step == P2P_STEP_MEDIA) {
@@ -86,7 +89,7 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
     src->trouble_told = FALSE;
   } else if (!step->ok) {
     final = !src->was_connected
-        && g_strcmp0 (step->reason, P2P_REASON_CHECK_FAILURE) == 0;
+            && g_strcmp0 (step->reason, P2P_REASON_CHECK_FAILURE) == 0;
     warn = !final && !src->trouble_told;
     src->trouble_told = TRUE;
   }
@@ -96,10 +99,11 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
     give_up (src, step);
   /* Once an outage; the attempts that follow are p2p-step messages. */
   if (warn)
-    GST_ELEMENT_WARNING (src, RESOURCE, OPEN_READ,
+    GST_ELEMENT_WARNING (
+        src, RESOURCE, OPEN_READ,
         ("No connection to the device: %s", explain (step)),
         ("It is tried again until it works; step %s, reason %s",
-            p2p_step_kind_name (step->step), GST_STR_NULL (step->reason)));
+         p2p_step_kind_name (step->step), GST_STR_NULL (step->reason)));
 }
 
 const P2pListener gst_p2p_src_listener = {
@@ -148,8 +152,8 @@ static gchar *
 make_stream_id (GstP2pSrc *src, const P2pInStreamInfo *info)
 {
   return g_strdup_printf ("%s/%s/%u/%s",
-      p2p_endpoint_get_device_id (src->endpoint), info->peer, info->request,
-      info->name);
+                          p2p_endpoint_get_device_id (src->endpoint),
+                          info->peer, info->request, info->name);
 }
 
 /* Lock held. A cancelled removal leaves no trace. */
@@ -164,7 +168,7 @@ cancel_removal (GstP2pSrcPad *pad)
 
 static gpointer
 on_stream_opened (P2pRequest *request, P2pInStream *stream,
-    const P2pInStreamInfo *info, guint epoch, gpointer user)
+                  const P2pInStreamInfo *info, guint epoch, gpointer user)
 {
   GstP2pSrc *src = user;
   GstP2pSrcPad *pad = NULL;
@@ -197,8 +201,8 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
     pad->peer = g_strdup (info->peer);
     pad->request = info->request;
     pad->refused = pad->wait_sync = pad->held = FALSE;
-    gst_p2p_src_pad_push_item (pad,
-        gst_p2p_item_new (GST_P2P_ITEM_START, src->group_id));
+    gst_p2p_src_pad_push_item (pad, gst_p2p_item_new (GST_P2P_ITEM_START,
+                                                      src->group_id));
   }
   g_mutex_unlock (&src->lock);
   if (is_new)
@@ -209,15 +213,16 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
 static void
 post_refusal (GstElement *element, gpointer data)
 {
-  GST_ELEMENT_WARNING (element, STREAM, FORMAT,
+  GST_ELEMENT_WARNING (
+      element, STREAM, FORMAT,
       ("A stream of the device has a format that is not taken"),
-      ("%s", (const gchar *) data));
+      ("%s", (const gchar *)data));
   gst_p2p_src_check_pads (GST_P2P_SRC (element));
 }
 
 static void
 on_stream_caps (P2pRequest *request, gpointer stream, const gchar *text,
-    gpointer user)
+                gpointer user)
 {
   GstP2pSrc *src = user;
   GstP2pSrcPad *pad = stream;
@@ -240,13 +245,15 @@ on_stream_caps (P2pRequest *request, gpointer stream, const gchar *text,
   g_mutex_unlock (&src->lock);
   if (caps == NULL)
     gst_element_call_async (GST_ELEMENT_CAST (src), post_refusal,
-        g_strdup_printf ("%s: %s", GST_OBJECT_NAME (pad), text), g_free);
+                            g_strdup_printf ("%s: %s", GST_OBJECT_NAME (pad),
+                                             text),
+                            g_free);
 }
 
 static gboolean
 on_stream_frame (P2pRequest *request, gpointer stream, GBytes *payload,
-    const P2pWireFrame *frame, gint64 arrival_us, gint64 age_us, gboolean gap,
-    gpointer user)
+                 const P2pWireFrame *frame, gint64 arrival_us, gint64 age_us,
+                 gboolean gap, gpointer user)
 {
   GstP2pSrc *src = user;
   gboolean taken;
@@ -255,7 +262,7 @@ on_stream_frame (P2pRequest *request, gpointer stream, GBytes *payload,
     return TRUE;
   g_mutex_lock (&src->lock);
   taken = gst_p2p_src_pad_take_frame (stream, payload, frame, arrival_us,
-      age_us, gap);
+                                      age_us, gap);
   g_mutex_unlock (&src->lock);
   return taken;
 }
@@ -268,14 +275,13 @@ on_stream_end (P2pRequest *request, gpointer stream, gpointer user)
   if (stream == NULL)
     return;
   g_mutex_lock (&src->lock);
-  gst_p2p_src_pad_push_item (stream,
-      gst_p2p_item_new (GST_P2P_ITEM_END, 0));
+  gst_p2p_src_pad_push_item (stream, gst_p2p_item_new (GST_P2P_ITEM_END, 0));
   g_mutex_unlock (&src->lock);
 }
 
 static void
 on_stream_closed (P2pRequest *request, gpointer stream, gboolean lost,
-    gpointer user)
+                  gpointer user)
 {
   GstP2pSrc *src = user;
   GstP2pSrcPad *pad = stream;
@@ -286,8 +292,7 @@ on_stream_closed (P2pRequest *request, gpointer stream, gboolean lost,
   g_clear_pointer (&pad->in_stream, p2p_in_stream_unref);
   /* What was lost comes again: its pad waits for it. */
   if (!lost)
-    gst_p2p_src_pad_push_item (pad,
-        gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
+    gst_p2p_src_pad_push_item (pad, gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
   g_mutex_unlock (&src->lock);
 }
 
@@ -305,14 +310,13 @@ on_streams_complete (P2pRequest *request, gpointer user)
     /* The sender came back without it. */
     if (pad->in_stream == NULL && !pad->dead)
       gst_p2p_src_pad_push_item (pad,
-          gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
+                                 gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
     g_cond_broadcast (&pad->cond);
   }
   g_mutex_unlock (&src->lock);
   gst_element_call_async (GST_ELEMENT_CAST (src), check_pads_async, NULL, NULL);
 }
 
-const P2pRequestCallbacks gst_p2p_src_request_callbacks = {
-  on_stream_opened, on_stream_caps, on_stream_frame, on_stream_end,
-  on_stream_closed, on_streams_complete
-};
+const P2pRequestCallbacks gst_p2p_src_request_callbacks
+    = { on_stream_opened, on_stream_caps,   on_stream_frame,
+        on_stream_end,    on_stream_closed, on_streams_complete };

@@ -17,9 +17,8 @@
 
 /* Secrets are never in a URI: they would end up in logs, in lists of recent
  * files and on other people's screens. */
-static const gchar *const secret_params[] = {
-  "key", "key-file", "token", "token-file", "password"
-};
+static const gchar *const secret_params[]
+    = { "key", "key-file", "token", "token-file", "password" };
 
 static gboolean
 is_secret (const gchar *name, gsize len)
@@ -42,15 +41,17 @@ check_params (const gchar *params, GError **error)
 
   if (len > P2P_WIRE_MAX_PARAMS) {
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-        "What follows the '?' in the URI is %" G_GSIZE_FORMAT " bytes long; "
-        "at most %d can be sent", len, P2P_WIRE_MAX_PARAMS);
+                 "What follows the '?' in the URI is %" G_GSIZE_FORMAT
+                 " bytes long; "
+                 "at most %d can be sent",
+                 len, P2P_WIRE_MAX_PARAMS);
     return FALSE;
   }
   for (at = params; *at != '\0'; at++) {
-    if ((guchar) *at <= ' ' || *at == 0x7f || *at == '#') {
+    if ((guchar)*at <= ' ' || *at == 0x7f || *at == '#') {
       g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-          "The URI contains the character 0x%02x; write it as %%%02X",
-          (guchar) *at, (guchar) *at);
+                   "The URI contains the character 0x%02x; write it as %%%02X",
+                   (guchar)*at, (guchar)*at);
       return FALSE;
     }
   }
@@ -58,8 +59,8 @@ check_params (const gchar *params, GError **error)
     end = at + strcspn (at, "&");
     if (is_secret (at, strcspn (at, "=&"))) {
       g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-          "A secret does not belong into the URI: use the property "
-          "\"key-file\" or \"key\"");
+                   "A secret does not belong into the URI: use the property "
+                   "\"key-file\" or \"key\"");
       return FALSE;
     }
   }
@@ -68,7 +69,7 @@ check_params (const gchar *params, GError **error)
 
 gboolean
 gst_p2p_uri_parse (const gchar *uri, gchar **device_id, gchar **params,
-    GError **error)
+                   GError **error)
 {
   const gchar *id, *query;
   gsize id_len;
@@ -76,12 +77,12 @@ gst_p2p_uri_parse (const gchar *uri, gchar **device_id, gchar **params,
 
   if (uri == NULL || g_ascii_strncasecmp (uri, SCHEME, strlen (SCHEME)) != 0) {
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-        "The URI does not begin with " SCHEME);
+                 "The URI does not begin with " SCHEME);
     return FALSE;
   }
   if (!g_utf8_validate (uri, -1, NULL)) {
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-        "The URI is not valid UTF-8");
+                 "The URI is not valid UTF-8");
     return FALSE;
   }
   id = uri + strlen (SCHEME);
@@ -94,7 +95,7 @@ gst_p2p_uri_parse (const gchar *uri, gchar **device_id, gchar **params,
     query++;
   } else if (*query != '\0') {
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-        "The URI has a path; it is " SCHEME "DEVICE-ID?PARAMS");
+                 "The URI has a path; it is " SCHEME "DEVICE-ID?PARAMS");
     return FALSE;
   }
 
@@ -136,8 +137,8 @@ is_field_name (const gchar *name)
 GstStructure *
 gst_p2p_params_to_structure (const gchar *params)
 {
-  GstStructure *structure =
-      gst_structure_new_empty ("application/x-p2p-request");
+  GstStructure *structure
+      = gst_structure_new_empty ("application/x-p2p-request");
   gchar **pairs, **pair;
 
   if (params == NULL)

@@ -22,7 +22,8 @@ plugin_init (GstPlugin *plugin)
   return ok;
 }
 
-GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, p2p,
+GST_PLUGIN_DEFINE (
+    GST_VERSION_MAJOR, GST_VERSION_MINOR, p2p,
     "Audio, video and data straight between a camera and its viewers",
     plugin_init, PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME,
     GST_PACKAGE_ORIGIN)

@@ -44,7 +44,7 @@ struct _P2pInStream
 {
   gint references;
   P2pRequest *request;
-  gpointer stream;              /* what stream_opened returned */
+  gpointer stream; /* what stream_opened returned */
   guint key_units, resumed;
 };
 
@@ -168,7 +168,7 @@ fake_is_started (P2pEndpoint *endpoint)
 
 guint
 p2p_endpoint_add_listener (P2pEndpoint *endpoint, const P2pListener *listener,
-    gpointer user)
+                           gpointer user)
 {
   g_assert_null (endpoint->listener);
   endpoint->listener = listener;
@@ -186,20 +186,19 @@ p2p_endpoint_remove_listener (P2pEndpoint *endpoint, guint id)
 const gchar *
 p2p_step_kind_name (P2pStepKind step)
 {
-  static const gchar *const names[] = {
-    "server", "auth", "punch", "transport", "media"
-  };
+  static const gchar *const names[]
+      = { "server", "auth", "punch", "transport", "media" };
 
   return names[step];
 }
 
 void
 fake_step (P2pStepKind kind, gboolean ok, const gchar *reason,
-    const gchar *detail, const gchar *path)
+           const gchar *detail, const gchar *path)
 {
-  P2pStep step = { kind, ok, kind == P2P_STEP_SERVER ? NULL : "peer-1", reason,
-    detail, path, 12
-  };
+  P2pStep step
+      = { kind, ok, kind == P2P_STEP_SERVER ? NULL : "peer-1", reason, detail,
+          path, 12 };
 
   current->listener->step (current, &step, current->listener_user);
 }
@@ -217,8 +216,7 @@ fake_authorize (const gchar *peer)
 {
   P2pPeerInfo info = peer_info (peer);
 
-  return current->listener->authorize (current, &info,
-      current->listener_user);
+  return current->listener->authorize (current, &info, current->listener_user);
 }
 
 void
@@ -233,21 +231,21 @@ void
 fake_peer_removed (const gchar *peer, const gchar *reason)
 {
   current->listener->peer_removed (current, peer, reason,
-      current->listener_user);
+                                   current->listener_user);
 }
 
 void
 fake_request_added (const gchar *peer, guint request, const gchar *params)
 {
   current->listener->request_added (current, peer, request, params,
-      current->listener_user);
+                                    current->listener_user);
 }
 
 void
 fake_request_removed (const gchar *peer, guint request)
 {
   current->listener->request_removed (current, peer, request,
-      current->listener_user);
+                                      current->listener_user);
 }
 
 gboolean
@@ -273,8 +271,8 @@ p2p_endpoint_get_stats (P2pEndpoint *endpoint)
   stats->online = TRUE;
   stats->rejected_attempts = 7;
   stats->peers = g_ptr_array_new_with_free_func (g_free);
-  peer->id = (gchar *) "peer-1";
-  peer->path = (gchar *) "direct";
+  peer->id = (gchar *)"peer-1";
+  peer->path = (gchar *)"direct";
   peer->rtt_us = 1234;
   g_ptr_array_add (stats->peers, peer);
   return stats;
@@ -310,7 +308,7 @@ p2p_stream_set_config (P2pStream *stream, const P2pStreamConfig *config)
 
 P2pStream *
 p2p_endpoint_publish (P2pEndpoint *endpoint, const P2pStreamConfig *config,
-    const P2pStreamCallbacks *callbacks, gpointer user)
+                      const P2pStreamCallbacks *callbacks, gpointer user)
 {
   P2pStream *stream = g_new0 (P2pStream, 1);
 
@@ -359,7 +357,7 @@ p2p_stream_set_caps (P2pStream *stream, const gchar *caps)
 
 P2pPushResult
 p2p_stream_push (P2pStream *stream, GBytes *payload, const P2pWireFrame *frame,
-    gboolean force)
+                 gboolean force)
 {
   P2pPushResult result = P2P_PUSH_OK;
   FakePush *push;
@@ -510,7 +508,7 @@ fake_stream_key_unit (P2pStream *stream, gboolean all_headers)
 
 P2pRequest *
 p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
-    const P2pRequestCallbacks *callbacks, gpointer user)
+                      const P2pRequestCallbacks *callbacks, gpointer user)
 {
   P2pRequest *request = g_new0 (P2pRequest, 1);
 
@@ -565,8 +563,10 @@ fake_open (const gchar *name, P2pWireKind kind, guint epoch)
 
   stream->references = 1;
   stream->request = current->request;
-  stream->stream = stream->request->callbacks->stream_opened (stream->request,
-      stream, &info, epoch, stream->request->user);
+  stream->stream
+      = stream->request->callbacks->stream_opened (stream->request, stream,
+                                                   &info, epoch,
+                                                   stream->request->user);
   return stream;
 }
 
@@ -590,17 +590,18 @@ fake_caps (P2pInStream *stream, const gchar *caps)
   P2pRequest *request = stream->request;
 
   request->callbacks->stream_caps (request, stream->stream, caps,
-      request->user);
+                                   request->user);
 }
 
 gboolean
 fake_frame (P2pInStream *stream, GBytes *payload, const P2pWireFrame *frame,
-    gint64 arrival_us, gboolean gap)
+            gint64 arrival_us, gboolean gap)
 {
   P2pRequest *request = stream->request;
 
   return request->callbacks->stream_frame (request, stream->stream, payload,
-      frame, arrival_us, 0, gap, request->user);
+                                           frame, arrival_us, 0, gap,
+                                           request->user);
 }
 
 void
@@ -618,13 +619,13 @@ fake_close (P2pInStream *stream, gboolean lost)
   P2pRequest *request = stream->request;
 
   request->callbacks->stream_closed (request, stream->stream, lost,
-      request->user);
+                                     request->user);
   p2p_in_stream_unref (stream);
 }
 
 void
 p2p_in_stream_request_key_unit (P2pInStream *stream, gboolean all_headers,
-    guint count)
+                                guint count)
 {
   g_mutex_lock (&lock);
   stream->key_units++;

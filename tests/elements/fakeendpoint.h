@@ -21,55 +21,55 @@ typedef struct
 } FakePush;
 
 /* The next acquire fails with this; cleared by that. */
-void fake_fail_acquire (P2pEndpointError code, const gchar * text);
+void fake_fail_acquire (P2pEndpointError code, const gchar *text);
 /* The endpoint that was acquired last, or NULL. */
 P2pEndpoint *fake_endpoint (void);
-const P2pEndpointConfig *fake_config (P2pEndpoint * endpoint);
-gboolean fake_is_started (P2pEndpoint * endpoint);
+const P2pEndpointConfig *fake_config (P2pEndpoint *endpoint);
+gboolean fake_is_started (P2pEndpoint *endpoint);
 
 /* Listener callbacks. */
-void fake_step (P2pStepKind step, gboolean ok, const gchar * reason,
-    const gchar * detail, const gchar * path);
-gboolean fake_authorize (const gchar * peer);
-void fake_peer_added (const gchar * peer);
-void fake_peer_removed (const gchar * peer, const gchar * reason);
-void fake_request_added (const gchar * peer, guint request,
-    const gchar * params);
-void fake_request_removed (const gchar * peer, guint request);
+void fake_step (P2pStepKind step, gboolean ok, const gchar *reason,
+                const gchar *detail, const gchar *path);
+gboolean fake_authorize (const gchar *peer);
+void fake_peer_added (const gchar *peer);
+void fake_peer_removed (const gchar *peer, const gchar *reason);
+void fake_request_added (const gchar *peer, guint request, const gchar *params);
+void fake_request_removed (const gchar *peer, guint request);
 const gchar *fake_kicked (void);
 
 /* Streams of a sink. NULL: not published. */
-P2pStream *fake_stream (const gchar * name);
-const P2pStreamConfig *fake_stream_config (P2pStream * stream);
-const gchar *fake_stream_caps (P2pStream * stream);
-guint fake_stream_ends (P2pStream * stream);
-guint fake_stream_count (P2pStream * stream);
+P2pStream *fake_stream (const gchar *name);
+const P2pStreamConfig *fake_stream_config (P2pStream *stream);
+const gchar *fake_stream_caps (P2pStream *stream);
+guint fake_stream_ends (P2pStream *stream);
+guint fake_stream_count (P2pStream *stream);
 /* Waits until there have been `count` pushes; the last of them. */
-const FakePush *fake_stream_wait (P2pStream * stream, guint count);
-const FakePush *fake_stream_get (P2pStream * stream, guint index);
+const FakePush *fake_stream_wait (P2pStream *stream, guint count);
+const FakePush *fake_stream_get (P2pStream *stream, guint index);
 /* While full, pushes without force are refused. */
-void fake_stream_set_full (P2pStream * stream, gboolean full);
+void fake_stream_set_full (P2pStream *stream, gboolean full);
 /* Waits until a push was refused `count` times. */
-void fake_stream_wait_refused (P2pStream * stream, guint count);
-void fake_stream_set_backlog (P2pStream * stream, guint64 least, guint64 most);
-void fake_stream_key_unit (P2pStream * stream, gboolean all_headers);
+void fake_stream_wait_refused (P2pStream *stream, guint count);
+void fake_stream_set_backlog (P2pStream *stream, guint64 least, guint64 most);
+void fake_stream_key_unit (P2pStream *stream, gboolean all_headers);
 void fake_refuse_caps (gboolean refuse);
 
 /* Requests of a source. */
 const gchar *fake_request_params (void);
 gboolean fake_has_request (void);
-P2pInStream *fake_open (const gchar * name, P2pWireKind kind, guint epoch);
+P2pInStream *fake_open (const gchar *name, P2pWireKind kind, guint epoch);
 /* The element refused the stream. */
-gboolean fake_is_refused (P2pInStream * stream);
+gboolean fake_is_refused (P2pInStream *stream);
 void fake_complete (void);
-void fake_caps (P2pInStream * stream, const gchar * caps);
-gboolean fake_frame (P2pInStream * stream, GBytes * payload,
-    const P2pWireFrame * frame, gint64 arrival_us, gboolean gap);
-void fake_end (P2pInStream * stream);
-void fake_close (P2pInStream * stream, gboolean lost);
+void fake_caps (P2pInStream *stream, const gchar *caps);
+gboolean fake_frame (P2pInStream *stream, GBytes *payload,
+                     const P2pWireFrame *frame, gint64 arrival_us,
+                     gboolean gap);
+void fake_end (P2pInStream *stream);
+void fake_close (P2pInStream *stream, gboolean lost);
 /* Waits until it was called `count` times. */
-void fake_wait_key_units (P2pInStream * stream, guint count);
-guint fake_key_units (P2pInStream * stream);
-void fake_wait_resumed (P2pInStream * stream, guint count);
+void fake_wait_key_units (P2pInStream *stream, guint count);
+guint fake_key_units (P2pInStream *stream);
+void fake_wait_resumed (P2pInStream *stream, guint count);
 
 #endif /* FAKE_ENDPOINT_H */

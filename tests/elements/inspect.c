@@ -30,10 +30,10 @@ print_range (GString *out, GParamSpec *spec)
 {
   if (G_IS_PARAM_SPEC_UINT (spec)) {
     g_string_append_printf (out, " %u..%u", G_PARAM_SPEC_UINT (spec)->minimum,
-        G_PARAM_SPEC_UINT (spec)->maximum);
+                            G_PARAM_SPEC_UINT (spec)->maximum);
   } else if (G_IS_PARAM_SPEC_INT (spec)) {
     g_string_append_printf (out, " %d..%d", G_PARAM_SPEC_INT (spec)->minimum,
-        G_PARAM_SPEC_INT (spec)->maximum);
+                            G_PARAM_SPEC_INT (spec)->maximum);
   } else if (G_IS_PARAM_SPEC_ENUM (spec)) {
     GEnumClass *klass = G_PARAM_SPEC_ENUM (spec)->enum_class;
     guint i;
@@ -66,12 +66,12 @@ print_default (GString *out, GObject *object, GParamSpec *spec)
 static gint
 by_name (gconstpointer a, gconstpointer b)
 {
-  return strcmp ((*(GParamSpec **) a)->name, (*(GParamSpec **) b)->name);
+  return strcmp ((*(GParamSpec **)a)->name, (*(GParamSpec **)b)->name);
 }
 
 static void
 print_properties (GString *out, GObject *object, GType base,
-    const gchar *indent)
+                  const gchar *indent)
 {
   GParamSpec **specs;
   guint i, n;
@@ -83,12 +83,12 @@ print_properties (GString *out, GObject *object, GType base,
     if (g_type_is_a (base, specs[i]->owner_type))
       continue;
     g_string_append_printf (out, "%s%s (%s", indent, specs[i]->name,
-        g_type_name (specs[i]->value_type));
+                            g_type_name (specs[i]->value_type));
     print_range (out, specs[i]);
     g_string_append_c (out, ')');
     print_default (out, object, specs[i]);
     g_string_append_printf (out, "\n%s  %s\n%s ", indent,
-        g_param_spec_get_blurb (specs[i]), indent);
+                            g_param_spec_get_blurb (specs[i]), indent);
     print_flags (out, specs[i]);
     g_string_append_c (out, '\n');
   }
@@ -105,11 +105,12 @@ print_signals (GString *out, GType type)
   for (i = 0; i < n; i++) {
     g_signal_query (ids[i], &query);
     g_string_append_printf (out, "  %s%s (",
-        query.signal_flags & G_SIGNAL_ACTION ? "action " : "",
-        query.signal_name);
+                            query.signal_flags & G_SIGNAL_ACTION ? "action "
+                                                                 : "",
+                            query.signal_name);
     for (k = 0; k < query.n_params; k++)
       g_string_append_printf (out, "%s%s", k > 0 ? ", " : "",
-          g_type_name (query.param_types[k]));
+                              g_type_name (query.param_types[k]));
     g_string_append_printf (out, ") -> %s\n", g_type_name (query.return_type));
   }
   g_free (ids);
@@ -124,13 +125,14 @@ print_template (GString *out, GstPadTemplate *templ)
   GObject *pad;
 
   g_object_get (templ, "gtype", &type, NULL);
-  g_string_append_printf (out, "  %s %s %s\n    %s\n",
-      GST_PAD_TEMPLATE_NAME_TEMPLATE (templ),
+  g_string_append_printf (
+      out, "  %s %s %s\n    %s\n", GST_PAD_TEMPLATE_NAME_TEMPLATE (templ),
       GST_PAD_TEMPLATE_DIRECTION (templ) == GST_PAD_SINK ? "sink" : "src",
-      GST_PAD_TEMPLATE_PRESENCE (templ) == GST_PAD_REQUEST ? "request" :
-      "sometimes", text);
+      GST_PAD_TEMPLATE_PRESENCE (templ) == GST_PAD_REQUEST ? "request"
+                                                           : "sometimes",
+      text);
   pad = g_object_new (type, "direction", GST_PAD_TEMPLATE_DIRECTION (templ),
-      NULL);
+                      NULL);
   gst_object_ref_sink (pad);
   print_properties (out, pad, GST_TYPE_PAD, "    ");
   gst_object_unref (pad);
@@ -148,19 +150,20 @@ describe (const gchar *name)
 
   fail_unless (element != NULL);
   klass = GST_ELEMENT_GET_CLASS (element);
-  g_string_append_printf (out, "%s\n  %s\n  %s\n  %s\n  rank %u\n", name,
+  g_string_append_printf (
+      out, "%s\n  %s\n  %s\n  %s\n  rank %u\n", name,
       gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_LONGNAME),
       gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_KLASS),
       gst_element_class_get_metadata (klass, GST_ELEMENT_METADATA_DESCRIPTION),
-      gst_plugin_feature_get_rank (GST_PLUGIN_FEATURE
-          (gst_element_get_factory (element))));
+      gst_plugin_feature_get_rank (
+          GST_PLUGIN_FEATURE (gst_element_get_factory (element))));
   g_string_append (out, "properties\n");
   print_properties (out, G_OBJECT (element), GST_TYPE_ELEMENT, "  ");
   g_string_append (out, "signals\n");
   print_signals (out, G_OBJECT_TYPE (element));
   g_string_append (out, "pads\n");
   for (walk = gst_element_class_get_pad_template_list (klass); walk != NULL;
-      walk = walk->next)
+       walk = walk->next)
     print_template (out, walk->data);
   gst_object_unref (element);
   return g_string_free (out, FALSE);
@@ -169,8 +172,8 @@ describe (const gchar *name)
 static void
 compare (const gchar *name)
 {
-  gchar *file = g_strdup_printf ("%s/%s.txt", g_getenv ("P2P_GOLDEN_DIR"),
-      name);
+  gchar *file
+      = g_strdup_printf ("%s/%s.txt", g_getenv ("P2P_GOLDEN_DIR"), name);
   gchar *is = describe (name), *was = NULL;
 
   if (g_getenv ("P2P_UPDATE_GOLDEN") != NULL)
@@ -203,16 +206,16 @@ GST_START_TEST (test_set_and_get)
     { "p2psink", "uri", "p2p://camera-1?talk=1", "p2p://camera-1?talk=1" },
     { "p2psink", "signaller", "tcp://127.0.0.1:7000", "tcp://127.0.0.1:7000" },
     { "p2psink", "signaller", "mqtt://me:hunter2@broker:1883",
-        "mqtt://me@broker:1883" },
+      "mqtt://me@broker:1883" },
     { "p2psink", "signaller", "mqtts://me:hun@ter/2@broker?ca-file=/a@b",
-        "mqtts://me@broker?ca-file=/a@b" },
+      "mqtts://me@broker?ca-file=/a@b" },
     { "p2psink", "signaller", "", NULL },
     { "p2psink", "stun-server", "stun://a:1", "stun://a:1" },
     { "p2psink", "turn-server", "turn://me:hunter2@a:1?transport=tcp",
-        "turn://me@a:1?transport=tcp" },
+      "turn://me@a:1?transport=tcp" },
     { "p2psrc", "uri", "p2p://camera-1", "p2p://camera-1" },
     { "p2psrc", "uri", "not a uri, found out later",
-        "not a uri, found out later" },
+      "not a uri, found out later" },
   };
   guint i, number;
 
@@ -230,10 +233,9 @@ GST_START_TEST (test_set_and_get)
     gst_object_unref (element);
   }
   {
-    static const gchar *const numbers[] = { "max-viewers", "low-watermark",
-      "warn-watermark", "high-watermark", "keep-alive-interval",
-      "keep-alive-attempts"
-    };
+    static const gchar *const numbers[]
+        = { "max-viewers",    "low-watermark",       "warn-watermark",
+            "high-watermark", "keep-alive-interval", "keep-alive-attempts" };
     GstElement *sink = gst_element_factory_make ("p2psink", NULL);
 
     for (i = 0; i < G_N_ELEMENTS (numbers); i++)
@@ -257,14 +259,16 @@ expect_refusal (GstElement *element, const gchar *words)
 
   gst_element_set_bus (element, bus);
   fail_unless_equals_int (gst_element_set_state (element, GST_STATE_READY),
-      GST_STATE_CHANGE_FAILURE);
+                          GST_STATE_CHANGE_FAILURE);
   message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
   fail_unless (message != NULL);
   gst_message_parse_error (message, &error, NULL);
-  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
-          GST_RESOURCE_ERROR_SETTINGS));
-  fail_unless (strstr (error->message, words) != NULL, "\"%s\" says nothing "
-      "of \"%s\"", error->message, words);
+  fail_unless (
+      g_error_matches (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS));
+  fail_unless (strstr (error->message, words) != NULL,
+               "\"%s\" says nothing "
+               "of \"%s\"",
+               error->message, words);
   fail_if (strstr (error->message, "hunter2") != NULL);
   g_error_free (error);
   gst_message_unref (message);
@@ -288,24 +292,22 @@ GST_START_TEST (test_wrong_settings)
     { "p2psink device-id=camera-1 key-file=/nonexistent", "/nonexistent" },
     { "p2psink uri=p2p://camera-1 key=hunter2hunter2", "uri" },
     { "p2psink device-id=a key=hunter2hunter2 signaller=x://y", "signaller" },
-    { "p2psink device-id=a key=hunter2hunter2 signaller=tcp://y",
-        "signaller" },
+    { "p2psink device-id=a key=hunter2hunter2 signaller=tcp://y", "signaller" },
     { "p2psink device-id=a key=hunter2hunter2 stun-server=x", "stun-server" },
-    { "p2psink device-id=a key=hunter2hunter2 turn-server=turns://u:hunter2@h:1",
-        "turns://" },
+    { "p2psink device-id=a key=hunter2hunter2 "
+      "turn-server=turns://u:hunter2@h:1",
+      "turns://" },
     { "p2psink device-id=a key=hunter2hunter2 turn-server=turn://h:1",
-        "turn-server" },
+      "turn-server" },
     { "p2psink device-id=a key=hunter2hunter2 ice-transport-policy=relay",
-        "turn-server" },
+      "turn-server" },
     { "p2psink device-id=a key=hunter2hunter2 low-watermark=500000",
-        "low-watermark" },
+      "low-watermark" },
     { "p2psrc key=hunter2hunter2", "uri" },
-    { "p2psrc uri=p2p://camera-1 device-id=x key=hunter2hunter2",
-        "device-id" },
+    { "p2psrc uri=p2p://camera-1 device-id=x key=hunter2hunter2", "device-id" },
     { "p2psrc uri=p2p://camera-1", "key-file" },
     { "p2psrc uri=http://camera-1 key=hunter2hunter2", "p2p://" },
-    { "p2psrc uri=p2p://camera-1?key=hunter2 key=hunter2hunter2",
-        "key-file" },
+    { "p2psrc uri=p2p://camera-1?key=hunter2 key=hunter2hunter2", "key-file" },
   };
   guint i;
 
@@ -324,17 +326,21 @@ GST_END_TEST;
 /* Two elements that are the same device must agree on how. */
 GST_START_TEST (test_conflict)
 {
-  GstElement *one = gst_parse_launch ("p2psink device-id=camera-1 "
-      "key=hunter2hunter2 signaller=tcp://127.0.0.1:1 max-viewers=3", NULL);
-  GstElement *two = gst_parse_launch ("p2psink device-id=camera-1 "
-      "key=hunter2hunter2 signaller=tcp://127.0.0.1:1 max-viewers=4", NULL);
+  GstElement *one = gst_parse_launch (
+      "p2psink device-id=camera-1 "
+      "key=hunter2hunter2 signaller=tcp://127.0.0.1:1 max-viewers=3",
+      NULL);
+  GstElement *two = gst_parse_launch (
+      "p2psink device-id=camera-1 "
+      "key=hunter2hunter2 signaller=tcp://127.0.0.1:1 max-viewers=4",
+      NULL);
 
   fail_unless_equals_int (gst_element_set_state (one, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   expect_refusal (two, "max-viewers");
   g_object_set (two, "max-viewers", 3, NULL);
   fail_unless_equals_int (gst_element_set_state (two, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   gst_element_set_state (one, GST_STATE_NULL);
   gst_element_set_state (two, GST_STATE_NULL);
   gst_object_unref (one);
@@ -348,17 +354,18 @@ GST_END_TEST;
 GST_START_TEST (test_key_files)
 {
   GstElement *src = gst_parse_launch ("p2psrc uri=p2p://camera-1 "
-      "signaller=tcp://127.0.0.1:1", NULL);
+                                      "signaller=tcp://127.0.0.1:1",
+                                      NULL);
   gchar *dir = g_dir_make_tmp ("p2p-keys-XXXXXX", NULL);
   gchar *sub = g_build_filename (dir, "iv-p2p", NULL);
   gchar *file = g_build_filename (sub, "camera-1.key", NULL);
 
   fail_unless_equals_int (g_mkdir (sub, 0700), 0);
   fail_unless (g_file_set_contents_full (file, "hunter2hunter2\n", -1,
-          G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+                                         G_FILE_SET_CONTENTS_NONE, 0600, NULL));
   g_setenv ("P2P_KEY_FILE", file, TRUE);
   fail_unless_equals_int (gst_element_set_state (src, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   gst_element_set_state (src, GST_STATE_NULL);
   fail_unless_equals_int (g_chmod (file, 0644), 0);
   expect_refusal (src, file);
@@ -367,7 +374,7 @@ GST_START_TEST (test_key_files)
   /* Read by GLib once, and not before. */
   g_setenv ("XDG_CONFIG_HOME", dir, TRUE);
   fail_unless_equals_int (gst_element_set_state (src, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   gst_element_set_state (src, GST_STATE_NULL);
   g_remove (file);
   expect_refusal (src, "camera-1.key");
@@ -393,9 +400,9 @@ GST_START_TEST (test_states_without_settings)
 
     for (state = GST_STATE_READY; state <= GST_STATE_PLAYING; state++) {
       fail_unless_equals_int (gst_element_set_state (element, state),
-          GST_STATE_CHANGE_FAILURE);
+                              GST_STATE_CHANGE_FAILURE);
       fail_unless_equals_int (gst_element_set_state (element, GST_STATE_NULL),
-          GST_STATE_CHANGE_SUCCESS);
+                              GST_STATE_CHANGE_SUCCESS);
     }
     gst_object_unref (element);
   }

@@ -19,11 +19,12 @@ free_signaller (void)
   loopback = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
   any = g_inet_socket_address_new (loopback, 0);
   socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM,
-      G_SOCKET_PROTOCOL_TCP, NULL);
+                         G_SOCKET_PROTOCOL_TCP, NULL);
   fail_unless (g_socket_bind (socket, any, TRUE, NULL));
   bound = g_socket_get_local_address (socket, NULL);
   uri = g_strdup_printf ("tcp://127.0.0.1:%u",
-      g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
+                         g_inet_socket_address_get_port (
+                             G_INET_SOCKET_ADDRESS (bound)));
   g_object_unref (bound);
   g_object_unref (any);
   g_object_unref (loopback);
@@ -70,7 +71,7 @@ frame_checksum (GstBuffer *buffer)
 
 static void
 on_request_added (GstElement *sink, const gchar *peer, guint request,
-    const GstStructure *info, gpointer user)
+                  const GstStructure *info, gpointer user)
 {
   Camera *camera = user;
 
@@ -84,7 +85,7 @@ on_request_added (GstElement *sink, const gchar *peer, guint request,
 
 static void
 on_viewer_removed (GstElement *sink, const gchar *peer, const gchar *reason,
-    gpointer user)
+                   gpointer user)
 {
   Camera *camera = user;
 
@@ -107,12 +108,12 @@ camera_open (Camera *camera, const gchar *signaller)
   camera->bus = gst_element_get_bus (camera->pipeline);
   camera->sink = gst_element_factory_make ("p2psink", NULL);
   fail_unless (camera->sink != NULL);
-  g_object_set (camera->sink, "device-id", "camera-1", "key", KEY,
-      "signaller", signaller, NULL);
+  g_object_set (camera->sink, "device-id", "camera-1", "key", KEY, "signaller",
+                signaller, NULL);
   g_signal_connect (camera->sink, "request-added",
-      G_CALLBACK (on_request_added), camera);
+                    G_CALLBACK (on_request_added), camera);
   g_signal_connect (camera->sink, "viewer-removed",
-      G_CALLBACK (on_viewer_removed), camera);
+                    G_CALLBACK (on_viewer_removed), camera);
   gst_bin_add (GST_BIN (camera->pipeline), camera->sink);
 }
 
@@ -126,7 +127,7 @@ on_encoder_event (GstPad *pad, GstPadProbeInfo *info, gpointer user)
   if (!gst_video_event_is_force_key_unit (event))
     return GST_PAD_PROBE_OK;
   gst_video_event_parse_upstream_force_key_unit (event, NULL, &all_headers,
-      NULL);
+                                                 NULL);
   g_mutex_lock (&camera->lock);
   camera->key_units++;
   camera->headers_wanted = all_headers;
@@ -143,14 +144,14 @@ camera_add (Camera *camera, const gchar *pad, const gchar *caps)
   GstPad *src_pad;
 
   fail_unless (src != NULL);
-  g_object_set (src, "is-live", TRUE, "format", GST_FORMAT_TIME, "caps",
-      parsed, "max-bytes", G_GUINT64_CONSTANT (0), NULL);
+  g_object_set (src, "is-live", TRUE, "format", GST_FORMAT_TIME, "caps", parsed,
+                "max-bytes", G_GUINT64_CONSTANT (0), NULL);
   gst_caps_unref (parsed);
   gst_bin_add (GST_BIN (camera->pipeline), src);
   fail_unless (gst_element_link_pads (src, "src", camera->sink, pad));
   src_pad = gst_element_get_static_pad (src, "src");
   gst_pad_add_probe (src_pad, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM,
-      on_encoder_event, camera, NULL);
+                     on_encoder_event, camera, NULL);
   gst_object_unref (src_pad);
   return GST_APP_SRC (src);
 }
@@ -159,7 +160,7 @@ void
 camera_start (Camera *camera)
 {
   fail_if (gst_element_set_state (camera->pipeline, GST_STATE_PLAYING)
-      == GST_STATE_CHANGE_FAILURE);
+           == GST_STATE_CHANGE_FAILURE);
   g_free (wait_step (camera->bus, "server", "ok"));
 }
 
@@ -267,7 +268,7 @@ on_data (GstPad *pad, GstPadProbeInfo *info, gpointer user)
     while (stream->blocked)
       g_cond_wait (&viewer->changed, &viewer->lock);
     g_ptr_array_add (stream->buffers,
-        gst_buffer_ref (GST_PAD_PROBE_INFO_BUFFER (info)));
+                     gst_buffer_ref (GST_PAD_PROBE_INFO_BUFFER (info)));
   } else {
     take_event (stream, GST_PAD_PROBE_INFO_EVENT (info));
   }
@@ -284,19 +285,21 @@ on_pad_added (GstElement *src, GstPad *pad, gpointer user)
   GstPad *sink_pad;
 
   stream->name = g_strdup (GST_PAD_NAME (pad));
-  stream->buffers =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
+  stream->buffers
+      = g_ptr_array_new_with_free_func ((GDestroyNotify)gst_buffer_unref);
   stream->groups = g_array_new (FALSE, FALSE, sizeof (guint));
   stream->sink = gst_element_factory_make ("fakesink", NULL);
   g_object_set (stream->sink, "sync", FALSE, "async", FALSE,
-      "enable-last-sample", FALSE, NULL);
+                "enable-last-sample", FALSE, NULL);
   g_mutex_lock (&viewer->lock);
   g_ptr_array_add (viewer->streams, stream);
   g_cond_broadcast (&viewer->changed);
   g_mutex_unlock (&viewer->lock);
 
-  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER |
-      GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_data, viewer, NULL);
+  gst_pad_add_probe (pad,
+                     GST_PAD_PROBE_TYPE_BUFFER
+                         | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+                     on_data, viewer, NULL);
   gst_bin_add (GST_BIN (viewer->pipeline), stream->sink);
   gst_element_sync_state_with_parent (stream->sink);
   sink_pad = gst_element_get_static_pad (stream->sink, "sink");
@@ -317,7 +320,7 @@ on_no_more_pads (GstElement *src, gpointer user)
 
 void
 viewer_open (Viewer *viewer, const gchar *signaller, const gchar *uri,
-    const gchar *key)
+             const gchar *key)
 {
   memset (viewer, 0, sizeof (*viewer));
   g_mutex_init (&viewer->lock);
@@ -327,12 +330,12 @@ viewer_open (Viewer *viewer, const gchar *signaller, const gchar *uri,
   viewer->bus = gst_element_get_bus (viewer->pipeline);
   viewer->src = gst_element_factory_make ("p2psrc", NULL);
   fail_unless (viewer->src != NULL);
-  g_object_set (viewer->src, "uri", uri != NULL ? uri : "p2p://camera-1",
-      "key", key != NULL ? key : KEY, "signaller", signaller, NULL);
+  g_object_set (viewer->src, "uri", uri != NULL ? uri : "p2p://camera-1", "key",
+                key != NULL ? key : KEY, "signaller", signaller, NULL);
   g_signal_connect (viewer->src, "pad-added", G_CALLBACK (on_pad_added),
-      viewer);
+                    viewer);
   g_signal_connect (viewer->src, "no-more-pads", G_CALLBACK (on_no_more_pads),
-      viewer);
+                    viewer);
   gst_bin_add (GST_BIN (viewer->pipeline), viewer->src);
 }
 
@@ -340,7 +343,7 @@ void
 viewer_start (Viewer *viewer)
 {
   fail_if (gst_element_set_state (viewer->pipeline, GST_STATE_PLAYING)
-      == GST_STATE_CHANGE_FAILURE);
+           == GST_STATE_CHANGE_FAILURE);
 }
 
 void
@@ -436,8 +439,9 @@ wait_step (GstBus *bus, const gchar *step, const gchar *status)
   GError *error;
 
   while (reason == NULL) {
-    message = gst_bus_timed_pop_filtered (bus, GST_CLOCK_TIME_NONE,
-        GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
+    message
+        = gst_bus_timed_pop_filtered (bus, GST_CLOCK_TIME_NONE,
+                                      GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
     if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
       gst_message_parse_error (message, &error, NULL);
       fail ("error instead of step %s: %s", step, error->message);
@@ -445,8 +449,7 @@ wait_step (GstBus *bus, const gchar *step, const gchar *status)
     structure = gst_message_get_structure (message);
     if (gst_structure_has_name (structure, "p2p-step")
         && g_str_equal (gst_structure_get_string (structure, "step"), step)
-        && g_str_equal (gst_structure_get_string (structure, "status"),
-            status))
+        && g_str_equal (gst_structure_get_string (structure, "status"), status))
       reason = g_strdup (gst_structure_get_string (structure, "reason"));
     gst_message_unref (message);
   }

@@ -39,8 +39,9 @@ camera_time (Camera *camera)
 static guint
 flags_of (GstBuffer *buffer)
 {
-  return GST_BUFFER_FLAGS (buffer) & (DELTA | GST_BUFFER_FLAG_HEADER |
-      GST_BUFFER_FLAG_MARKER | GST_BUFFER_FLAG_DROPPABLE);
+  return GST_BUFFER_FLAGS (buffer)
+         & (DELTA | GST_BUFFER_FLAG_HEADER | GST_BUFFER_FLAG_MARKER
+            | GST_BUFFER_FLAG_DROPPABLE);
 }
 
 /* Four streams of all kinds, of frames of all sizes: every byte, flag, duration
@@ -48,9 +49,8 @@ flags_of (GstBuffer *buffer)
  * time on every stream. */
 GST_START_TEST (test_bytes_times_and_flags)
 {
-  static const gchar *const names[N_STREAMS] = {
-    "video_0", "audio_0", "audio_1", "data_0"
-  };
+  static const gchar *const names[N_STREAMS]
+      = { "video_0", "audio_0", "audio_1", "data_0" };
   static const gchar *const caps[N_STREAMS] = { H264, AAC, OPUS, DATA };
   gchar *signaller = free_signaller ();
   GPtrArray *sent[N_STREAMS];
@@ -63,8 +63,7 @@ GST_START_TEST (test_bytes_times_and_flags)
   camera_open (&camera, signaller);
   for (i = 0; i < N_STREAMS; i++) {
     sources[i] = camera_add (&camera, names[i], caps[i]);
-    sent[i] = g_ptr_array_new_with_free_func ((GDestroyNotify)
-        gst_buffer_unref);
+    sent[i] = g_ptr_array_new_with_free_func ((GDestroyNotify)gst_buffer_unref);
   }
   never_drop (&camera);
   camera_start (&camera);
@@ -76,8 +75,9 @@ GST_START_TEST (test_bytes_times_and_flags)
   for (n = 0; n < FRAMES; n++) {
     for (i = 0; i < N_STREAMS; i++) {
       gsize size = n % 50 == 0 ? 60000 : (n * 37 + i * 11) % 4000 + 1;
-      GstBuffer *buffer = make_frame (n * N_STREAMS + i, size,
-          start + n * FRAME, i == 0 && n % 50 != 0 ? DELTA : 0);
+      GstBuffer *buffer
+          = make_frame (n * N_STREAMS + i, size, start + n * FRAME,
+                        i == 0 && n % 50 != 0 ? DELTA : 0);
 
       GST_BUFFER_DURATION (buffer) = FRAME + n;
       if (n % 3 == 0)
@@ -102,17 +102,16 @@ GST_START_TEST (test_bytes_times_and_flags)
     for (n = 0; n < FRAMES; n++) {
       GstBuffer *in = g_ptr_array_index (sent[i], n);
       GstBuffer *out = g_ptr_array_index (stream->buffers, n);
-      GstBuffer *beside = g_ptr_array_index (viewer_stream (&viewer,
-              names[0])->buffers, n);
+      GstBuffer *beside
+          = g_ptr_array_index (viewer_stream (&viewer, names[0])->buffers, n);
 
       fail_unless_equals_int (gst_buffer_get_size (in),
-          gst_buffer_get_size (out));
+                              gst_buffer_get_size (out));
       fail_unless (frame_checksum (in) == frame_checksum (out));
       fail_unless_equals_int (flags_of (in), flags_of (out));
       fail_unless_equals_uint64 (GST_BUFFER_DURATION (in),
-          GST_BUFFER_DURATION (out));
-      fail_unless_equals_uint64 (GST_BUFFER_PTS (out),
-          GST_BUFFER_PTS (beside));
+                                 GST_BUFFER_DURATION (out));
+      fail_unless_equals_uint64 (GST_BUFFER_PTS (out), GST_BUFFER_PTS (beside));
     }
     g_ptr_array_unref (sent[i]);
   }
@@ -144,15 +143,14 @@ GST_START_TEST (test_key_units)
   /* A delta unit is nothing to begin with. */
   push (video, make_frame (1, 100, camera_time (&camera), DELTA));
   push (video, make_frame (2, 100, camera_time (&camera), 0));
-  fail_if (GST_BUFFER_FLAG_IS_SET (viewer_wait (&viewer, "video_0", 1),
-          DELTA));
+  fail_if (GST_BUFFER_FLAG_IS_SET (viewer_wait (&viewer, "video_0", 1), DELTA));
 
   before = camera.key_units;
   pad = gst_element_get_static_pad (viewer_stream (&viewer, "video_0")->sink,
-      "sink");
-  fail_unless (gst_pad_push_event (pad,
-          gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE,
-              TRUE, 1)));
+                                    "sink");
+  fail_unless (
+      gst_pad_push_event (pad, gst_video_event_new_upstream_force_key_unit (
+                                   GST_CLOCK_TIME_NONE, TRUE, 1)));
   gst_object_unref (pad);
   camera_wait_key_units (&camera, before + 1);
   fail_unless (camera.headers_wanted);
@@ -192,10 +190,10 @@ GST_START_TEST (test_eos)
   fail_unless_equals_int (viewer_stream (&viewer, "video_0")->eos, 0);
   gst_app_src_end_of_stream (video);
   message = gst_bus_timed_pop_filtered (camera.bus, GST_CLOCK_TIME_NONE,
-      GST_MESSAGE_EOS);
+                                        GST_MESSAGE_EOS);
   gst_message_unref (message);
   message = gst_bus_timed_pop_filtered (viewer.bus, GST_CLOCK_TIME_NONE,
-      GST_MESSAGE_EOS);
+                                        GST_MESSAGE_EOS);
   gst_message_unref (message);
   viewer_close (&viewer);
   camera_close (&camera);
@@ -238,8 +236,8 @@ GST_START_TEST (test_camera_comes_back)
   fail_unless (GST_BUFFER_PTS (buffer) > before);
   stream = viewer_stream (&viewer, "video_0");
   fail_unless_equals_int (stream->groups->len, 2);
-  fail_if (g_array_index (stream->groups, guint, 0) ==
-      g_array_index (stream->groups, guint, 1));
+  fail_if (g_array_index (stream->groups, guint, 0)
+           == g_array_index (stream->groups, guint, 1));
   fail_unless_equals_int (stream->eos, 0);
   fail_unless_equals_int (viewer.streams->len, 1);
   viewer_close (&viewer);
@@ -261,8 +259,8 @@ count_peers (GstElement *element, guint *requests)
   peers = gst_structure_get_value (stats, "peers");
   count = gst_value_array_get_size (peers);
   for (i = 0; i < count; i++) {
-    const GstStructure *peer =
-        gst_value_get_structure (gst_value_array_get_value (peers, i));
+    const GstStructure *peer
+        = gst_value_get_structure (gst_value_array_get_value (peers, i));
 
     fail_unless (gst_structure_get_uint (peer, "requests", &n));
     *requests += n;
@@ -292,19 +290,19 @@ GST_START_TEST (test_shared_session)
   g_object_set (pad, "match", "action=live&channel=1", "deadline", 0, NULL);
   gst_object_unref (pad);
   camera_start (&camera);
-  viewer_open (&one, signaller, "p2p://camera-1?action=live&channel=0",
-      NULL);
-  viewer_open (&two, signaller, "p2p://camera-1?action=live&channel=1",
-      NULL);
+  viewer_open (&one, signaller, "p2p://camera-1?action=live&channel=0", NULL);
+  viewer_open (&two, signaller, "p2p://camera-1?action=live&channel=1", NULL);
   viewer_start (&one);
   viewer_start (&two);
   camera_wait_requests (&camera, 2);
   push (main_stream, make_frame (1, 1000, camera_time (&camera), 0));
   push (sub_stream, make_frame (2, 500, camera_time (&camera), 0));
-  fail_unless_equals_int (gst_buffer_get_size (viewer_wait (&one, "video_0",
-              1)), 1000);
-  fail_unless_equals_int (gst_buffer_get_size (viewer_wait (&two,
-              "video_1", 1)), 500);
+  fail_unless_equals_int (gst_buffer_get_size (
+                              viewer_wait (&one, "video_0", 1)),
+                          1000);
+  fail_unless_equals_int (gst_buffer_get_size (
+                              viewer_wait (&two, "video_1", 1)),
+                          500);
   fail_unless_equals_int (one.streams->len, 1);
   fail_unless_equals_int (two.streams->len, 1);
   /* Statistics are a moment old. */
@@ -315,8 +313,9 @@ GST_START_TEST (test_shared_session)
   /* One goes, the other stays. */
   viewer_close (&one);
   push (sub_stream, make_frame (3, 600, camera_time (&camera), DELTA));
-  fail_unless_equals_int (gst_buffer_get_size (viewer_wait (&two,
-              "video_1", 2)), 600);
+  fail_unless_equals_int (gst_buffer_get_size (
+                              viewer_wait (&two, "video_1", 2)),
+                          600);
   viewer_close (&two);
   camera_close (&camera);
   g_free (signaller);
@@ -364,8 +363,9 @@ GST_START_TEST (test_many_viewers)
     for (n = 0; n < FRAMES; n++) {
       GstBuffer *sent = make_frame (n, n == 0 ? 20000 : 5000, 0, 0);
 
-      fail_unless (frame_checksum (sent) ==
-          frame_checksum (viewer_wait (&viewers[i], "video_0", n + 1)));
+      fail_unless (
+          frame_checksum (sent)
+          == frame_checksum (viewer_wait (&viewers[i], "video_0", n + 1)));
       gst_buffer_unref (sent);
     }
   }
@@ -410,13 +410,13 @@ GST_START_TEST (test_strangers)
     Viewer viewer;
 
     viewer_open (&viewer, signaller, uris[i],
-        i == 0 ? "another key, of somebody else" : KEY);
+                 i == 0 ? "another key, of somebody else" : KEY);
     viewer_start (&viewer);
     message = gst_bus_timed_pop_filtered (viewer.bus, GST_CLOCK_TIME_NONE,
-        GST_MESSAGE_ERROR);
+                                          GST_MESSAGE_ERROR);
     gst_message_parse_error (message, &error, NULL);
     fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
-            GST_RESOURCE_ERROR_NOT_AUTHORIZED));
+                                  GST_RESOURCE_ERROR_NOT_AUTHORIZED));
     texts[i] = g_strdup (error->message);
     g_error_free (error);
     gst_message_unref (message);
@@ -441,7 +441,7 @@ GST_END_TEST;
 
 static gboolean
 refuse (GstElement *sink, const gchar *peer, const GstStructure *info,
-    gpointer user)
+        gpointer user)
 {
   return FALSE;
 }
@@ -526,13 +526,17 @@ GST_START_TEST (test_mute_server)
   for (i = 0; i < 3; i++) {
     viewer_open (&viewer, signaller, NULL, NULL);
     fail_unless_equals_int (gst_element_set_state (viewer.pipeline,
-            GST_STATE_PAUSED), GST_STATE_CHANGE_NO_PREROLL);
+                                                   GST_STATE_PAUSED),
+                            GST_STATE_CHANGE_NO_PREROLL);
     fail_unless_equals_int (gst_element_set_state (viewer.pipeline,
-            GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+                                                   GST_STATE_PLAYING),
+                            GST_STATE_CHANGE_SUCCESS);
     fail_unless_equals_int (gst_element_set_state (viewer.pipeline,
-            GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+                                                   GST_STATE_READY),
+                            GST_STATE_CHANGE_SUCCESS);
     fail_unless_equals_int (gst_element_set_state (viewer.pipeline,
-            GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+                                                   GST_STATE_PLAYING),
+                            GST_STATE_CHANGE_SUCCESS);
     viewer_close (&viewer);
   }
   g_object_unref (listener);

@@ -13,12 +13,15 @@
 #include <gst/check/gstcheck.h>
 #include <gst/app/gstappsrc.h>
 
-#define H264 "video/x-h264, stream-format=(string)byte-stream, " \
-  "alignment=(string)au, width=(int)320, height=(int)240, " \
+#define H264                                                                   \
+  "video/x-h264, stream-format=(string)byte-stream, "                          \
+  "alignment=(string)au, width=(int)320, height=(int)240, "                    \
   "framerate=(fraction)25/1"
-#define AAC "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, " \
+#define AAC                                                                    \
+  "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, "                \
   "rate=(int)48000, channels=(int)1, codec_data=(buffer)1188"
-#define OPUS "audio/x-opus, rate=(int)48000, channels=(int)1, " \
+#define OPUS                                                                   \
+  "audio/x-opus, rate=(int)48000, channels=(int)1, "                           \
   "channel-mapping-family=(int)0"
 #define DATA "application/x-test-data"
 #define KEY "a key for tests, and for nothing else"
@@ -35,35 +38,35 @@ typedef struct
   gchar *signaller;
   GMutex lock;
   GCond changed;
-  guint requests;               /* added so far */
+  guint requests; /* added so far */
   guint viewers_removed;
   gchar *last_viewer, *last_reason;
-  guint key_units;              /* that reached an encoder's place */
-  gboolean headers_wanted;      /* in the last of them */
+  guint key_units;         /* that reached an encoder's place */
+  gboolean headers_wanted; /* in the last of them */
 } Camera;
 
-void camera_open (Camera * camera, const gchar * signaller);
+void camera_open (Camera *camera, const gchar *signaller);
 /* An encoder's place: a live appsrc. `pad`: of p2psink. Before start. */
-GstAppSrc *camera_add (Camera * camera, const gchar * pad, const gchar * caps);
-void camera_start (Camera * camera);
-void camera_close (Camera * camera);
-void camera_wait_requests (Camera * camera, guint count);
-void camera_wait_removed (Camera * camera, guint count);
-void camera_wait_key_units (Camera * camera, guint count);
+GstAppSrc *camera_add (Camera *camera, const gchar *pad, const gchar *caps);
+void camera_start (Camera *camera);
+void camera_close (Camera *camera);
+void camera_wait_requests (Camera *camera, guint count);
+void camera_wait_removed (Camera *camera, guint count);
+void camera_wait_key_units (Camera *camera, guint count);
 
 /* A frame: `size` bytes made from `seed`, at `pts`. */
 GstBuffer *make_frame (guint seed, gsize size, GstClockTime pts, guint flags);
-guint32 frame_checksum (GstBuffer * buffer);
+guint32 frame_checksum (GstBuffer *buffer);
 
 /* -- Viewer ---------------------------------------------------------------- */
 
 typedef struct
 {
-  gchar *name;                  /* of p2psrc's pad */
-  GstElement *sink;             /* a fakesink */
-  GPtrArray *buffers;           /* of GstBuffer */
+  gchar *name;        /* of p2psrc's pad */
+  GstElement *sink;   /* a fakesink */
+  GPtrArray *buffers; /* of GstBuffer */
   guint eos;
-  GArray *groups;               /* of guint: group ids of stream-start events */
+  GArray *groups; /* of guint: group ids of stream-start events */
   GstCaps *caps;
   gboolean blocked;
 } Stream;
@@ -74,27 +77,27 @@ typedef struct
   GstBus *bus;
   GMutex lock;
   GCond changed;
-  GPtrArray *streams;           /* of Stream */
+  GPtrArray *streams; /* of Stream */
   gboolean no_more_pads;
 } Viewer;
 
 /* `uri`: NULL for p2p://camera-1. */
-void viewer_open (Viewer * viewer, const gchar * signaller, const gchar * uri,
-    const gchar * key);
-void viewer_start (Viewer * viewer);
-void viewer_close (Viewer * viewer);
+void viewer_open (Viewer *viewer, const gchar *signaller, const gchar *uri,
+                  const gchar *key);
+void viewer_start (Viewer *viewer);
+void viewer_close (Viewer *viewer);
 /* Waits until the pad is there. */
-Stream *viewer_stream (Viewer * viewer, const gchar * name);
+Stream *viewer_stream (Viewer *viewer, const gchar *name);
 /* Waits until it has `count` buffers; the last, borrowed. */
-GstBuffer *viewer_wait (Viewer * viewer, const gchar * name, guint count);
-void viewer_wait_eos (Viewer * viewer, const gchar * name);
-void viewer_wait_groups (Viewer * viewer, const gchar * name, guint count);
-guint viewer_count (Viewer * viewer, const gchar * name);
+GstBuffer *viewer_wait (Viewer *viewer, const gchar *name, guint count);
+void viewer_wait_eos (Viewer *viewer, const gchar *name);
+void viewer_wait_groups (Viewer *viewer, const gchar *name, guint count);
+guint viewer_count (Viewer *viewer, const gchar *name);
 /* While blocked, the pad's buffers are not taken. */
-void viewer_block (Viewer * viewer, const gchar * name, gboolean blocked);
+void viewer_block (Viewer *viewer, const gchar *name, gboolean blocked);
 
 /* Waits for a p2p-step of this kind; the rest of the bus is thrown away. NULL
  * matches anything. Returns its reason. */
-gchar *wait_step (GstBus * bus, const gchar * step, const gchar * status);
+gchar *wait_step (GstBus *bus, const gchar *step, const gchar *status);
 
 #endif /* LOOPBACK_H */

@@ -12,14 +12,17 @@
 #include "fakeendpoint.h"
 #include "gstp2psink.h"
 
-#define H264 "video/x-h264, stream-format=(string)byte-stream, " \
+#define H264                                                                   \
+  "video/x-h264, stream-format=(string)byte-stream, "                          \
   "alignment=(string)au, width=(int)320, height=(int)240"
-#define AAC "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, " \
+#define AAC                                                                    \
+  "audio/mpeg, mpegversion=(int)4, stream-format=(string)raw, "                \
   "rate=(int)48000, channels=(int)1, codec_data=(buffer)1188"
 #define FLV "video/x-flv, streamheader=(buffer)< 464c5601, 120000 >"
 
-static GstStaticPadTemplate any_src = GST_STATIC_PAD_TEMPLATE ("src",
-    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate any_src
+    = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                               GST_STATIC_CAPS_ANY);
 
 static GstElement *
 make_sink (void)
@@ -28,7 +31,7 @@ make_sink (void)
 
   fail_unless (sink != NULL);
   g_object_set (sink, "device-id", "camera-1", "key", "correct horse battery",
-      NULL);
+                NULL);
   return sink;
 }
 
@@ -62,7 +65,8 @@ assert_payload (const FakePush *push, const gchar *text)
   fail_unless (size == 0 || memcmp (data, text, size) == 0);
 }
 
-/* -- A file: a source that is not live, pushing from its own thread --------- */
+/* -- A file: a source that is not live, pushing from its own thread ---------
+ */
 
 typedef struct
 {
@@ -92,9 +96,9 @@ file_open (File *file, const gchar *pad, const gchar *caps)
   file->pad = gst_pad_new_from_static_template (&any_src, "src");
   gst_pad_set_active (file->pad, TRUE);
   fail_unless_equals_int (gst_pad_link (file->pad, file->sink_pad),
-      GST_PAD_LINK_OK);
+                          GST_PAD_LINK_OK);
   fail_unless_equals_int (gst_element_set_state (file->sink, GST_STATE_PAUSED),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   gst_pad_push_event (file->pad, gst_event_new_stream_start ("file"));
   if (caps != NULL) {
     parsed = gst_caps_from_string (caps);
@@ -151,23 +155,23 @@ GST_START_TEST (test_states)
   GstPad *pad = gst_element_request_pad_simple (sink, "video_%u");
 
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless (fake_endpoint () != NULL);
   fail_if (fake_is_started (fake_endpoint ()));
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_PAUSED),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless (fake_is_started (fake_endpoint ()));
   fail_unless (fake_stream ("video_0") != NULL);
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_PLAYING),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless (fake_stream ("video_0") == NULL);
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_PLAYING),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless (fake_stream ("video_0") != NULL);
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_NULL),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless_equals_int (p2p_endpoint_count_alive (), 0);
   gst_element_release_request_pad (sink, pad);
   gst_object_unref (pad);
@@ -183,8 +187,8 @@ GST_START_TEST (test_settings_reach_the_session)
   const P2pEndpointConfig *config;
 
   g_object_set (sink, "signaller", "tcp://127.0.0.1:7000", "max-viewers", 5,
-      "low-watermark", 1, "warn-watermark", 2, "high-watermark", 3,
-      "keep-alive-interval", 4, "keep-alive-attempts", 6, NULL);
+                "low-watermark", 1, "warn-watermark", 2, "high-watermark", 3,
+                "keep-alive-interval", 4, "keep-alive-attempts", 6, NULL);
   gst_util_set_object_arg (G_OBJECT (sink), "ice-transport-policy", "relay");
   gst_element_set_state (sink, GST_STATE_READY);
   config = fake_config (fake_endpoint ());
@@ -225,14 +229,14 @@ GST_START_TEST (test_live_frame)
   GstMapInfo map;
 
   gst_harness_set_upstream_latency (h, 40 * GST_MSECOND);
-  gst_element_send_event (h->element,
-      gst_event_new_latency (50 * GST_MSECOND));
+  gst_element_send_event (h->element, gst_event_new_latency (50 * GST_MSECOND));
   gst_harness_set_src_caps_str (h, H264);
   gst_harness_set_time (h, 6 * GST_SECOND);
   GST_BUFFER_DTS (buffer) = 4 * GST_SECOND;
   GST_BUFFER_DURATION (buffer) = 33 * GST_MSECOND;
-  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT |
-      GST_BUFFER_FLAG_MARKER | GST_BUFFER_FLAG_DROPPABLE);
+  GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT
+                                   | GST_BUFFER_FLAG_MARKER
+                                   | GST_BUFFER_FLAG_DROPPABLE);
   gst_buffer_map (buffer, &map, GST_MAP_READ);
   gst_buffer_unmap (buffer, &map);
   fail_unless_equals_int (gst_harness_push (h, buffer), GST_FLOW_OK);
@@ -249,8 +253,9 @@ GST_START_TEST (test_live_frame)
   fail_unless_equals_int64 (push->frame.sent, 6 * GST_SECOND);
   fail_unless_equals_int64 (push->frame.latency, 50 * GST_MSECOND);
   fail_unless_equals_int (push->frame.flags,
-      P2P_FRAME_DELTA_UNIT | P2P_FRAME_MARKER | P2P_FRAME_DROPPABLE |
-      (push->frame.flags & P2P_FRAME_DISCONT));
+                          P2P_FRAME_DELTA_UNIT | P2P_FRAME_MARKER
+                              | P2P_FRAME_DROPPABLE
+                              | (push->frame.flags & P2P_FRAME_DISCONT));
   fail_unless (push->force);
   gst_harness_teardown (h);
 }
@@ -260,16 +265,16 @@ GST_END_TEST;
 /* Each flag crosses alone, and no other does. */
 GST_START_TEST (test_flags)
 {
-  static const guint gst[] = { GST_BUFFER_FLAG_DELTA_UNIT,
-    GST_BUFFER_FLAG_DISCONT, GST_BUFFER_FLAG_HEADER, GST_BUFFER_FLAG_MARKER,
-    GST_BUFFER_FLAG_DROPPABLE, GST_BUFFER_FLAG_GAP,
-    GST_BUFFER_FLAG_DECODE_ONLY, GST_BUFFER_FLAG_CORRUPTED,
-    GST_BUFFER_FLAG_LIVE
-  };
-  static const guint wire[] = { P2P_FRAME_DELTA_UNIT, P2P_FRAME_DISCONT,
-    P2P_FRAME_HEADER, P2P_FRAME_MARKER, P2P_FRAME_DROPPABLE, P2P_FRAME_GAP,
-    P2P_FRAME_DECODE_ONLY, P2P_FRAME_CORRUPTED, 0
-  };
+  static const guint gst[]
+      = { GST_BUFFER_FLAG_DELTA_UNIT,  GST_BUFFER_FLAG_DISCONT,
+          GST_BUFFER_FLAG_HEADER,      GST_BUFFER_FLAG_MARKER,
+          GST_BUFFER_FLAG_DROPPABLE,   GST_BUFFER_FLAG_GAP,
+          GST_BUFFER_FLAG_DECODE_ONLY, GST_BUFFER_FLAG_CORRUPTED,
+          GST_BUFFER_FLAG_LIVE };
+  static const guint wire[]
+      = { P2P_FRAME_DELTA_UNIT,  P2P_FRAME_DISCONT,   P2P_FRAME_HEADER,
+          P2P_FRAME_MARKER,      P2P_FRAME_DROPPABLE, P2P_FRAME_GAP,
+          P2P_FRAME_DECODE_ONLY, P2P_FRAME_CORRUPTED, 0 };
   GstHarness *h = make_live ("video_0");
   guint i;
 
@@ -279,8 +284,8 @@ GST_START_TEST (test_flags)
 
     GST_BUFFER_FLAG_SET (buffer, gst[i]);
     gst_harness_push (h, buffer);
-    fail_unless_equals_int (fake_stream_get (fake_stream ("video_0"),
-            i)->frame.flags, wire[i]);
+    fail_unless_equals_int (
+        fake_stream_get (fake_stream ("video_0"), i)->frame.flags, wire[i]);
   }
   gst_harness_teardown (h);
 }
@@ -306,12 +311,12 @@ GST_START_TEST (test_before_segment)
   gst_harness_push (h, buffer);
   push = fake_stream_wait (fake_stream ("video_0"), 1);
   fail_unless_equals_int64 (push->frame.pts, 0);
-  fail_unless_equals_int64 (push->frame.dts, -(gint64) GST_SECOND);
+  fail_unless_equals_int64 (push->frame.dts, -(gint64)GST_SECOND);
   fail_if (push->frame.flags & P2P_FRAME_DECODE_ONLY);
 
   gst_harness_push (h, make_buffer ("early", 8 * GST_SECOND));
   push = fake_stream_wait (fake_stream ("video_0"), 2);
-  fail_unless_equals_int64 (push->frame.pts, -2 * (gint64) GST_SECOND);
+  fail_unless_equals_int64 (push->frame.pts, -2 * (gint64)GST_SECOND);
   fail_unless (push->frame.flags & P2P_FRAME_DECODE_ONLY);
   fail_unless_equals_int64 (push->frame.dts, P2P_WIRE_TIME_NONE);
   gst_harness_teardown (h);
@@ -355,7 +360,7 @@ GST_START_TEST (test_pool_is_copied)
   gst_buffer_pool_set_active (pool, TRUE);
   gst_harness_set_src_caps_str (h, H264);
   fail_unless_equals_int (gst_buffer_pool_acquire_buffer (pool, &buffer, NULL),
-      GST_FLOW_OK);
+                          GST_FLOW_OK);
   gst_buffer_memset (buffer, 0, 'p', 16);
   gst_buffer_map (buffer, &map, GST_MAP_READ);
   gst_buffer_unmap (buffer, &map);
@@ -365,7 +370,7 @@ GST_START_TEST (test_pool_is_copied)
   fail_if (g_bytes_get_data (push->payload, NULL) == map.data);
   /* The pool's only buffer is back, while the session holds the bytes. */
   fail_unless_equals_int (gst_buffer_pool_acquire_buffer (pool, &buffer, NULL),
-      GST_FLOW_OK);
+                          GST_FLOW_OK);
   gst_buffer_unref (buffer);
   gst_buffer_pool_set_active (pool, FALSE);
   gst_object_unref (pool);
@@ -404,11 +409,11 @@ GST_START_TEST (test_formats)
   } cases[] = {
     { "video_0", H264, TRUE },
     { "video_0", "video/x-h265, stream-format=byte-stream, alignment=au",
-        TRUE },
+      TRUE },
     { "video_0", "image/jpeg", TRUE },
     { "video_0", "video/x-h264, stream-format=avc, alignment=au", FALSE },
     { "video_0", "video/x-h264, stream-format=byte-stream, alignment=nal",
-        FALSE },
+      FALSE },
     { "video_0", "video/x-h264", FALSE },
     { "video_0", "video/x-raw, format=I420, width=16, height=16", FALSE },
     { "audio_0", AAC, TRUE },
@@ -433,8 +438,9 @@ GST_START_TEST (test_formats)
     gst_harness_push_event (h, gst_event_new_stream_start ("formats"));
     /* Pushing would always say yes: the event is sticky. */
     fail_unless (gst_pad_send_event (GST_PAD_PEER (h->srcpad),
-            gst_event_new_caps (caps)) == cases[i].taken, "%s",
-        cases[i].caps);
+                                     gst_event_new_caps (caps))
+                     == cases[i].taken,
+                 "%s", cases[i].caps);
     gst_caps_unref (caps);
     if (!cases[i].taken && !g_str_has_prefix (cases[i].pad, "data")) {
       GstSegment segment;
@@ -444,7 +450,7 @@ GST_START_TEST (test_formats)
       flow = gst_harness_push (h, make_buffer ("x", 0));
       fail_unless_equals_int (flow, GST_FLOW_NOT_NEGOTIATED);
       fail_unless_equals_int (fake_stream_count (fake_stream (cases[i].pad)),
-          0);
+                              0);
     }
     gst_harness_teardown (h);
   }
@@ -473,7 +479,7 @@ GST_START_TEST (test_headers)
     gst_harness_push (h, make_buffer ("tag", 0));
     /* The second time they are data: somebody wanted them there. */
     fail_unless_equals_int (fake_stream_count (fake_stream ("data_0")),
-        round == 0 ? 1 : 4);
+                            round == 0 ? 1 : 4);
   }
   assert_payload (fake_stream_get (fake_stream ("data_0"), 0), "tag");
   gst_harness_teardown (h);
@@ -493,8 +499,9 @@ GST_START_TEST (test_gap)
   assert_payload (push, "");
   fail_unless_equals_int64 (push->frame.pts, GST_SECOND);
   fail_unless_equals_int64 (push->frame.duration, 2 * GST_SECOND);
-  fail_unless_equals_int (push->frame.flags,
-      P2P_FRAME_GAP | P2P_FRAME_DELTA_UNIT | P2P_FRAME_DROPPABLE);
+  fail_unless_equals_int (push->frame.flags, P2P_FRAME_GAP
+                                                 | P2P_FRAME_DELTA_UNIT
+                                                 | P2P_FRAME_DROPPABLE);
   gst_harness_teardown (h);
 }
 
@@ -514,8 +521,8 @@ GST_START_TEST (test_file_is_paced)
   GST_BUFFER_DTS (buffer) = 2 * GST_SECOND;
   file_push (&file, buffer);
   gst_element_send_event (file.sink, gst_event_new_latency (GST_SECOND));
-  fail_unless_equals_int (gst_element_set_state (file.sink,
-          GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+  fail_unless_equals_int (gst_element_set_state (file.sink, GST_STATE_PLAYING),
+                          GST_STATE_CHANGE_SUCCESS);
 
   gst_test_clock_wait_for_next_pending_id (file.clock, &id);
   fail_unless_equals_uint64 (gst_clock_id_get_time (id), 3 * GST_SECOND);
@@ -639,7 +646,7 @@ GST_START_TEST (test_live_is_forced)
   gst_harness_set_src_caps_str (h, "application/x-meta");
   fake_stream_set_full (fake_stream ("data_0"), TRUE);
   fail_unless_equals_int (gst_harness_push (h, make_buffer ("x", 0)),
-      GST_FLOW_OK);
+                          GST_FLOW_OK);
   fail_unless (fake_stream_wait (fake_stream ("data_0"), 1)->force);
   gst_harness_teardown (h);
 }
@@ -663,7 +670,8 @@ GST_START_TEST (test_key_unit)
     gst_event_unref (event);
   } while (TRUE);
   fail_unless (gst_video_event_parse_upstream_force_key_unit (event, NULL,
-          &all_headers, NULL));
+                                                              &all_headers,
+                                                              NULL));
   fail_unless (all_headers);
   gst_event_unref (event);
   gst_harness_teardown (h);
@@ -692,7 +700,7 @@ GST_START_TEST (test_eos)
   fail_unless_equals_int (fake_stream_ends (fake_stream ("audio_0")), 0);
   gst_element_set_state (sink, GST_STATE_PLAYING);
   fail_if (gst_bus_have_pending (bus)
-      && gst_bus_pop_filtered (bus, GST_MESSAGE_EOS) != NULL);
+           && gst_bus_pop_filtered (bus, GST_MESSAGE_EOS) != NULL);
 
   gst_element_set_state (sink, GST_STATE_PAUSED);
   gst_pad_unlink (audio->srcpad, GST_PAD_PEER (audio->srcpad));
@@ -779,14 +787,14 @@ GST_START_TEST (test_sink_level)
   fake_stream_set_backlog (fake_stream ("video_0"), 1000, 5000);
   fake_stream_set_backlog (fake_stream ("audio_0"), 20, 30);
   query = gst_query_new_custom (GST_QUERY_CUSTOM,
-      gst_structure_new_empty ("iv-sink-level"));
+                                gst_structure_new_empty ("iv-sink-level"));
   fail_unless (gst_element_query (sink, query));
   fail_unless (gst_structure_get_uint64 (gst_query_get_structure (query),
-          "level-bytes", &level));
+                                         "level-bytes", &level));
   fail_unless_equals_uint64 (level, 1020);
   fail_unless (gst_pad_peer_query (audio->srcpad, query));
   fail_unless (gst_structure_get_uint64 (gst_query_get_structure (query),
-          "level-bytes", &level));
+                                         "level-bytes", &level));
   fail_unless_equals_uint64 (level, 20);
   gst_query_unref (query);
   /* Nobody waits for these at teardown. */
@@ -802,13 +810,12 @@ GST_END_TEST;
 /* Names are counted by kind; a chosen one is kept, and not given twice. */
 GST_START_TEST (test_pad_names)
 {
-  static const gchar *const asked[] = {
-    "video_%u", "video_%u", "audio_%u", "video_7", "video_%u", "data_0",
-    "data_%u"
-  };
-  static const gchar *const given[] = {
-    "video_0", "video_1", "audio_0", "video_7", "video_8", "data_0", "data_1"
-  };
+  static const gchar *const asked[]
+      = { "video_%u", "video_%u", "audio_%u", "video_7",
+          "video_%u", "data_0",   "data_%u" };
+  static const gchar *const given[]
+      = { "video_0", "video_1", "audio_0", "video_7",
+          "video_8", "data_0",  "data_1" };
   GstElement *sink = make_sink ();
   guint i;
 
@@ -828,9 +835,8 @@ GST_END_TEST;
 /* Pads come and go in every state, with their settings. */
 GST_START_TEST (test_pads_in_any_state)
 {
-  static const GstState states[] = {
-    GST_STATE_NULL, GST_STATE_READY, GST_STATE_PAUSED, GST_STATE_PLAYING
-  };
+  static const GstState states[] = { GST_STATE_NULL, GST_STATE_READY,
+                                     GST_STATE_PAUSED, GST_STATE_PLAYING };
   GstElement *sink = make_sink ();
   guint i;
 
@@ -842,7 +848,7 @@ GST_START_TEST (test_pads_in_any_state)
     pad = gst_element_request_pad_simple (sink, "data_3");
     fail_unless (pad != NULL);
     g_object_set (pad, "deadline", 250, "match", "action=file", "priority", 2,
-        NULL);
+                  NULL);
     if (states[i] >= GST_STATE_PAUSED) {
       fail_unless (gst_pad_is_active (pad));
       config = fake_stream_config (fake_stream ("data_3"));
@@ -861,8 +867,8 @@ GST_START_TEST (test_pads_in_any_state)
 
 GST_END_TEST;
 
-/* A link that fits nowhere else ends on a data pad; what should have been parsed
- * or encoded does not, unless the pad was asked for by name. */
+/* A link that fits nowhere else ends on a data pad; what should have been
+ * parsed or encoded does not, unless the pad was asked for by name. */
 GST_START_TEST (test_strays)
 {
   static const gchar *const strays[] = {
@@ -905,47 +911,47 @@ GST_END_TEST;
 
 static gboolean
 on_authorize (GstElement *sink, const gchar *peer, const GstStructure *info,
-    gpointer user)
+              gpointer user)
 {
   g_string_append_printf (user, "authorize %s %s;", peer,
-      gst_structure_get_string (info, "path"));
+                          gst_structure_get_string (info, "path"));
   return !g_str_equal (peer, "stranger");
 }
 
 static gboolean
 yes (GstElement *sink, const gchar *peer, const GstStructure *info,
-    gpointer user)
+     gpointer user)
 {
   return TRUE;
 }
 
 static void
 on_viewer_added (GstElement *sink, const gchar *peer, const GstStructure *info,
-    gpointer user)
+                 gpointer user)
 {
   g_string_append_printf (user, "added %s;", peer);
 }
 
 static void
 on_viewer_removed (GstElement *sink, const gchar *peer, const gchar *reason,
-    gpointer user)
+                   gpointer user)
 {
   g_string_append_printf (user, "removed %s %s;", peer, reason);
 }
 
 static void
 on_request_added (GstElement *sink, const gchar *peer, guint request,
-    const GstStructure *info, gpointer user)
+                  const GstStructure *info, gpointer user)
 {
   g_string_append_printf (user, "request %s %u %s %s [%s];", peer, request,
-      gst_structure_get_string (info, "action"),
-      gst_structure_get_string (info, "name"),
-      gst_structure_get_string (info, "params"));
+                          gst_structure_get_string (info, "action"),
+                          gst_structure_get_string (info, "name"),
+                          gst_structure_get_string (info, "params"));
 }
 
 static void
 on_request_removed (GstElement *sink, const gchar *peer, guint request,
-    gpointer user)
+                    gpointer user)
 {
   g_string_append_printf (user, "request %s %u ends;", peer, request);
 }
@@ -963,27 +969,27 @@ GST_START_TEST (test_signals)
   g_signal_connect (sink, "authorize", G_CALLBACK (yes), NULL);
   g_signal_connect (sink, "viewer-added", G_CALLBACK (on_viewer_added), log);
   g_signal_connect (sink, "viewer-removed", G_CALLBACK (on_viewer_removed),
-      log);
+                    log);
   g_signal_connect (sink, "request-added", G_CALLBACK (on_request_added), log);
   g_signal_connect (sink, "request-removed", G_CALLBACK (on_request_removed),
-      log);
+                    log);
   fail_unless (fake_authorize ("friend"));
   fail_if (fake_authorize ("stranger"));
   fake_peer_added ("friend");
   fake_request_added ("friend", 4, "action=file&name=a%20b&=&9=x");
   fake_request_removed ("friend", 4);
   fake_peer_removed ("friend", "peer-gone");
-  fail_unless_equals_string (log->str, "authorize friend direct;"
-      "authorize stranger direct;added friend;"
-      "request friend 4 file a b [action=file&name=a%20b&=&9=x];"
-      "request friend 4 ends;removed friend peer-gone;");
+  fail_unless_equals_string (
+      log->str, "authorize friend direct;"
+                "authorize stranger direct;added friend;"
+                "request friend 4 file a b [action=file&name=a%20b&=&9=x];"
+                "request friend 4 ends;removed friend peer-gone;");
   g_signal_emit_by_name (sink, "kick-viewer", "friend");
   fail_unless_equals_string (fake_kicked (), "friend");
 
   g_object_get (sink, "stats", &stats, NULL);
   fail_unless (gst_structure_has_name (stats, "application/x-p2p-stats"));
-  fail_unless (gst_structure_has_field_typed (stats, "peers",
-          GST_TYPE_ARRAY));
+  fail_unless (gst_structure_has_field_typed (stats, "peers", GST_TYPE_ARRAY));
   gst_structure_free (stats);
   gst_element_set_state (sink, GST_STATE_NULL);
   gst_object_unref (sink);
@@ -1009,15 +1015,15 @@ GST_START_TEST (test_steps)
   structure = gst_message_get_structure (message);
   fail_unless (gst_structure_has_name (structure, "p2p-step"));
   fail_unless_equals_string (gst_structure_get_string (structure, "step"),
-      "punch");
+                             "punch");
   fail_unless_equals_string (gst_structure_get_string (structure, "status"),
-      "ok");
+                             "ok");
   fail_unless_equals_string (gst_structure_get_string (structure, "peer"),
-      "peer-1");
+                             "peer-1");
   fail_unless_equals_string (gst_structure_get_string (structure, "reason"),
-      "");
+                             "");
   fail_unless_equals_string (gst_structure_get_string (structure, "path"),
-      "relay");
+                             "relay");
   fail_unless (gst_structure_get_uint (structure, "elapsed-ms", &elapsed));
   fail_unless_equals_int (elapsed, 12);
   gst_message_unref (message);
@@ -1027,15 +1033,14 @@ GST_START_TEST (test_steps)
     message = gst_bus_pop_filtered (bus, GST_MESSAGE_ELEMENT);
     structure = gst_message_get_structure (message);
     fail_unless_equals_string (gst_structure_get_string (structure, "reason"),
-        "heartbeat-error");
+                               "heartbeat-error");
     fail_if (gst_structure_has_field (structure, "path"));
     gst_message_unref (message);
-    message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING |
-        GST_MESSAGE_ERROR);
+    message
+        = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
     fail_unless ((message != NULL) == (i == 0));
     if (message != NULL) {
-      fail_unless_equals_int (GST_MESSAGE_TYPE (message),
-          GST_MESSAGE_WARNING);
+      fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
       gst_message_unref (message);
     }
   }
@@ -1058,17 +1063,17 @@ GST_START_TEST (test_acquire_fails)
   gst_element_set_bus (sink, bus);
   fake_fail_acquire (P2P_ENDPOINT_ERROR_CONFLICT, "another element has it");
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_READY),
-      GST_STATE_CHANGE_FAILURE);
+                          GST_STATE_CHANGE_FAILURE);
   message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
   gst_message_parse_error (message, &error, NULL);
-  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
-          GST_RESOURCE_ERROR_SETTINGS));
+  fail_unless (
+      g_error_matches (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS));
   fail_unless_equals_string (error->message, "another element has it");
   g_error_free (error);
   gst_message_unref (message);
   /* And works when it is put right. */
   fail_unless_equals_int (gst_element_set_state (sink, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   gst_element_set_state (sink, GST_STATE_NULL);
   gst_element_set_bus (sink, NULL);
   gst_object_unref (bus);

@@ -15,7 +15,8 @@
 #include "fakeendpoint.h"
 #include "gstp2psrc.h"
 
-#define H264 "video/x-h264, stream-format=(string)byte-stream, " \
+#define H264                                                                   \
+  "video/x-h264, stream-format=(string)byte-stream, "                          \
   "alignment=(string)au"
 #define AAC "audio/mpeg, mpegversion=(int)4"
 #define DELTA P2P_FRAME_DELTA_UNIT
@@ -28,11 +29,11 @@ typedef struct
   GstBus *bus;
   GMutex lock;
   GCond changed;
-  GPtrArray *log;               /* of gchar */
-  guint read;                   /* lines that expect() has passed */
-  GHashTable *peers;            /* of GstPad, by name of p2psrc's */
-  GList *buffers;               /* newest first */
-  gboolean blocked;             /* downstream takes nothing */
+  GPtrArray *log;    /* of gchar */
+  guint read;        /* lines that expect() has passed */
+  GHashTable *peers; /* of GstPad, by name of p2psrc's */
+  GList *buffers;    /* newest first */
+  gboolean blocked;  /* downstream takes nothing */
   GstFlowReturn flow;
 } Rig;
 
@@ -96,14 +97,14 @@ peer_chain (GstPad *peer, GstObject *parent, GstBuffer *buffer)
   rig->buffers = g_list_prepend (rig->buffers, buffer);
   g_mutex_unlock (&rig->lock);
   gst_buffer_map (buffer, &map, GST_MAP_READ);
-  write_line (rig, "%s %.*s%s%s%s", GST_PAD_NAME (peer), (gint) map.size,
-      (const gchar *) map.data,
-      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT) ? " discont" :
-      "",
-      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT) ? " delta" :
-      "",
-      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_HEADER) ? " header" :
-      "");
+  write_line (
+      rig, "%s %.*s%s%s%s", GST_PAD_NAME (peer), (gint)map.size,
+      (const gchar *)map.data,
+      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT) ? " discont"
+                                                               : "",
+      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT) ? " delta"
+                                                                  : "",
+      GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_HEADER) ? " header" : "");
   gst_buffer_unmap (buffer, &map);
   g_mutex_lock (&rig->lock);
   while (rig->blocked)
@@ -129,12 +130,12 @@ peer_event (GstPad *peer, GstObject *parent, GstEvent *event)
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &caps);
       write_line (rig, "%s caps %s", GST_PAD_NAME (peer),
-          gst_structure_get_name (gst_caps_get_structure (caps, 0)));
+                  gst_structure_get_name (gst_caps_get_structure (caps, 0)));
       break;
     case GST_EVENT_SEGMENT:
       gst_event_parse_segment (event, &segment);
       write_line (rig, "%s segment %" G_GUINT64_FORMAT, GST_PAD_NAME (peer),
-          segment->start / GST_SECOND);
+                  segment->start / GST_SECOND);
       break;
     case GST_EVENT_CUSTOM_DOWNSTREAM:
       break;
@@ -143,7 +144,7 @@ peer_event (GstPad *peer, GstObject *parent, GstEvent *event)
       break;
     default:
       write_line (rig, "%s %s", GST_PAD_NAME (peer),
-          GST_EVENT_TYPE_NAME (event));
+                  GST_EVENT_TYPE_NAME (event));
       break;
   }
   gst_event_unref (event);
@@ -164,8 +165,9 @@ on_pad_added (GstElement *src, GstPad *pad, gpointer user)
   g_hash_table_insert (rig->peers, g_strdup (GST_PAD_NAME (pad)), peer);
   fail_unless_equals_int (gst_pad_link (pad, peer), GST_PAD_LINK_OK);
   /* Sticky events wait for the next thing to pass; let that be now. */
-  gst_pad_push_event (pad, gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
-          gst_structure_new_empty ("nudge")));
+  gst_pad_push_event (pad,
+                      gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
+                                            gst_structure_new_empty ("nudge")));
 }
 
 static void
@@ -188,16 +190,16 @@ rig_open (Rig *rig)
   g_cond_init (&rig->changed);
   rig->log = g_ptr_array_new_with_free_func (g_free);
   rig->peers = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-      gst_object_unref);
+                                      gst_object_unref);
   rig->src = gst_element_factory_make ("p2psrc", NULL);
   rig->bus = gst_bus_new ();
   gst_element_set_bus (rig->src, rig->bus);
-  g_object_set (rig->src, "uri", "p2p://camera-1?action=live&channel=0",
-      "key", "correct horse battery", NULL);
+  g_object_set (rig->src, "uri", "p2p://camera-1?action=live&channel=0", "key",
+                "correct horse battery", NULL);
   g_signal_connect (rig->src, "pad-added", G_CALLBACK (on_pad_added), rig);
   g_signal_connect (rig->src, "pad-removed", G_CALLBACK (on_pad_removed), rig);
   g_signal_connect (rig->src, "no-more-pads", G_CALLBACK (on_no_more_pads),
-      rig);
+                    rig);
 }
 
 static void
@@ -209,7 +211,7 @@ rig_play (Rig *rig)
   gst_element_set_base_time (rig->src, gst_clock_get_time (clock));
   gst_object_unref (clock);
   fail_unless_equals_int (gst_element_set_state (rig->src, GST_STATE_PLAYING),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
 }
 
 /* Streams that are still open are not told; the fake's references go here. */
@@ -225,7 +227,7 @@ rig_close (Rig *rig, P2pInStream *one, P2pInStream *two)
   gst_object_unref (rig->bus);
   gst_object_unref (rig->src);
   g_hash_table_unref (rig->peers);
-  g_list_free_full (rig->buffers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (rig->buffers, (GDestroyNotify)gst_buffer_unref);
   g_ptr_array_unref (rig->log);
   g_cond_clear (&rig->changed);
   g_mutex_clear (&rig->lock);
@@ -244,9 +246,11 @@ rig_block (Rig *rig, gboolean blocked)
  * arrived `ago_us` before now. */
 static gboolean
 send_frame (P2pInStream *stream, const gchar *text, gint64 pts, guint flags,
-    gint64 ago_us)
+            gint64 ago_us)
 {
-  P2pWireFrame frame = { 0, };
+  P2pWireFrame frame = {
+    0,
+  };
   GBytes *payload = g_bytes_new (text, strlen (text));
   gboolean taken;
 
@@ -254,7 +258,7 @@ send_frame (P2pInStream *stream, const gchar *text, gint64 pts, guint flags,
   frame.pts = frame.sent = pts;
   frame.dts = frame.duration = P2P_WIRE_TIME_NONE;
   taken = fake_frame (stream, payload, &frame, g_get_monotonic_time () - ago_us,
-      FALSE);
+                      FALSE);
   g_bytes_unref (payload);
   return taken;
 }
@@ -296,23 +300,23 @@ GST_START_TEST (test_states)
 
   rig_open (&rig);
   fail_unless_equals_int (gst_element_set_state (rig.src, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_if (fake_has_request ());
   fail_unless_equals_int (gst_element_set_state (rig.src, GST_STATE_PAUSED),
-      GST_STATE_CHANGE_NO_PREROLL);
+                          GST_STATE_CHANGE_NO_PREROLL);
   fail_unless_equals_string (fake_request_params (), "action=live&channel=0");
   fail_unless (fake_is_started (fake_endpoint ()));
   fail_unless_equals_int (fake_config (fake_endpoint ())->role,
-      P2P_ROLE_VIEWER);
+                          P2P_ROLE_VIEWER);
   fail_unless_equals_int (fake_config (fake_endpoint ())->latency_ms, 200);
   fail_unless_equals_string (fake_config (fake_endpoint ())->device_id,
-      "camera-1");
+                             "camera-1");
   fail_unless_equals_int (gst_element_set_state (rig.src, GST_STATE_PLAYING),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_unless_equals_int (gst_element_set_state (rig.src, GST_STATE_PAUSED),
-      GST_STATE_CHANGE_NO_PREROLL);
+                          GST_STATE_CHANGE_NO_PREROLL);
   fail_unless_equals_int (gst_element_set_state (rig.src, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+                          GST_STATE_CHANGE_SUCCESS);
   fail_if (fake_has_request ());
   rig_close (&rig, NULL, NULL);
   fail_unless_equals_int (p2p_endpoint_count_alive (), 0);
@@ -416,7 +420,9 @@ GST_START_TEST (test_frame)
 {
   static const gchar bytes[] = "key";
   GBytes *payload = g_bytes_new_static (bytes, 3);
-  P2pWireFrame frame = { 0, };
+  P2pWireFrame frame = {
+    0,
+  };
   GstClockTime start;
   gint64 arrival_us;
   P2pInStream *video;
@@ -427,8 +433,8 @@ GST_START_TEST (test_frame)
   rig_open (&rig);
   rig_play (&rig);
   video = open_video (&rig);
-  frame.pts = 1000 * (gint64) GST_SECOND;
-  frame.dts = frame.pts - 40 * (gint64) GST_MSECOND;
+  frame.pts = 1000 * (gint64)GST_SECOND;
+  frame.dts = frame.pts - 40 * (gint64)GST_MSECOND;
   frame.sent = frame.pts;
   frame.duration = 20 * GST_MSECOND;
   frame.flags = P2P_FRAME_MARKER;
@@ -439,12 +445,12 @@ GST_START_TEST (test_frame)
   expect (&rig, "video_0", "key discont");
   buffer = last_buffer (&rig);
   fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
-  fail_unless (map.data == (gconstpointer) bytes);
+  fail_unless (map.data == (gconstpointer)bytes);
   gst_buffer_unmap (buffer, &map);
   fail_unless_equals_uint64 (GST_BUFFER_DURATION (buffer), 20 * GST_MSECOND);
   fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_MARKER));
   fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer) - GST_BUFFER_DTS (buffer),
-      40 * GST_MSECOND);
+                             40 * GST_MSECOND);
   start = GST_BUFFER_PTS (buffer);
   gst_buffer_unref (buffer);
 
@@ -469,7 +475,9 @@ GST_START_TEST (test_lip_sync)
 {
   GBytes *payload = g_bytes_new_static ("x", 1);
   P2pInStream *video, *audio;
-  P2pWireFrame frame = { 0, };
+  P2pWireFrame frame = {
+    0,
+  };
   GstClockTime times[2];
   gint64 arrival_us;
   GstBuffer *buffer;
@@ -485,9 +493,9 @@ GST_START_TEST (test_lip_sync)
   expect_start (&rig, "video_0", "video/x-h264");
   expect_start (&rig, "audio_0", "audio/mpeg");
   frame.dts = frame.duration = P2P_WIRE_TIME_NONE;
-  frame.pts = 50 * (gint64) GST_SECOND;
+  frame.pts = 50 * (gint64)GST_SECOND;
   frame.latency = 2 * GST_SECOND;
-  frame.sent = 51 * (gint64) GST_SECOND;
+  frame.sent = 51 * (gint64)GST_SECOND;
   arrival_us = g_get_monotonic_time ();
   fake_frame (audio, payload, &frame, arrival_us, FALSE);
   expect (&rig, "audio_0", "x discont");
@@ -495,7 +503,7 @@ GST_START_TEST (test_lip_sync)
   times[0] = GST_BUFFER_PTS (buffer);
   gst_buffer_unref (buffer);
   /* The same moment of the sender, encoded later, arrives later. */
-  frame.sent = 52 * (gint64) GST_SECOND;
+  frame.sent = 52 * (gint64)GST_SECOND;
   fake_frame (video, payload, &frame, arrival_us + G_USEC_PER_SEC, FALSE);
   expect (&rig, "video_0", "x discont");
   buffer = last_buffer (&rig);
@@ -574,7 +582,7 @@ GST_START_TEST (test_reconnect)
   rig_open (&rig);
   rig_play (&rig);
   video = open_video (&rig);
-  send_frame (video, "one", 500 * (gint64) GST_SECOND, 0, 0);
+  send_frame (video, "one", 500 * (gint64)GST_SECOND, 0, 0);
   expect (&rig, "video_0", "one discont");
   buffer = last_buffer (&rig);
   before = GST_BUFFER_PTS (buffer);
@@ -650,11 +658,11 @@ GST_START_TEST (test_key_unit)
   expect (&rig, "video_0", "key discont");
   peer = g_hash_table_lookup (rig.peers, "video_0");
   event = gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE,
-      TRUE, 1);
+                                                       TRUE, 1);
   fail_unless (gst_pad_push_event (peer, event));
   fake_wait_key_units (video, 1);
   event = gst_event_new_seek (1.0, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH,
-      GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, 0);
+                              GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_NONE, 0);
   fail_if (gst_pad_push_event (peer, event));
   fail_unless_equals_int (fake_key_units (video), 1);
   rig_close (&rig, video, NULL);
@@ -698,7 +706,9 @@ GST_START_TEST (test_data_is_held)
 {
   P2pInStream *data;
   GBytes *big = g_bytes_new_take (g_malloc0 (600000), 600000);
-  P2pWireFrame frame = { 0, };
+  P2pWireFrame frame = {
+    0,
+  };
   Rig rig;
 
   rig_open (&rig);
@@ -764,18 +774,25 @@ GST_END_TEST;
 GST_START_TEST (test_hostile_streams)
 {
   static const gchar *const formats[] = {
-    "ANY", "EMPTY", "", "video/x-h264", "video/x-raw, format=I420",
-    H264 "; " H264, "video/x-h264(memory:DMABuf), stream-format=byte-stream, "
+    "ANY",
+    "EMPTY",
+    "",
+    "video/x-h264",
+    "video/x-raw, format=I420",
+    H264 "; " H264,
+    "video/x-h264(memory:DMABuf), stream-format=byte-stream, "
     "alignment=au",
     "video/x-h264, stream-format=byte-stream, alignment={ au, nal }",
-    H264 ", inner=(GstStructure)\"a;\"", H264 ", when=(GDate)2026-01-01",
-    H264 ", nested=<<<<<<1>>>>>>", H264 ", range=(int)[ 1, 5 ]",
+    H264 ", inner=(GstStructure)\"a;\"",
+    H264 ", when=(GDate)2026-01-01",
+    H264 ", nested=<<<<<<1>>>>>>",
+    H264 ", range=(int)[ 1, 5 ]",
     H264 ", caps=(GstCaps)\"video/x-raw\"",
   };
-  static const gchar *const names[] = {
-    "video_x", "video_", "video_01", "audio_0", "video_4294967296", "x", "",
-    "video_0/../x", "video_-1", "video_+1", "video_ 1"
-  };
+  static const gchar *const names[]
+      = { "video_x",          "video_",   "video_01", "audio_0",
+          "video_4294967296", "x",        "",         "video_0/../x",
+          "video_-1",         "video_+1", "video_ 1" };
   P2pInStream *stream;
   GstMessage *message;
   Rig rig;
@@ -797,8 +814,9 @@ GST_START_TEST (test_hostile_streams)
     fail_if (fake_is_refused (stream));
     fake_caps (stream, formats[i]);
     fail_unless (send_frame (stream, "x", 0, 0, 0));
-    message = gst_bus_timed_pop_filtered (rig.bus, GST_CLOCK_TIME_NONE,
-        GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
+    message
+        = gst_bus_timed_pop_filtered (rig.bus, GST_CLOCK_TIME_NONE,
+                                      GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
     fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
     gst_message_unref (message);
     fake_close (stream, TRUE);
@@ -840,7 +858,7 @@ GST_START_TEST (test_refused_by_the_device)
   fail_unless (message != NULL);
   gst_message_parse_error (message, &error, NULL);
   fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
-          GST_RESOURCE_ERROR_NOT_AUTHORIZED));
+                                GST_RESOURCE_ERROR_NOT_AUTHORIZED));
   fail_unless (strstr (error->message, "wrong key") != NULL);
   g_error_free (error);
   gst_message_unref (message);
@@ -852,12 +870,13 @@ GST_START_TEST (test_refused_by_the_device)
   fake_step (P2P_STEP_MEDIA, TRUE, NULL, NULL, "direct");
   fake_step (P2P_STEP_AUTH, FALSE, "check-failure", "wrong key", NULL);
   fake_step (P2P_STEP_AUTH, FALSE, "check-failure", "wrong key", NULL);
-  message = gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING |
-      GST_MESSAGE_ERROR);
+  message
+      = gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
   fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
   gst_message_unref (message);
-  fail_unless (gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING |
-          GST_MESSAGE_ERROR) == NULL);
+  fail_unless (
+      gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR)
+      == NULL);
   fail_unless (fake_has_request ());
   rig_close (&rig, NULL, NULL);
 }
@@ -874,7 +893,7 @@ GST_START_TEST (test_no_streams)
   rig_play (&rig);
   fake_complete ();
   message = gst_bus_timed_pop_filtered (rig.bus, GST_CLOCK_TIME_NONE,
-      GST_MESSAGE_WARNING);
+                                        GST_MESSAGE_WARNING);
   gst_message_unref (message);
   rig_close (&rig, NULL, NULL);
 }
@@ -979,7 +998,8 @@ GST_START_TEST (test_uri)
     { "p2p://camera-1?a=b&Token=hunter2", FALSE },
     { "http://camera-1", FALSE },
     { "p2p://0123456789012345678901234567890123456789012345678901234567890123"
-        "4", FALSE },
+      "4",
+      FALSE },
   };
   GstURIHandler *handler;
   GstElement *made;
@@ -992,7 +1012,8 @@ GST_START_TEST (test_uri)
   handler = GST_URI_HANDLER (rig.src);
   for (i = 0; i < G_N_ELEMENTS (cases); i++) {
     fail_unless (gst_uri_handler_set_uri (handler, cases[i].uri, &error)
-        == cases[i].good, "%s", cases[i].uri);
+                     == cases[i].good,
+                 "%s", cases[i].uri);
     fail_unless ((error == NULL) == cases[i].good);
     if (error != NULL)
       fail_if (strstr (error->message, "hunter2") != NULL);
@@ -1012,8 +1033,7 @@ GST_START_TEST (test_uri)
   gst_element_set_state (rig.src, GST_STATE_PAUSED);
   fail_unless_equals_string (fake_request_params (), "");
   fail_if (gst_uri_handler_set_uri (handler, "p2p://camera-2", &error));
-  fail_unless (g_error_matches (error, GST_URI_ERROR,
-          GST_URI_ERROR_BAD_STATE));
+  fail_unless (g_error_matches (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE));
   g_clear_error (&error);
   uri = gst_uri_handler_get_uri (handler);
   fail_unless_equals_string (uri, "p2p://camera-1");
