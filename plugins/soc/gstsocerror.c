@@ -9,6 +9,8 @@
 
 #include "gstsocerror.h"
 
+#include <string.h>
+
 static GQuark
 domain_of (HalStatus status, gint *ret_code)
 {
@@ -51,15 +53,20 @@ domain_of (HalStatus status, gint *ret_code)
 static void
 post (GstElement *element, const HalError *error, GstMessageType type)
 {
-  gchar *text, *debug;
+  gchar *body, *text, *debug;
   GQuark domain;
   gint code;
 
   domain = domain_of (error->status, &code);
+  /* Some texts come from libraries that end their sentences. */
+  body = g_strdup (error->text);
+  while (g_str_has_suffix (body, "."))
+    body[strlen (body) - 1] = '\0';
   text = error->hint[0] != '\0'
-      ? g_strdup_printf ("%s: %s.", error->text, error->hint)
-      : g_strdup_printf ("%s%s", error->text,
-          g_str_has_suffix (error->text, "?") ? "" : ".");
+      ? g_strdup_printf ("%s: %s.", body, error->hint)
+      : g_strdup_printf ("%s%s", body,
+          g_str_has_suffix (body, "?") ? "" : ".");
+  g_free (body);
   debug = g_strdup_printf ("%s; call %s, code %" G_GINT64_FORMAT
                            " (0x%08x)",
       hal_status_name (error->status),

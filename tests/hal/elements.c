@@ -524,14 +524,15 @@ test_pause (void)
 
 /* --- Costs ------------------------------------------------------------------- */
 
-/* After some frames the same buffers come again. */
+/* Many frames, few buffers: they come again, and their memory with them once
+ * it has grown to the size of frames. */
 static void
 test_buffers_come_again (void)
 {
   Camera camera = make ("max-queued-frames=4");
   GHashTable *buffers = g_hash_table_new (NULL, NULL);
   GHashTable *memories = g_hash_table_new (NULL, NULL);
-  guint i, n = 0, m = 0;
+  guint i;
 
   play (&camera);
   for (i = 0; i < 400; i++) {
@@ -541,17 +542,12 @@ test_buffers_come_again (void)
     if (sample == NULL)
       break;
     buffer = gst_sample_get_buffer (sample);
-    if (i == 200) {
-      n = g_hash_table_size (buffers);
-      m = g_hash_table_size (memories);
-    }
     g_hash_table_add (buffers, buffer);
     g_hash_table_add (memories, gst_buffer_peek_memory (buffer, 0));
     gst_sample_unref (sample);
   }
-  CHECK_EQ (g_hash_table_size (buffers), n);
-  CHECK_EQ (g_hash_table_size (memories), m);
-  CHECK_RANGE (n, 1, 12);
+  CHECK_RANGE (g_hash_table_size (buffers), 1, 10);
+  CHECK_RANGE (g_hash_table_size (memories), 1, 20);
   g_hash_table_unref (buffers);
   g_hash_table_unref (memories);
   drop (&camera);
