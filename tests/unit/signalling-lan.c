@@ -441,7 +441,7 @@ leave_network (void)
       && write_file ("/proc/self/gid_map", gid);
 }
 
-static void
+static void G_GNUC_PRINTF (1, 2)
 run (const gchar *format, ...)
 {
   g_autofree gchar *command = NULL;

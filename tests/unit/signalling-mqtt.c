@@ -981,7 +981,7 @@ test_stop_in_callbacks (void)
 
 /* -- TLS ------------------------------------------------------------------ */
 
-static void
+static void G_GNUC_PRINTF (1, 2)
 openssl (const gchar *format, ...)
 {
   g_autofree gchar *arguments = NULL, *command = NULL;

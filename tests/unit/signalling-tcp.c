@@ -106,8 +106,7 @@ static void
 test_bad_json (void)
 {
   static const gchar *const bad[] = {
-    "", "[]", "{", "{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"f\":{\"g\":{\"h\":{}"
-    "}}}}}}}}",
+    "", "[]", "{", "{\"a\":[[[[[[[[]]]]]]]]}",
   };
   Node *device = tcp_device ();
   Node *viewer = viewer_of (device, KEY);
