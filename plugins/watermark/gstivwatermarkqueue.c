@@ -155,7 +155,7 @@ gst_iv_watermark_queue_set_property (GObject *object, guint id,
     GST_INFO_OBJECT (queue, "%s are out of order: not used yet", dimension);
   g_cond_broadcast (&queue->changed);
   g_mutex_unlock (&queue->lock);
-  iv_queue_check_level (queue);
+  iv_queue_check_level (queue, FALSE);
   if (latency)
     gst_element_post_message (GST_ELEMENT_CAST (queue),
         gst_message_new_latency (GST_OBJECT_CAST (queue)));
@@ -200,7 +200,7 @@ gst_iv_watermark_queue_get_property (GObject *object, guint id, GValue *value,
   GstIvWatermarkQueue *queue = GST_IV_WATERMARK_QUEUE (object);
 
   if (id >= PROP_LEVEL_BYTES)
-    iv_queue_check_level (queue);
+    iv_queue_check_level (queue, TRUE);
   g_mutex_lock (&queue->lock);
   switch (id) {
     case PROP_LOW_WATERMARK:

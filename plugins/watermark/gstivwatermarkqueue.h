@@ -142,9 +142,10 @@ void iv_queue_start (GstIvWatermarkQueue * queue);
 void iv_queue_wake (GstIvWatermarkQueue * queue);
 
 /* gstivwatermarkqueuelevel.c: how full, and who is told */
-/* Not with the lock. Asks the sink if that is due, and tells what follows. */
-void iv_queue_check_level (GstIvWatermarkQueue * queue);
-/* [lock] */
+/* Not with the lock. Asks the sink if that is due, or if the level is wanted as
+ * it is right now, and tells what follows. */
+void iv_queue_check_level (GstIvWatermarkQueue * queue, gboolean exact);
+/* [lock] As the sink answered last. */
 guint64 iv_queue_get_bytes (GstIvWatermarkQueue * queue);
 guint64 iv_queue_get_sink_bytes (GstIvWatermarkQueue * queue);
 guint64 iv_queue_get_time (GstIvWatermarkQueue * queue);

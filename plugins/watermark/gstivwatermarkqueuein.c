@@ -246,7 +246,7 @@ iv_queue_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
   g_mutex_unlock (&queue->lock);
   gst_clear_buffer (&buffer);
   if (flow == GST_FLOW_OK)
-    iv_queue_check_level (queue);
+    iv_queue_check_level (queue, FALSE);
   return flow;
 }
 
@@ -299,7 +299,7 @@ iv_queue_chain_list (GstPad *pad, GstObject *parent, GstBufferList *list)
   g_list_free_full (sieve.dropped, (GDestroyNotify) gst_buffer_unref);
   gst_clear_buffer_list (&list);
   if (flow == GST_FLOW_OK)
-    iv_queue_check_level (queue);
+    iv_queue_check_level (queue, FALSE);
   return flow;
 }
 
@@ -330,7 +330,7 @@ flush_stop (GstIvWatermarkQueue *queue)
   g_mutex_lock (&queue->lock);
   iv_queue_start (queue);
   g_mutex_unlock (&queue->lock);
-  iv_queue_check_level (queue);
+  iv_queue_check_level (queue, FALSE);
 }
 
 static void
@@ -485,7 +485,7 @@ answer_level (GstIvWatermarkQueue *queue, GstQuery *query)
 {
   guint64 bytes;
 
-  iv_queue_check_level (queue);
+  iv_queue_check_level (queue, TRUE);
   g_mutex_lock (&queue->lock);
   bytes = iv_queue_get_bytes (queue);
   g_mutex_unlock (&queue->lock);

@@ -102,7 +102,7 @@ get_level (GstIvWatermarkQueue *queue, guint64 sink_bytes)
 static void
 get_bounds (GstIvWatermarkQueue *queue, Level *least, Level *most)
 {
-  *least = get_level (queue, queue->sink_answers ? queue->sink_bytes : 0);
+  *least = get_level (queue, iv_queue_get_sink_bytes (queue));
   *most = *least;
   if (queue->sink_answers && get_sink_limit (queue) != queue->sink_bytes)
     *most = get_level (queue, get_sink_limit (queue));
@@ -111,9 +111,7 @@ get_bounds (GstIvWatermarkQueue *queue, Level *least, Level *most)
 guint64
 iv_queue_get_sink_bytes (GstIvWatermarkQueue *queue)
 {
-  if (!queue->sink_answers)
-    return 0;
-  return queue->sink_bytes + (queue->pushed - queue->pushed_before);
+  return queue->sink_answers ? queue->sink_bytes : 0;
 }
 
 guint64
@@ -298,7 +296,7 @@ would_tell (GstIvWatermarkQueue *queue, const Level *level)
 }
 
 static gboolean
-must_ask (GstIvWatermarkQueue *queue)
+must_ask (GstIvWatermarkQueue *queue, gboolean exact)
 {
   GstClockTime now, interval;
   Level least, most;
@@ -310,8 +308,8 @@ must_ask (GstIvWatermarkQueue *queue)
   now = gst_clock_get_time (queue->clock);
   if (!GST_CLOCK_TIME_IS_VALID (queue->asked) || now >= queue->asked + interval)
     return TRUE;
-  if (!queue->sink_answers)
-    return FALSE;
+  if (!queue->sink_answers || exact)
+    return exact && queue->sink_answers;
   get_bounds (queue, &least, &most);
   return would_tell (queue, &least) || would_tell (queue, &most);
 }
@@ -385,14 +383,14 @@ tell_all (GstIvWatermarkQueue *queue)
 }
 
 void
-iv_queue_check_level (GstIvWatermarkQueue *queue)
+iv_queue_check_level (GstIvWatermarkQueue *queue, gboolean exact)
 {
   gboolean key_owed;
 
   g_mutex_lock (&queue->lock);
   /* Whoever asks goes on from here with what it learns. */
   if (!queue->asking) {
-    if (must_ask (queue))
+    if (must_ask (queue, exact))
       ask (queue);
     evaluate (queue);
     /* The task may be asleep, for lack of anything to do until now. */

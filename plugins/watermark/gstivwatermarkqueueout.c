@@ -49,7 +49,7 @@ wait_for_item (GstIvWatermarkQueue *queue)
   queue->tick = NULL;
   g_mutex_unlock (&queue->lock);
   gst_clock_id_unref (tick);
-  iv_queue_check_level (queue);
+  iv_queue_check_level (queue, FALSE);
   g_mutex_lock (&queue->lock);
 }
 
@@ -162,7 +162,7 @@ loop (gpointer pad)
   }
   g_mutex_unlock (&queue->lock);
   if (item.bytes > 0)
-    iv_queue_check_level (queue);
+    iv_queue_check_level (queue, FALSE);
 }
 
 void

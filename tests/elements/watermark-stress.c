@@ -198,11 +198,11 @@ run_everything (const gchar *launch, gboolean answers)
   GstHarnessThread *threads[G_N_ELEMENTS (things)], *events;
   Counter counters[G_N_ELEMENTS (things)];
   GstElement *queue = find_queue (h);
+  GstEvent *request = gst_video_event_new_upstream_force_key_unit (
+      GST_CLOCK_TIME_NONE, FALSE, 0);
   guint i;
 
-  events = gst_harness_stress_send_upstream_event_start (h,
-      gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE, FALSE,
-          0));
+  events = gst_harness_stress_send_upstream_event_start (h, request);
   for (i = 0; i < G_N_ELEMENTS (things); i++) {
     counter_init (&counters[i], h, rounds (300));
     threads[i] = gst_harness_stress_custom_start (h, NULL, things[i],
@@ -211,6 +211,7 @@ run_everything (const gchar *launch, gboolean answers)
   for (i = 0; i < G_N_ELEMENTS (things); i++)
     counter_wait (&counters[i]);
   gst_harness_stress_thread_stop (events);
+  gst_event_unref (request);
   /* The settings first; then whoever waits for room gets it. */
   for (i = G_N_ELEMENTS (things); i-- > 0;) {
     gst_harness_stress_thread_stop (threads[i]);
