@@ -34,6 +34,8 @@
 #define START_LATE_ACKS 4 /* in a row: a queue forms */
 #define LATE_ACKS 6
 #define MAX_LOSS_CREDIT 100 /* per mille */
+/* Of modest bursts, after a fast one has queued. */
+#define BURST_WAIT (1 * SECOND)
 
 typedef enum { START, DRAIN, CRUISE } Phase;
 
@@ -48,6 +50,8 @@ typedef struct
   bool limited;        /* last round: not enough to send */
   unsigned late_acks;  /* in a row */
   UdtTime late_since, last_delay;
+  UdtTime burst_after; /* modest ones until then */
+  UdtTime now;
   unsigned flat_rounds;
   uint64_t flat_rate;
   uint64_t best[ROUNDS]; /* delivered rate by round */
@@ -55,7 +59,7 @@ typedef struct
   uint64_t model; /* the highest of them */
   UdtTime min_rtt, srtt;
   /* This round */
-  UdtTime round_delay;
+  UdtTime round_delay, round_peak;
   bool round_has_delay, round_limited, round_resumed;
   uint64_t round_rate, round_acked, round_lost;
   /* Queue */
@@ -227,10 +231,22 @@ measure_loss (Law *law)
   law->loss = (7 * law->loss + loss) / 8;
 }
 
+/* The frames of a stream that does not fill the path are short trains. They go
+ * out at twice the model, which shows if there is more to be had, until one of
+ * them queues. */
+static void
+judge_bursts (Law *law)
+{
+  if (law->round_peak > target_delay (law) / 2)
+    law->burst_after = law->now + BURST_WAIT;
+  law->round_peak = 0;
+}
+
 static void
 end_round (Law *law)
 {
   measure_loss (law);
+  judge_bursts (law);
   if (!law->round_resumed) {
     if (law->phase == START)
       start_round (law);
@@ -290,6 +306,7 @@ law_on_ack (void *state, const UdtAckBatch *batch)
 {
   Law *law = state;
 
+  law->now = batch->now;
   law->min_rtt = batch->min_rtt;
   law->srtt = batch->srtt;
   law->round_acked += batch->acked;
@@ -305,6 +322,8 @@ law_on_ack (void *state, const UdtAckBatch *batch)
     law->round_delay = batch->delay_min;
     law->round_has_delay = true;
   }
+  if (batch->has_delay && !batch->resumed && batch->delay_min > law->round_peak)
+    law->round_peak = batch->delay_min;
   if (batch->has_delay && !batch->resumed)
     watch_queue (law, batch);
   if (law->phase == DRAIN && !batch->resumed
@@ -360,7 +379,7 @@ law_rate (const void *state)
       break;
     case CRUISE:
       if (law->limited)
-        rate = rate * 11 / 10;
+        rate = law->now >= law->burst_after ? rate * 2 : rate * 11 / 10;
       else if (law->cycle == 0)
         rate = law->bold ? rate * 2 : rate * 5 / 4;
       else if (law->cycle == 2)

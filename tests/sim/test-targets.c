@@ -191,11 +191,284 @@ loss_far_audio (SimTest *test)
                       .overhead = 1.27 });
 }
 
+/* ---- beside a file ---- */
+
+/* A frame alone takes this link 6 ms, a keyframe 31. */
+static const SimLinkConfig home = { .rate = 10 * MBIT, .delay = 10 * SIM_MS };
+
+static void
+file_beside (SimTest *test)
+{
+  run (test, &(Goal){ .link = home,
+                      .video = 2 * MBIT,
+                      .audio = true,
+                      .file = true,
+                      .duration = 60 * SIM_SECOND,
+                      .least = 1,
+                      .every_key = true,
+                      .mean = 25 * SIM_MS,
+                      .max = 100 * SIM_MS,
+                      .file_done = 14 * SIM_SECOND });
+}
+
+static void
+file_beside_wifi (SimTest *test)
+{
+  SimLinkConfig link = home;
+
+  link.jitter = SIM_JITTER_WIFI;
+  run (test, &(Goal){ .link = link,
+                      .video = 2 * MBIT,
+                      .audio = true,
+                      .file = true,
+                      .duration = 60 * SIM_SECOND,
+                      .latency = 400 * SIM_MS,
+                      .least = 1,
+                      .every_key = true,
+                      .mean = 60 * SIM_MS,
+                      .max = 350 * SIM_MS,
+                      .file_done = 16 * SIM_SECOND });
+}
+
+static void
+file_beside_freezes (SimTest *test)
+{
+  SimLinkConfig link = home;
+
+  link.freeze_first = SIM_SECOND;
+  link.freeze_every = 3 * SIM_SECOND;
+  link.freeze_for = 150 * SIM_MS;
+  link.freeze_count = 20;
+  run (test, &(Goal){ .link = link,
+                      .video = 2 * MBIT,
+                      .audio = true,
+                      .file = true,
+                      .duration = 60 * SIM_SECOND,
+                      .latency = 400 * SIM_MS,
+                      .least = 1,
+                      .every_key = true,
+                      .mean = 60 * SIM_MS,
+                      .max = 350 * SIM_MS,
+                      .file_done = 16 * SIM_SECOND });
+}
+
+/* ---- a link that falls and returns ---- */
+
+#define FALL (10 * SIM_SECOND)
+#define RETURN (16 * SIM_SECOND)
+
+/* Frames submitted from `from` to `until`: the share that came within `limit`,
+ * and the slowest one of those that came. */
+static double
+share_within (const SimFlow *flow, UdtTime from, UdtTime until, UdtTime limit,
+              UdtTime *slowest)
+{
+  unsigned all = 0, good = 0;
+
+  *slowest = 0;
+  for (size_t i = 0; i < flow->n_messages; i++) {
+    const SimMessage *message = &flow->messages[i];
+    UdtTime delay = message->handed - message->submitted;
+
+    if (message->submitted < from || message->submitted >= until)
+      continue;
+    all++;
+    good += message->delivered && delay <= limit;
+    if (message->delivered && delay > *slowest)
+      *slowest = delay;
+  }
+  return all ? (double)good / all : 0;
+}
+
+static void
+fall (SimTest *test, bool follow, UdtTime p99)
+{
+  Goal goal
+      = { .link
+          = { .rate = 20 * MBIT, .delay = 20 * SIM_MS, .queue_limit = 125000 },
+          .video = 4 * MBIT,
+          .follow = follow,
+          .duration = 25 * SIM_SECOND,
+          .latency = 400 * SIM_MS };
+  SimReport r;
+  SimFlow *video;
+  UdtTime slowest;
+  double share;
+  Sim *sim;
+
+  goal.link.rate_steps[0] = (SimStep){ FALL, 2 * MBIT };
+  goal.link.rate_steps[1] = (SimStep){ RETURN, 20 * MBIT };
+  goal.link.n_rate_steps = 2;
+  sim = start (test, &goal);
+  sim_run_for (sim, goal.duration + SIM_SECOND);
+  if (!sim->failed) {
+    video = sim_flow_find (&sim->peer[0], VIDEO);
+    sim_flow_report (video, goal.latency, &r);
+    note_frames (test, &r);
+    CHECK_MOST (test, r.p99, p99);
+    /* What follows the fall for more than a second is in step with it. */
+    share = share_within (video, FALL + SIM_SECOND, RETURN, SIM_SECOND / 5,
+                          &slowest);
+    sim_test_note (test, "low: %.1f%% within 200 ms, slowest %.1f ms",
+                   100 * share, (double)slowest / 1e3);
+    if (follow)
+      CHECK_LEAST (test, share, 0.95);
+    share = share_within (video, RETURN + SIM_SECOND, goal.duration,
+                          SIM_SECOND / 10, &slowest);
+    sim_test_note (test, "back: %.1f%% within 100 ms, slowest %.1f ms",
+                   100 * share, (double)slowest / 1e3);
+    CHECK_EQUAL (test, share, 1);
+  }
+  sim_finish (sim);
+  sim_test_end (test, sim);
+}
+
+static void
+fall_follow (SimTest *test)
+{
+  fall (test, true, 300 * SIM_MS);
+}
+
+static void
+fall_fixed (SimTest *test)
+{
+  fall (test, false, 600 * SIM_MS);
+}
+
+/* A file over it: how fast the new rate is found, either way. */
+static void
+fall_bulk (SimTest *test)
+{
+  Goal goal = {
+    .link = { .rate = 20 * MBIT, .delay = 20 * SIM_MS, .queue_limit = 125000 }
+  };
+  SimSourceConfig source;
+  SimConfig config;
+  UdtStats stats;
+  SimFlow *file;
+  uint64_t before;
+  Sim *sim;
+
+  goal.link.rate_steps[0] = (SimStep){ FALL, 2 * MBIT };
+  goal.link.rate_steps[1] = (SimStep){ RETURN, 20 * MBIT };
+  goal.link.n_rate_steps = 2;
+  sim_config_init (&config);
+  sim_config_both (&config, &goal.link);
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_source_bulk (&source, FILE_FLOW, 400 * MB);
+  sim_source_add (sim, 0, &source);
+  sim_run_until (sim, FALL + SIM_SECOND);
+  file = sim_flow_find (&sim->peer[0], FILE_FLOW);
+  sim_peer_stats (&sim->peer[0], &stats);
+  sim_test_note (test, "a second after the fall: pace %.2f, queue %.1f ms",
+                 (double)stats.pacing_rate / 1e6,
+                 (double)stats.queue_delay / 1e3);
+  CHECK_MOST (test, stats.pacing_rate, 2.6 * MBIT);
+  sim_run_until (sim, RETURN + 2 * SIM_SECOND);
+  before = file->bytes_delivered;
+  sim_run_for (sim, SIM_SECOND);
+  sim_test_note (test, "two seconds after the return: %.2f Mbit/s",
+                 (double)(file->bytes_delivered - before) * 8e-6);
+  CHECK_LEAST (test, (file->bytes_delivered - before) * 8, 17 * MBIT);
+  sim->lossy_close = true;
+  sim_abandon (sim);
+  sim_test_end (test, sim);
+}
+
+/* ---- files ---- */
+
+/* Of what the link can carry of payload, when nothing is wasted. */
+static void
+goodput (SimTest *test, const SimLinkConfig *link, uint64_t bytes, double least)
+{
+  /* A packet's share that is payload: IP, UDP, our header, tag and frame. */
+  double payload = 1428.0 / (UDT_MAX_PACKET + SIM_IP_UDP_OVERHEAD);
+  double limit = (double)link->rate * (1 - link->loss) * payload;
+  SimSourceConfig source;
+  SimConfig config;
+  UdtTime began, warm;
+  uint64_t before;
+  UdtStats stats;
+  SimFlow *file;
+  double share;
+  Sim *sim;
+
+  sim_config_init (&config);
+  sim_config_both (&config, link);
+  for (int i = 0; i < 2; i++) {
+    config.link[i].queue_limit = link->rate / 8 / 10;
+    config.udt[i].send_limit = config.udt[i].receive_limit = 16 << 20;
+  }
+  config.link[1].loss = 0;
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_source_bulk (&source, FILE_FLOW, bytes);
+  sim_source_add (sim, 0, &source);
+  file = sim_flow_find (&sim->peer[0], FILE_FLOW);
+  began = sim->now;
+  /* A file as such, its first seconds apart. */
+  sim_run_for (sim, 3 * SIM_SECOND);
+  before = file->bytes_delivered;
+  warm = sim->now;
+  sim_run_for (sim, 20 * SIM_SECOND);
+  share = (double)(file->bytes_delivered - before) * 8e6
+          / (double)(sim->now - warm) / limit;
+  sim_peer_stats (&sim->peer[0], &stats);
+  sim_test_note (test,
+                 "%.4f of the limit, %.4f from the start; repeated %.2f%%, "
+                 "mtu %u",
+                 share,
+                 (double)file->bytes_delivered * 8e6
+                     / (double)(sim->now - began) / limit,
+                 100.0 * (double)stats.bytes_retransmitted
+                     / (double)stats.payload_bytes_sent,
+                 (unsigned)stats.mtu);
+  CHECK_LEAST (test, share, least);
+  sim->lossy_close = true;
+  sim_abandon (sim);
+  sim_test_end (test, sim);
+}
+
+static void
+goodput_clean (SimTest *test)
+{
+  goodput (test, &(SimLinkConfig){ .rate = 100 * MBIT, .delay = 25 * SIM_MS },
+           400 * MB, 0.97);
+}
+
+static void
+goodput_loss_1 (SimTest *test)
+{
+  goodput (test,
+           &(SimLinkConfig){
+               .rate = 100 * MBIT, .delay = 25 * SIM_MS, .loss = 0.01 },
+           400 * MB, 0.97);
+}
+
+static void
+goodput_loss_5 (SimTest *test)
+{
+  goodput (test,
+           &(SimLinkConfig){
+               .rate = 20 * MBIT, .delay = 50 * SIM_MS, .loss = 0.05 },
+           400 * MB, 0.97);
+}
+
 /* ---- */
 
 static const SimCase cases[] = {
   { "loss-far", loss_far, 5 },
   { "loss-far-audio", loss_far_audio, 3 },
+  { "file-beside", file_beside, 3 },
+  { "file-beside-wifi", file_beside_wifi, 3 },
+  { "file-beside-freezes", file_beside_freezes, 3 },
+  { "fall-follow", fall_follow, 3 },
+  { "fall-fixed", fall_fixed, 3 },
+  { "fall-bulk", fall_bulk, 3 },
+  { "goodput-clean", goodput_clean },
+  { "goodput-loss-1", goodput_loss_1, 2 },
+  { "goodput-loss-5", goodput_loss_5, 3 },
   { NULL },
 };
 
