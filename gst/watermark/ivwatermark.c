@@ -83,7 +83,7 @@ iv_watermark_reset (IvWatermark *watermark)
 
 IvWatermarkStatus
 iv_watermark_set_marks (IvWatermark *watermark, const IvWatermarkMarks *bytes,
-    const IvWatermarkMarks *time)
+                        const IvWatermarkMarks *time)
 {
   IvWatermarkStatus status;
 
@@ -108,12 +108,14 @@ iv_watermark_update (IvWatermark *watermark, uint64_t bytes, uint64_t time)
 {
   unsigned events = 0;
 
-  if (!watermark->warned && (is_above (bytes, watermark->bytes.warn)
+  if (!watermark->warned
+      && (is_above (bytes, watermark->bytes.warn)
           || is_above (time, watermark->time.warn))) {
     watermark->warned = true;
     events |= IV_WATERMARK_WARN;
   }
-  if (!watermark->full && (is_above (bytes, watermark->bytes.high)
+  if (!watermark->full
+      && (is_above (bytes, watermark->bytes.high)
           || is_above (time, watermark->time.high))) {
     watermark->full = true;
     events |= IV_WATERMARK_HIGH;
@@ -131,7 +133,7 @@ bool
 iv_watermark_is_paused (const IvWatermark *watermark)
 {
   return watermark->full
-      && (watermark->bytes.high != 0 || watermark->time.high != 0);
+         && (watermark->bytes.high != 0 || watermark->time.high != 0);
 }
 
 bool

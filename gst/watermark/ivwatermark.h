@@ -58,8 +58,8 @@ enum {
 typedef struct
 {
   IvWatermarkMarks bytes, time;
-  bool warned;                  /* WARN was told, LOW not since */
-  bool full;                    /* HIGH likewise */
+  bool warned; /* WARN was told, LOW not since */
+  bool full;   /* HIGH likewise */
 } IvWatermark;
 
 /* The marks of one dimension. */
@@ -74,13 +74,14 @@ void iv_watermark_init (IvWatermark *watermark);
  * the next update tells what follows from the new ones. With no marks left all
  * is forgotten, without a LOW; with no high mark left nothing pauses. */
 IvWatermarkStatus iv_watermark_set_marks (IvWatermark *watermark,
-    const IvWatermarkMarks *bytes, const IvWatermarkMarks *time);
+                                          const IvWatermarkMarks *bytes,
+                                          const IvWatermarkMarks *time);
 /* Forgets what was told, without a LOW: the buffer is a new one. */
 void iv_watermark_reset (IvWatermark *watermark);
 
 /* The level is now this; the events that come of it. */
 unsigned iv_watermark_update (IvWatermark *watermark, uint64_t bytes,
-    uint64_t time);
+                              uint64_t time);
 
 /* Data shall wait: since HIGH, until LOW. */
 bool iv_watermark_is_paused (const IvWatermark *watermark);

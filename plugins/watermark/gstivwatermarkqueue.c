@@ -7,8 +7,8 @@
  * what it holds itself and what the sink behind it still holds, where that says
  * so (p2psink and udtsink do). It tells when the level rises above the warn
  * mark, so that the encoder can be slowed down, and above the high mark, when
- * data pauses; and when it has fallen below the low mark, and data goes on. Data
- * that pauses waits upstream, or is dropped up to the next keyframe.
+ * data pauses; and when it has fallen below the low mark, and data goes on.
+ * Data that pauses waits upstream, or is dropped up to the next keyframe.
  *
  * ## Example launch line
  * |[
@@ -37,8 +37,7 @@ GST_DEBUG_CATEGORY (gst_iv_watermark_queue_debug);
 #define DEFAULT_HIGH_WATERMARK 512000
 #define DEFAULT_WHEN_FULL GST_IV_WATERMARK_QUEUE_PAUSE
 
-enum
-{
+enum {
   PROP_0,
   PROP_LOW_WATERMARK,
   PROP_WARN_WATERMARK,
@@ -52,10 +51,12 @@ enum
   PROP_STATS,
 };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
-    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
-    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate sink_template
+    = GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+                               GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate src_template
+    = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                               GST_STATIC_CAPS_ANY);
 
 #define GST_TYPE_IV_WATERMARK_QUEUE_WHEN_FULL (when_full_get_type ())
 
@@ -71,15 +72,17 @@ when_full_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type,
-        g_enum_register_static ("GstIvWatermarkQueueWhenFull", values));
+                       g_enum_register_static ("GstIvWatermarkQueueWhenFull",
+                                               values));
   return type;
 }
 
 G_DEFINE_TYPE (GstIvWatermarkQueue, gst_iv_watermark_queue, GST_TYPE_ELEMENT)
-GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (iv_watermark_queue,
-    "iv-watermark-queue", GST_RANK_NONE, GST_TYPE_IV_WATERMARK_QUEUE,
-    GST_DEBUG_CATEGORY_INIT (gst_iv_watermark_queue_debug,
-        "iv-watermark-queue", 0, "watermark queue"))
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (
+    iv_watermark_queue, "iv-watermark-queue", GST_RANK_NONE,
+    GST_TYPE_IV_WATERMARK_QUEUE,
+    GST_DEBUG_CATEGORY_INIT (gst_iv_watermark_queue_debug, "iv-watermark-queue",
+                             0, "watermark queue"))
 
 /* -- Settings -------------------------------------------------------------- */
 
@@ -88,14 +91,14 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (iv_watermark_queue,
 static IvWatermarkStatus
 use_marks (GstIvWatermarkQueue *queue, const gchar **ret_dimension)
 {
-  IvWatermarkMarks bytes = { queue->low_bytes, queue->warn_bytes,
-    queue->high_bytes };
-  IvWatermarkMarks time = { queue->low_time, queue->warn_time,
-    queue->high_time };
+  IvWatermarkMarks bytes
+      = { queue->low_bytes, queue->warn_bytes, queue->high_bytes };
+  IvWatermarkMarks time
+      = { queue->low_time, queue->warn_time, queue->high_time };
 
   *ret_dimension = iv_watermark_check (&bytes) != IV_WATERMARK_OK
-      ? "low-watermark, warn-watermark and high-watermark"
-      : "low-time, warn-time and high-time";
+                       ? "low-watermark, warn-watermark and high-watermark"
+                       : "low-time, warn-time and high-time";
   return iv_watermark_set_marks (&queue->watermark, &bytes, &time);
 }
 
@@ -111,14 +114,14 @@ check_settings (GstIvWatermarkQueue *queue)
   if (status == IV_WATERMARK_OK)
     return TRUE;
   GST_ELEMENT_ERROR (queue, RESOURCE, SETTINGS,
-      ("%s must rise in this order, or be 0.", dimension),
-      ("%s", iv_watermark_status_text (status)));
+                     ("%s must rise in this order, or be 0.", dimension),
+                     ("%s", iv_watermark_status_text (status)));
   return FALSE;
 }
 
 static void
 gst_iv_watermark_queue_set_property (GObject *object, guint id,
-    const GValue *value, GParamSpec *pspec)
+                                     const GValue *value, GParamSpec *pspec)
 {
   GstIvWatermarkQueue *queue = GST_IV_WATERMARK_QUEUE (object);
   gboolean latency = id == PROP_HIGH_TIME || id == PROP_WHEN_FULL;
@@ -158,7 +161,8 @@ gst_iv_watermark_queue_set_property (GObject *object, guint id,
   iv_queue_check_level (queue, FALSE);
   if (latency)
     gst_element_post_message (GST_ELEMENT_CAST (queue),
-        gst_message_new_latency (GST_OBJECT_CAST (queue)));
+                              gst_message_new_latency (
+                                  GST_OBJECT_CAST (queue)));
 }
 
 static GstClockTime
@@ -167,7 +171,7 @@ get_paused_time (GstIvWatermarkQueue *queue)
   if (!GST_CLOCK_TIME_IS_VALID (queue->paused_since))
     return queue->paused_total;
   return queue->paused_total + gst_clock_get_time (queue->clock)
-      - queue->paused_since;
+         - queue->paused_since;
 }
 
 static GstStructure *
@@ -176,6 +180,8 @@ make_stats (GstIvWatermarkQueue *queue)
   guint64 bytes = iv_queue_get_bytes (queue);
   guint64 sink_bytes = iv_queue_get_sink_bytes (queue);
 
+  /* A field a line. */
+  /* clang-format off */
   return gst_structure_new ("application/x-iv-watermark-queue-stats",
       "level-bytes", G_TYPE_UINT64, bytes,
       "queue-bytes", G_TYPE_UINT64, bytes - sink_bytes,
@@ -191,11 +197,12 @@ make_stats (GstIvWatermarkQueue *queue)
       "buffers-dropped", G_TYPE_UINT64, queue->buffers_dropped,
       "bytes-dropped", G_TYPE_UINT64, queue->bytes_dropped,
       "key-unit-requests", G_TYPE_UINT64, queue->key_requests, NULL);
+  /* clang-format on */
 }
 
 static void
 gst_iv_watermark_queue_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                                     GParamSpec *pspec)
 {
   GstIvWatermarkQueue *queue = GST_IV_WATERMARK_QUEUE (object);
 
@@ -244,7 +251,7 @@ gst_iv_watermark_queue_get_property (GObject *object, guint id, GValue *value,
 
 static GstStateChangeReturn
 gst_iv_watermark_queue_change_state (GstElement *element,
-    GstStateChange transition)
+                                     GstStateChange transition)
 {
   if (transition == GST_STATE_CHANGE_NULL_TO_READY
       && !check_settings (GST_IV_WATERMARK_QUEUE (element)))
@@ -274,61 +281,72 @@ gst_iv_watermark_queue_finalize (GObject *object)
 
 static void
 install_mark (GObjectClass *klass, guint id, const gchar *name,
-    const gchar *nick, const gchar *blurb, guint value)
+              const gchar *nick, const gchar *blurb, guint value)
 {
-  g_object_class_install_property (klass, id,
+  g_object_class_install_property (
+      klass, id,
       g_param_spec_uint (name, nick, blurb, 0, G_MAXUINT, value,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-          | GST_PARAM_MUTABLE_PLAYING));
+                         G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+                             | GST_PARAM_MUTABLE_PLAYING));
 }
 
 static void
 install_time (GObjectClass *klass, guint id, const gchar *name,
-    const gchar *nick, const gchar *blurb, GParamFlags flags)
+              const gchar *nick, const gchar *blurb, GParamFlags flags)
 {
   if (flags & G_PARAM_WRITABLE)
     flags |= GST_PARAM_MUTABLE_PLAYING;
-  g_object_class_install_property (klass, id,
+  g_object_class_install_property (
+      klass, id,
       g_param_spec_uint64 (name, nick, blurb, 0, G_MAXUINT64, 0,
-          flags | G_PARAM_STATIC_STRINGS));
+                           flags | G_PARAM_STATIC_STRINGS));
 }
 
 static void
 install_properties (GObjectClass *klass)
 {
-  install_mark (klass, PROP_LOW_WATERMARK, "low-watermark", "Low Watermark",
+  install_mark (
+      klass, PROP_LOW_WATERMARK, "low-watermark", "Low Watermark",
       "Bytes below which data goes on and the other marks are armed again (0: "
-      "when all is out; all three marks 0: no events)", DEFAULT_LOW_WATERMARK);
-  install_mark (klass, PROP_WARN_WATERMARK, "warn-watermark",
-      "Warn Watermark", "Bytes above which a warning is due (0: unused)",
-      DEFAULT_WARN_WATERMARK);
-  install_mark (klass, PROP_HIGH_WATERMARK, "high-watermark",
-      "High Watermark", "Bytes above which data pauses (0: unused)",
-      DEFAULT_HIGH_WATERMARK);
+      "when all is out; all three marks 0: no events)",
+      DEFAULT_LOW_WATERMARK);
+  install_mark (klass, PROP_WARN_WATERMARK, "warn-watermark", "Warn Watermark",
+                "Bytes above which a warning is due (0: unused)",
+                DEFAULT_WARN_WATERMARK);
+  install_mark (klass, PROP_HIGH_WATERMARK, "high-watermark", "High Watermark",
+                "Bytes above which data pauses (0: unused)",
+                DEFAULT_HIGH_WATERMARK);
   install_time (klass, PROP_LOW_TIME, "low-time", "Low Time",
-      "Nanoseconds below which data goes on (0: when all is out)",
-      G_PARAM_READWRITE);
+                "Nanoseconds below which data goes on (0: when all is out)",
+                G_PARAM_READWRITE);
   install_time (klass, PROP_WARN_TIME, "warn-time", "Warn Time",
-      "Nanoseconds above which a warning is due (0: unused)",
-      G_PARAM_READWRITE);
+                "Nanoseconds above which a warning is due (0: unused)",
+                G_PARAM_READWRITE);
   install_time (klass, PROP_HIGH_TIME, "high-time", "High Time",
-      "Nanoseconds above which data pauses (0: unused)", G_PARAM_READWRITE);
-  g_object_class_install_property (klass, PROP_WHEN_FULL,
+                "Nanoseconds above which data pauses (0: unused)",
+                G_PARAM_READWRITE);
+  g_object_class_install_property (
+      klass, PROP_WHEN_FULL,
       g_param_spec_enum ("when-full", "When Full",
-          "What becomes of data while it pauses",
-          GST_TYPE_IV_WATERMARK_QUEUE_WHEN_FULL, DEFAULT_WHEN_FULL,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-          | GST_PARAM_MUTABLE_PLAYING));
-  g_object_class_install_property (klass, PROP_LEVEL_BYTES,
+                         "What becomes of data while it pauses",
+                         GST_TYPE_IV_WATERMARK_QUEUE_WHEN_FULL,
+                         DEFAULT_WHEN_FULL,
+                         G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+                             | GST_PARAM_MUTABLE_PLAYING));
+  g_object_class_install_property (
+      klass, PROP_LEVEL_BYTES,
       g_param_spec_uint64 ("level-bytes", "Level Bytes",
-          "Bytes in here and in the sink", 0, G_MAXUINT64, 0,
-          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+                           "Bytes in here and in the sink", 0, G_MAXUINT64, 0,
+                           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   install_time (klass, PROP_LEVEL_TIME, "level-time", "Level Time",
-      "Nanoseconds of data in here and in the sink", G_PARAM_READABLE);
-  g_object_class_install_property (klass, PROP_STATS,
+                "Nanoseconds of data in here and in the sink",
+                G_PARAM_READABLE);
+  g_object_class_install_property (
+      klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",
-          "Levels now; events, buffers and drops so far", GST_TYPE_STRUCTURE,
-          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+                          "Levels now; events, buffers and drops so far",
+                          GST_TYPE_STRUCTURE,
+                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
 static void
@@ -352,12 +370,13 @@ gst_iv_watermark_queue_class_init (GstIvWatermarkQueueClass *klass)
    * The same as the element message `iv-watermark`, from a streaming thread.
    */
   g_signal_new ("watermark", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0,
-      NULL, NULL, NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_UINT64,
-      G_TYPE_UINT64);
+                NULL, NULL, NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_UINT64,
+                G_TYPE_UINT64);
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
-  gst_element_class_set_static_metadata (element_class, "Watermark Queue",
-      "Generic", "Tells of congestion, and pauses or drops until it is over",
+  gst_element_class_set_static_metadata (
+      element_class, "Watermark Queue", "Generic",
+      "Tells of congestion, and pauses or drops until it is over",
       "the iv-p2p authors");
   gst_type_mark_as_plugin_api (GST_TYPE_IV_WATERMARK_QUEUE_WHEN_FULL, 0);
 }

@@ -26,13 +26,13 @@ static gboolean
 ends_skipping (GstMiniObject *object)
 {
   return GST_IS_EVENT (object)
-      && (GST_EVENT_TYPE (object) == GST_EVENT_SEGMENT
-      || GST_EVENT_TYPE (object) == GST_EVENT_STREAM_START);
+         && (GST_EVENT_TYPE (object) == GST_EVENT_SEGMENT
+             || GST_EVENT_TYPE (object) == GST_EVENT_STREAM_START);
 }
 
 static void
 append (GstIvWatermarkQueue *queue, GstMiniObject *object, guint64 bytes,
-    GstClockTimeDiff start)
+        GstClockTimeDiff start)
 {
   IvQueueItem item = { object, bytes, start };
 
@@ -87,8 +87,7 @@ keep_sticky (GstIvWatermarkQueue *queue, GstQueueArray *items)
     if (GST_IS_EVENT (item->object) && GST_EVENT_IS_STICKY (item->object)
         && GST_EVENT_TYPE (item->object) != GST_EVENT_SEGMENT
         && GST_EVENT_TYPE (item->object) != GST_EVENT_EOS)
-      gst_pad_store_sticky_event (queue->srcpad,
-          GST_EVENT_CAST (item->object));
+      gst_pad_store_sticky_event (queue->srcpad, GST_EVENT_CAST (item->object));
   }
 }
 
@@ -104,10 +103,10 @@ to_running_time (GstIvWatermarkQueue *queue, GstClockTime time)
       || !GST_CLOCK_TIME_IS_VALID (time))
     return GST_CLOCK_STIME_NONE;
   sign = gst_segment_to_running_time_full (&queue->segment, GST_FORMAT_TIME,
-      time, &running);
+                                           time, &running);
   if (sign == 0 || running > G_MAXINT64)
     return GST_CLOCK_STIME_NONE;
-  return sign * (GstClockTimeDiff) running - queue->dropped_time;
+  return sign * (GstClockTimeDiff)running - queue->dropped_time;
 }
 
 /* What was dropped is no time that waits in here: from now on time counts as
@@ -115,8 +114,8 @@ to_running_time (GstIvWatermarkQueue *queue, GstClockTime time)
 static void
 pass_drop (GstIvWatermarkQueue *queue, GstBuffer *buffer)
 {
-  GstClockTimeDiff start = to_running_time (queue,
-      GST_BUFFER_DTS_OR_PTS (buffer));
+  GstClockTimeDiff start
+      = to_running_time (queue, GST_BUFFER_DTS_OR_PTS (buffer));
 
   if (GST_CLOCK_STIME_IS_VALID (start) && GST_CLOCK_STIME_IS_VALID (queue->end)
       && start > queue->end)
@@ -149,7 +148,7 @@ pass_buffer (GstIvWatermarkQueue *queue, GstBuffer *buffer)
   if (queue->discont_owed)
     pass_drop (queue, buffer);
   return pass_time (queue, GST_BUFFER_DTS_OR_PTS (buffer),
-      GST_BUFFER_DURATION (buffer));
+                    GST_BUFFER_DURATION (buffer));
 }
 
 /* -- What is taken (lock) -------------------------------------------------- */
@@ -163,8 +162,7 @@ is_same_frame (GstIvWatermarkQueue *queue, GstBuffer *buffer)
   if (!queue->video || !GST_CLOCK_TIME_IS_VALID (queue->frame_pts)
       || queue->frame_buffers >= MAX_FRAME_BUFFERS)
     return FALSE;
-  return GST_CLOCK_TIME_IS_VALID (pts) ? pts == queue->frame_pts
-      : queue->parts;
+  return GST_CLOCK_TIME_IS_VALID (pts) ? pts == queue->frame_pts : queue->parts;
 }
 
 /* FALSE: dropped. */
@@ -173,7 +171,7 @@ sift (GstIvWatermarkQueue *queue, GstBuffer *buffer)
 {
   gboolean delta = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT);
   gboolean full = queue->when_full == GST_IV_WATERMARK_QUEUE_DROP
-      && iv_watermark_is_paused (&queue->watermark);
+                  && iv_watermark_is_paused (&queue->watermark);
 
   queue->buffers_in++;
   queue->bytes_in += gst_buffer_get_size (buffer);
@@ -239,8 +237,8 @@ iv_queue_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
     GstClockTimeDiff start = pass_buffer (queue, buffer);
 
     buffer = mark_discont (queue, buffer);
-    append (queue, GST_MINI_OBJECT_CAST (buffer),
-        gst_buffer_get_size (buffer), start);
+    append (queue, GST_MINI_OBJECT_CAST (buffer), gst_buffer_get_size (buffer),
+            start);
     buffer = NULL;
   }
   g_mutex_unlock (&queue->lock);
@@ -255,7 +253,7 @@ typedef struct
   GstIvWatermarkQueue *queue;
   GList *dropped;
   guint64 bytes;
-  GstClockTimeDiff start;       /* of the first that is taken */
+  GstClockTimeDiff start; /* of the first that is taken */
 } Sieve;
 
 static gboolean
@@ -296,7 +294,7 @@ iv_queue_chain_list (GstPad *pad, GstObject *parent, GstBufferList *list)
     }
   }
   g_mutex_unlock (&queue->lock);
-  g_list_free_full (sieve.dropped, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (sieve.dropped, (GDestroyNotify)gst_buffer_unref);
   gst_clear_buffer_list (&list);
   if (flow == GST_FLOW_OK)
     iv_queue_check_level (queue, FALSE);
@@ -346,8 +344,8 @@ read_caps (GstIvWatermarkQueue *queue, GstEvent *event)
     return;
   structure = gst_caps_get_structure (caps, 0);
   alignment = gst_structure_get_string (structure, "alignment");
-  queue->video = g_str_has_prefix (gst_structure_get_name (structure),
-      "video/");
+  queue->video
+      = g_str_has_prefix (gst_structure_get_name (structure), "video/");
   queue->parts = queue->video && g_strcmp0 (alignment, "nal") == 0;
 }
 
@@ -466,8 +464,8 @@ ask_in_order (GstIvWatermarkQueue *queue, GstQuery *query)
   g_mutex_lock (&queue->lock);
   if (queue->flow == GST_FLOW_OK) {
     append (queue, GST_MINI_OBJECT_CAST (query), 0, GST_CLOCK_STIME_NONE);
-    while (queue->query_running == query || (queue->flow == GST_FLOW_OK
-            && queue->query_done != query))
+    while (queue->query_running == query
+           || (queue->flow == GST_FLOW_OK && queue->query_done != query))
       g_cond_wait (&queue->answered, &queue->lock);
     if (queue->query_done == query)
       result = queue->query_result;
@@ -489,8 +487,8 @@ answer_level (GstIvWatermarkQueue *queue, GstQuery *query)
   g_mutex_lock (&queue->lock);
   bytes = iv_queue_get_bytes (queue);
   g_mutex_unlock (&queue->lock);
-  gst_structure_set (gst_query_writable_structure (query),
-      IV_SINK_LEVEL_BYTES, G_TYPE_UINT64, bytes, NULL);
+  gst_structure_set (gst_query_writable_structure (query), IV_SINK_LEVEL_BYTES,
+                     G_TYPE_UINT64, bytes, NULL);
   return TRUE;
 }
 
@@ -512,7 +510,7 @@ iv_queue_sink_query (GstPad *pad, GstObject *parent, GstQuery *query)
 
 gboolean
 iv_queue_sink_activate (GstPad *pad, GstObject *parent, GstPadMode mode,
-    gboolean active)
+                        gboolean active)
 {
   GstIvWatermarkQueue *queue = GST_IV_WATERMARK_QUEUE (parent);
   GstQueueArray *items;

@@ -8,8 +8,8 @@
  * is being pushed, may be in there or gone already: the level lies between two
  * bounds. An event is told only if both agree; where they do not, the sink is
  * asked again after the push, or at the next tick. So events are never a guess.
- * Any thread may look at the level; one at a time asks, and one at a time tells,
- * in order.
+ * Any thread may look at the level; one at a time asks, and one at a time
+ * tells, in order.
  *
  * A sink answers in bytes. Their time is known all the same: what it holds is
  * the last that it got, and the start of that was written down.
@@ -42,7 +42,7 @@ static guint64
 get_sink_limit (GstIvWatermarkQueue *queue)
 {
   return queue->sink_bytes + (queue->pushed - queue->pushed_before)
-      + queue->in_flight.bytes;
+         + queue->in_flight.bytes;
 }
 
 static GstClockTimeDiff
@@ -93,9 +93,9 @@ get_level (GstIvWatermarkQueue *queue, guint64 sink_bytes)
   }
   if (!GST_CLOCK_STIME_IS_VALID (oldest))
     oldest = get_oldest_queued (queue);
-  if (GST_CLOCK_STIME_IS_VALID (oldest)
-      && GST_CLOCK_STIME_IS_VALID (queue->end) && queue->end > oldest)
-    level.time = (guint64) (queue->end - oldest);
+  if (GST_CLOCK_STIME_IS_VALID (oldest) && GST_CLOCK_STIME_IS_VALID (queue->end)
+      && queue->end > oldest)
+    level.time = (guint64)(queue->end - oldest);
   return level;
 }
 
@@ -130,8 +130,9 @@ iv_queue_get_time (GstIvWatermarkQueue *queue)
 gboolean
 iv_queue_is_watching (GstIvWatermarkQueue *queue)
 {
-  return queue->sink_answers && (iv_watermark_is_raised (&queue->watermark)
-      || queue->pushed != queue->pushed_before);
+  return queue->sink_answers
+         && (iv_watermark_is_raised (&queue->watermark)
+             || queue->pushed != queue->pushed_before);
 }
 
 /* What is older than all that the sink can hold is gone. */
@@ -173,8 +174,8 @@ iv_queue_will_push (GstIvWatermarkQueue *queue, const IvQueueItem *item)
   gst_queue_array_push_tail_struct (queue->sent, &sent);
   queue->sent_bytes += item->bytes;
   if (gst_queue_array_get_length (queue->sent) > MAX_SENT) {
-    IvQueueSent first = *(IvQueueSent *)
-        gst_queue_array_pop_head_struct (queue->sent);
+    IvQueueSent first
+        = *(IvQueueSent *)gst_queue_array_pop_head_struct (queue->sent);
     IvQueueSent *second = gst_queue_array_peek_head_struct (queue->sent);
 
     second->bytes += first.bytes;
@@ -224,7 +225,7 @@ iv_queue_want_key_unit (GstIvWatermarkQueue *queue)
 
 static void
 add_notice (GstIvWatermarkQueue *queue, const gchar *event, guint64 bytes,
-    guint64 time)
+            guint64 time)
 {
   IvQueueNotice *notice = g_new (IvQueueNotice, 1);
 
@@ -246,8 +247,8 @@ count_pause (GstIvWatermarkQueue *queue)
     queue->paused_since = gst_clock_get_time (queue->clock);
     return;
   }
-  queue->paused_total += gst_clock_get_time (queue->clock)
-      - queue->paused_since;
+  queue->paused_total
+      += gst_clock_get_time (queue->clock) - queue->paused_since;
   queue->paused_since = GST_CLOCK_TIME_NONE;
   g_cond_broadcast (&queue->changed);
   iv_queue_want_key_unit (queue);
@@ -326,12 +327,13 @@ ask (GstIvWatermarkQueue *queue)
   queue->asking = TRUE;
   queue->asked = gst_clock_get_time (queue->clock);
   g_mutex_unlock (&queue->lock);
-  query = gst_query_new_custom (GST_QUERY_CUSTOM,
+  query = gst_query_new_custom (
+      GST_QUERY_CUSTOM,
       gst_structure_new (IV_SINK_LEVEL, IV_SINK_LEVEL_BYTES, G_TYPE_UINT64,
-          G_GUINT64_CONSTANT (0), NULL));
+                         G_GUINT64_CONSTANT (0), NULL));
   answered = gst_pad_peer_query (queue->srcpad, query)
-      && gst_structure_get_uint64 (gst_query_get_structure (query),
-      IV_SINK_LEVEL_BYTES, &bytes);
+             && gst_structure_get_uint64 (gst_query_get_structure (query),
+                                          IV_SINK_LEVEL_BYTES, &bytes);
   gst_query_unref (query);
   g_mutex_lock (&queue->lock);
   queue->asking = FALSE;
@@ -345,7 +347,7 @@ ask (GstIvWatermarkQueue *queue)
     forget_sent (queue);
   }
   GST_TRACE_OBJECT (queue, "the sink %s: %" G_GUINT64_FORMAT " bytes",
-      answered ? "answers" : "does not answer", bytes);
+                    answered ? "answers" : "does not answer", bytes);
 }
 
 /* -- Telling --------------------------------------------------------------- */
@@ -354,15 +356,18 @@ static void
 tell (GstIvWatermarkQueue *queue, const IvQueueNotice *notice)
 {
   GST_INFO_OBJECT (queue, "%s: %" G_GUINT64_FORMAT " bytes, %" GST_TIME_FORMAT,
-      notice->event, notice->bytes, GST_TIME_ARGS (notice->time));
-  gst_element_post_message (GST_ELEMENT_CAST (queue),
+                   notice->event, notice->bytes, GST_TIME_ARGS (notice->time));
+  gst_element_post_message (
+      GST_ELEMENT_CAST (queue),
       gst_message_new_element (GST_OBJECT_CAST (queue),
-          gst_structure_new ("iv-watermark",
-              "event", G_TYPE_STRING, notice->event,
-              "level-bytes", G_TYPE_UINT64, notice->bytes,
-              "level-time", G_TYPE_UINT64, notice->time, NULL)));
+                               gst_structure_new ("iv-watermark", "event",
+                                                  G_TYPE_STRING, notice->event,
+                                                  "level-bytes", G_TYPE_UINT64,
+                                                  notice->bytes, "level-time",
+                                                  G_TYPE_UINT64, notice->time,
+                                                  NULL)));
   g_signal_emit_by_name (queue, "watermark", notice->event, notice->bytes,
-      notice->time);
+                         notice->time);
 }
 
 static void
@@ -405,7 +410,7 @@ iv_queue_check_level (GstIvWatermarkQueue *queue, gboolean exact)
     return;
   GST_DEBUG_OBJECT (queue, "asking for a key unit");
   if (!gst_pad_push_event (queue->sinkpad,
-          gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE,
-              FALSE, 0)))
+                           gst_video_event_new_upstream_force_key_unit (
+                               GST_CLOCK_TIME_NONE, FALSE, 0)))
     GST_DEBUG_OBJECT (queue, "nobody upstream makes key units");
 }

@@ -41,7 +41,8 @@ wait_for_item (GstIvWatermarkQueue *queue)
     return;
   }
   tick = gst_clock_new_single_shot_id (queue->clock,
-      gst_clock_get_time (queue->clock) + IV_QUEUE_TICK);
+                                       gst_clock_get_time (queue->clock)
+                                           + IV_QUEUE_TICK);
   queue->tick = tick;
   g_mutex_unlock (&queue->lock);
   gst_clock_id_wait (tick, NULL);
@@ -57,12 +58,11 @@ wait_for_item (GstIvWatermarkQueue *queue)
 static GstFlowReturn
 take (GstIvWatermarkQueue *queue, IvQueueItem *item)
 {
-  while (queue->flow == GST_FLOW_OK
-      && gst_queue_array_is_empty (queue->items))
+  while (queue->flow == GST_FLOW_OK && gst_queue_array_is_empty (queue->items))
     wait_for_item (queue);
   if (queue->flow != GST_FLOW_OK)
     return queue->flow;
-  *item = *(IvQueueItem *) gst_queue_array_pop_head_struct (queue->items);
+  *item = *(IvQueueItem *)gst_queue_array_pop_head_struct (queue->items);
   queue->bytes -= item->bytes;
   if (GST_IS_QUERY (item->object))
     queue->query_running = GST_QUERY_CAST (item->object);
@@ -80,7 +80,7 @@ static gboolean
 is_skipped (GstMiniObject *object)
 {
   return !GST_IS_QUERY (object)
-      && !(GST_IS_EVENT (object) && GST_EVENT_IS_STICKY (object));
+         && !(GST_IS_EVENT (object) && GST_EVENT_IS_STICKY (object));
 }
 
 static GstFlowReturn
@@ -128,8 +128,7 @@ stop (GstIvWatermarkQueue *queue)
 static void
 loop (gpointer pad)
 {
-  GstIvWatermarkQueue *queue =
-      GST_IV_WATERMARK_QUEUE (GST_PAD_PARENT (pad));
+  GstIvWatermarkQueue *queue = GST_IV_WATERMARK_QUEUE (GST_PAD_PARENT (pad));
   GstFlowReturn flow = GST_FLOW_OK;
   gboolean skipped;
   IvQueueItem item;
@@ -215,8 +214,7 @@ answer_latency (GstIvWatermarkQueue *queue, GstQuery *query)
   else if (drops)
     max = MIN (max, limit);
   else if (GST_CLOCK_TIME_IS_VALID (max))
-    max = limit < GST_CLOCK_TIME_NONE - max ? max + limit
-        : GST_CLOCK_TIME_NONE;
+    max = limit < GST_CLOCK_TIME_NONE - max ? max + limit : GST_CLOCK_TIME_NONE;
   gst_query_set_latency (query, live, min, max);
   return TRUE;
 }
@@ -233,9 +231,9 @@ answer_position (GstIvWatermarkQueue *queue, GstQuery *query)
   gst_query_parse_position (query, &format, &position);
   g_mutex_lock (&queue->lock);
   if (format == GST_FORMAT_BYTES)
-    own = (gint64) queue->bytes;
+    own = (gint64)queue->bytes;
   else if (format == GST_FORMAT_TIME)
-    own = (gint64) iv_queue_get_time (queue);
+    own = (gint64)iv_queue_get_time (queue);
   g_mutex_unlock (&queue->lock);
   if (position >= 0)
     gst_query_set_position (query, format, MAX (position - own, 0));
@@ -261,7 +259,7 @@ iv_queue_src_query (GstPad *pad, GstObject *parent, GstQuery *query)
 
 gboolean
 iv_queue_src_activate (GstPad *pad, GstObject *parent, GstPadMode mode,
-    gboolean active)
+                       gboolean active)
 {
   GstIvWatermarkQueue *queue = GST_IV_WATERMARK_QUEUE (parent);
 

@@ -18,6 +18,6 @@ plugin_init (GstPlugin *plugin)
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, watermark,
-    "A queue that tells of congestion, and pauses or drops",
-    plugin_init, PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME,
-    GST_PACKAGE_ORIGIN)
+                   "A queue that tells of congestion, and pauses or drops",
+                   plugin_init, PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME,
+                   GST_PACKAGE_ORIGIN)

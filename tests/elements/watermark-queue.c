@@ -7,9 +7,11 @@
 #include <gst/video/video.h>
 #include "watermark-util.h"
 
-#define SMALL "iv-watermark-queue low-watermark=20 warn-watermark=40 " \
+#define SMALL                                                                  \
+  "iv-watermark-queue low-watermark=20 warn-watermark=40 "                     \
   "high-watermark=50 "
-#define TIMES "iv-watermark-queue low-watermark=0 warn-watermark=0 " \
+#define TIMES                                                                  \
+  "iv-watermark-queue low-watermark=0 warn-watermark=0 "                       \
   "high-watermark=0 low-time=20000000 warn-time=40000000 high-time=50000000 "
 
 static void
@@ -20,7 +22,8 @@ assert_next (Bench *bench, guint number, gboolean discont)
   fail_unless (buffer != NULL);
   fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), number * FRAME_TIME);
   fail_unless_equals_int (GST_BUFFER_FLAG_IS_SET (buffer,
-          GST_BUFFER_FLAG_DISCONT), discont);
+                                                  GST_BUFFER_FLAG_DISCONT),
+                          discont);
   gst_buffer_unref (buffer);
 }
 
@@ -45,8 +48,7 @@ GST_START_TEST (test_pause)
   for (i = 0; i < 4; i++) {
     bench_pass_one (&bench, TRUE);
     bench_expect_nothing (&bench);
-    fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"),
-        50 - 10 * i);
+    fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"), 50 - 10 * i);
   }
   bench_pass_one (&bench, TRUE);
   bench_expect (&bench, "low", 10);
@@ -75,8 +77,7 @@ GST_START_TEST (test_pause_by_time)
   bench_expect (&bench, "warn", 5);
   bench_expect (&bench, "high", 6);
   bench_wait_waiting (&bench, 1);
-  fail_unless_equals_uint64 (bench_get (&bench, "level-time"),
-      6 * FRAME_TIME);
+  fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 6 * FRAME_TIME);
   for (i = 0; i < 4; i++)
     bench_pass_one (&bench, TRUE);
   bench_expect_nothing (&bench);
@@ -95,14 +96,15 @@ GST_START_TEST (test_no_marks)
   Bench bench;
   guint i;
 
-  bench_open (&bench, "iv-watermark-queue low-watermark=0 warn-watermark=0 "
-      "high-watermark=0", DATA);
+  bench_open (&bench,
+              "iv-watermark-queue low-watermark=0 warn-watermark=0 "
+              "high-watermark=0",
+              DATA);
   bench_shut_gate (&bench);
   for (i = 0; i < 50; i++)
     fail_unless_equals_int (bench_push (&bench, 100000, i, KEY), GST_FLOW_OK);
   fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"), 5000000);
-  fail_unless_equals_uint64 (bench_get (&bench, "level-time"),
-      50 * FRAME_TIME);
+  fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 50 * FRAME_TIME);
   bench_expect_nothing (&bench);
   bench_close (&bench);
 }
@@ -126,7 +128,7 @@ GST_START_TEST (test_marks_change)
   bench_wait_waiting (&bench, 2);
   bench_expect_nothing (&bench);
   g_object_set (bench.queue, "warn-watermark", 0, "low-watermark", 0,
-      "high-watermark", 0, NULL);
+                "high-watermark", 0, NULL);
   fail_unless_equals_int (bench_join (source), GST_FLOW_OK);
   fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"), 300);
   bench_expect_nothing (&bench);
@@ -159,19 +161,20 @@ GST_START_TEST (test_wrong_marks)
 
     gst_element_set_bus (queue, bus);
     fail_unless_equals_int (gst_element_set_state (queue, GST_STATE_READY),
-        GST_STATE_CHANGE_FAILURE);
+                            GST_STATE_CHANGE_FAILURE);
     message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
     fail_unless (message != NULL);
     gst_message_parse_error (message, &error, NULL);
     fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
-            GST_RESOURCE_ERROR_SETTINGS));
+                                  GST_RESOURCE_ERROR_SETTINGS));
     g_error_free (error);
     gst_message_unref (message);
     g_object_set (queue, "low-watermark", 0, "warn-watermark", 0,
-        "high-watermark", 0, "low-time", G_GUINT64_CONSTANT (0), "warn-time",
-        G_GUINT64_CONSTANT (0), "high-time", G_GUINT64_CONSTANT (0), NULL);
+                  "high-watermark", 0, "low-time", G_GUINT64_CONSTANT (0),
+                  "warn-time", G_GUINT64_CONSTANT (0), "high-time",
+                  G_GUINT64_CONSTANT (0), NULL);
     fail_unless_equals_int (gst_element_set_state (queue, GST_STATE_READY),
-        GST_STATE_CHANGE_SUCCESS);
+                            GST_STATE_CHANGE_SUCCESS);
     gst_element_set_state (queue, GST_STATE_NULL);
     gst_element_set_bus (queue, NULL);
     gst_object_unref (bus);
@@ -184,9 +187,9 @@ GST_END_TEST;
 /* -- Drop ------------------------------------------------------------------ */
 
 /* A keyframe and what follows fill the queue. What comes then is dropped, a
- * keyframe too, without anybody waiting. As the level falls below low a key unit
- * is asked for, once; frames that need what was dropped are dropped as well; the
- * keyframe goes on, marked as the first after a hole. */
+ * keyframe too, without anybody waiting. As the level falls below low a key
+ * unit is asked for, once; frames that need what was dropped are dropped as
+ * well; the keyframe goes on, marked as the first after a hole. */
 GST_START_TEST (test_drop)
 {
   Bench bench;
@@ -245,10 +248,11 @@ GST_START_TEST (test_key_unit_requests)
     for (i = 0; i < 6; i++)
       gst_buffer_unref (gst_harness_pull (bench.h));
     gst_message_unref (gst_bus_timed_pop_filtered (bench.bus,
-            GST_CLOCK_TIME_NONE, GST_MESSAGE_ELEMENT));
+                                                   GST_CLOCK_TIME_NONE,
+                                                   GST_MESSAGE_ELEMENT));
     bench_push (&bench, 10, number++, DELTA);
     fail_unless_equals_int (bench_take_key_requests (&bench),
-        round == 0 ? 1 : 0);
+                            round == 0 ? 1 : 0);
   }
   gst_test_clock_advance_time (bench.clock, GST_SECOND - 1);
   bench_push (&bench, 10, number++, DELTA);
@@ -353,7 +357,7 @@ GST_START_TEST (test_drop_lists)
   for (i = 7; i < 12; i++)
     gst_buffer_list_add (list, bench_buffer (10, i, i == 9 ? KEY : DELTA));
   fail_unless_equals_int (gst_pad_push_list (bench.h->srcpad, list),
-      GST_FLOW_OK);
+                          GST_FLOW_OK);
   bench_expect_nothing (&bench);
   fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"), 40);
   bench_open_gate (&bench);
@@ -385,8 +389,7 @@ GST_START_TEST (test_dropped_time)
   bench_expect (&bench, "low", 1);
   bench_push (&bench, 1, 100, KEY);
   bench_expect_nothing (&bench);
-  fail_unless_equals_uint64 (bench_get (&bench, "level-time"),
-      2 * FRAME_TIME);
+  fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 2 * FRAME_TIME);
   bench_close (&bench);
 }
 
@@ -468,12 +471,10 @@ GST_START_TEST (test_sink_time)
   }
   gst_test_clock_advance_time (bench.clock, FRAME_TIME);
   fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"), 50);
-  fail_unless_equals_uint64 (bench_get (&bench, "level-time"),
-      5 * FRAME_TIME);
+  fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 5 * FRAME_TIME);
   bench_answer (&bench, 11);
   gst_test_clock_advance_time (bench.clock, FRAME_TIME);
-  fail_unless_equals_uint64 (bench_get (&bench, "level-time"),
-      2 * FRAME_TIME);
+  fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 2 * FRAME_TIME);
   bench_answer (&bench, 10);
   gst_test_clock_advance_time (bench.clock, FRAME_TIME);
   fail_unless_equals_uint64 (bench_get (&bench, "level-time"), FRAME_TIME);
@@ -487,8 +488,9 @@ GST_END_TEST;
 GST_START_TEST (test_queue_answers)
 {
   Bench bench;
-  GstQuery *query = gst_query_new_custom (GST_QUERY_CUSTOM,
-      gst_structure_new_empty ("iv-sink-level"));
+  GstQuery *query
+      = gst_query_new_custom (GST_QUERY_CUSTOM,
+                              gst_structure_new_empty ("iv-sink-level"));
   guint64 level;
 
   bench_open (&bench, SMALL, DATA);
@@ -497,7 +499,7 @@ GST_START_TEST (test_queue_answers)
   bench_push (&bench, 8, 1, KEY);
   fail_unless (gst_pad_peer_query (bench.h->srcpad, query));
   fail_unless (gst_structure_get_uint64 (gst_query_get_structure (query),
-          "level-bytes", &level));
+                                         "level-bytes", &level));
   fail_unless_equals_uint64 (level, 15);
   gst_query_unref (query);
   bench_close (&bench);
@@ -513,13 +515,13 @@ on_latency (GstPad *pad, GstPadProbeInfo *info, gpointer user)
   if (GST_QUERY_TYPE (info->data) != GST_QUERY_LATENCY)
     return GST_PAD_PROBE_OK;
   gst_query_set_latency (info->data, TRUE, 30 * GST_MSECOND,
-      *(GstClockTime *) user);
+                         *(GstClockTime *)user);
   return GST_PAD_PROBE_HANDLED;
 }
 
 static void
 assert_latency (GstClockTime upstream_max, const gchar *launch,
-    GstClockTime expected)
+                GstClockTime expected)
 {
   GstQuery *query = gst_query_new_latency ();
   GstClockTime min, max;
@@ -527,8 +529,10 @@ assert_latency (GstClockTime upstream_max, const gchar *launch,
   Bench bench;
 
   bench_open (&bench, launch, DATA);
-  gst_pad_add_probe (bench.h->srcpad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM
-      | GST_PAD_PROBE_TYPE_PUSH, on_latency, &upstream_max, NULL);
+  gst_pad_add_probe (bench.h->srcpad,
+                     GST_PAD_PROBE_TYPE_QUERY_UPSTREAM
+                         | GST_PAD_PROBE_TYPE_PUSH,
+                     on_latency, &upstream_max, NULL);
   fail_unless (gst_pad_peer_query (bench.h->sinkpad, query));
   gst_query_parse_latency (query, &live, &min, &max);
   fail_unless (live);
@@ -571,8 +575,8 @@ GST_START_TEST (test_flush)
   bench_wait_waiting (&bench, 1);
   fail_unless (gst_harness_push_event (bench.h, gst_event_new_flush_start ()));
   fail_unless_equals_int (bench_join (source), GST_FLOW_FLUSHING);
-  fail_unless (gst_harness_push_event (bench.h,
-          gst_event_new_flush_stop (TRUE)));
+  fail_unless (
+      gst_harness_push_event (bench.h, gst_event_new_flush_stop (TRUE)));
   bench_expect (&bench, "low", 0);
   fail_unless_equals_uint64 (bench_get (&bench, "level-bytes"), 0);
   fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 0);
@@ -670,8 +674,7 @@ GST_START_TEST (test_not_linked)
   bench_wait_through (&bench, 1);
   while (bench_push (&bench, 1, 1, KEY) == GST_FLOW_OK)
     g_thread_yield ();
-  fail_unless_equals_int (bench_push (&bench, 1, 1, KEY),
-      GST_FLOW_NOT_LINKED);
+  fail_unless_equals_int (bench_push (&bench, 1, 1, KEY), GST_FLOW_NOT_LINKED);
   bench.flow = GST_FLOW_OK;
   gst_harness_push_upstream_event (bench.h, gst_event_new_reconfigure ());
   fail_unless_equals_int (bench_push (&bench, 1, 2, KEY), GST_FLOW_OK);
@@ -758,11 +761,11 @@ GST_END_TEST;
 
 static void
 on_watermark (GstElement *queue, const gchar *event, guint64 bytes,
-    guint64 time, gpointer user)
+              guint64 time, gpointer user)
 {
   GString *told = user;
 
-  g_string_append_printf (told, "%s %u;", event, (guint) bytes);
+  g_string_append_printf (told, "%s %u;", event, (guint)bytes);
 }
 
 /* The signal says what the message says. */
@@ -792,10 +795,9 @@ GST_START_TEST (test_gap)
   bench_open (&bench, TIMES, DATA);
   bench_shut_gate (&bench);
   bench_push (&bench, 1, 0, KEY);
-  gst_harness_push_event (bench.h, gst_event_new_gap (FRAME_TIME,
-          6 * FRAME_TIME));
-  fail_unless_equals_uint64 (bench_get (&bench, "level-time"),
-      7 * FRAME_TIME);
+  gst_harness_push_event (bench.h,
+                          gst_event_new_gap (FRAME_TIME, 6 * FRAME_TIME));
+  fail_unless_equals_uint64 (bench_get (&bench, "level-time"), 7 * FRAME_TIME);
   bench_expect (&bench, "warn", 1);
   bench_expect (&bench, "high", 1);
   bench_close (&bench);

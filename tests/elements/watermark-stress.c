@@ -9,7 +9,8 @@
 #include <gst/video/video.h>
 #include "watermark-util.h"
 
-#define SMALL "iv-watermark-queue low-watermark=20 warn-watermark=40 " \
+#define SMALL                                                                  \
+  "iv-watermark-queue low-watermark=20 warn-watermark=40 "                     \
   "high-watermark=50 "
 /* Frames between two keyframes. */
 #define GOP 8
@@ -26,7 +27,7 @@ static GMutex source;
 
 typedef struct
 {
-  GstHarness *h;                /* where it happens */
+  GstHarness *h; /* where it happens */
   GMutex lock;
   GCond reached;
   guint count, goal;
@@ -80,7 +81,8 @@ on_query (GstPad *pad, GstPadProbeInfo *info, gpointer user)
   if (structure == NULL || !gst_structure_has_name (structure, "iv-sink-level"))
     return GST_PAD_PROBE_OK;
   gst_structure_set (gst_query_writable_structure (info->data), "level-bytes",
-      G_TYPE_UINT64, (guint64) (g_atomic_int_add (&sink_level, 23) % 61), NULL);
+                     G_TYPE_UINT64,
+                     (guint64)(g_atomic_int_add (&sink_level, 23) % 61), NULL);
   return GST_PAD_PROBE_HANDLED;
 }
 
@@ -92,8 +94,10 @@ make_harness (const gchar *launch, gboolean answers)
   gst_harness_set_drop_buffers (h, TRUE);
   gst_harness_set_src_caps_str (h, H264);
   if (answers)
-    gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM
-        | GST_PAD_PROBE_TYPE_PUSH, on_query, NULL, NULL);
+    gst_pad_add_probe (h->sinkpad,
+                       GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM
+                           | GST_PAD_PROBE_TYPE_PUSH,
+                       on_query, NULL, NULL);
   return h;
 }
 
@@ -110,15 +114,15 @@ static void
 change_settings (gpointer thread, gpointer user)
 {
   static guint turn;
-  GstHarness *h = ((Counter *) user)->h;
+  GstHarness *h = ((Counter *)user)->h;
   GstElement *queue = find_queue (h);
   guint64 level;
 
   turn++;
   gst_util_set_object_arg (G_OBJECT (queue), "when-full",
-      turn % 3 == 0 ? "pause" : "drop");
+                           turn % 3 == 0 ? "pause" : "drop");
   g_object_set (queue, "high-watermark", 30 + turn % 60, "warn-watermark",
-      20 + turn % 50, "low-watermark", turn % 30, NULL);
+                20 + turn % 50, "low-watermark", turn % 30, NULL);
   g_object_get (queue, "level-bytes", &level, NULL);
   gst_object_unref (queue);
   counter_step (user);
@@ -127,7 +131,7 @@ change_settings (gpointer thread, gpointer user)
 static void
 flush (gpointer thread, gpointer user)
 {
-  GstHarness *h = ((Counter *) user)->h;
+  GstHarness *h = ((Counter *)user)->h;
   GstSegment segment;
 
   gst_segment_init (&segment, GST_FORMAT_TIME);
@@ -143,7 +147,7 @@ static void
 change_caps (gpointer thread, gpointer user)
 {
   static guint turn;
-  GstHarness *h = ((Counter *) user)->h;
+  GstHarness *h = ((Counter *)user)->h;
   GstCaps *caps = gst_caps_from_string (turn++ % 2 ? H264 : H264_NAL);
 
   g_mutex_lock (&source);
@@ -156,7 +160,7 @@ change_caps (gpointer thread, gpointer user)
 static void
 ask (gpointer thread, gpointer user)
 {
-  GstHarness *h = ((Counter *) user)->h;
+  GstHarness *h = ((Counter *)user)->h;
   GstQuery *query = gst_query_new_allocation (NULL, FALSE);
   GstElement *queue = find_queue (h);
   GstStructure *stats;
@@ -179,8 +183,8 @@ push_frame (gpointer thread, gpointer user)
   guint number = counter->count;
 
   g_mutex_lock (&source);
-  gst_harness_push (counter->h, bench_buffer (10, number,
-          number % GOP == 0 ? KEY : DELTA));
+  gst_harness_push (counter->h,
+                    bench_buffer (10, number, number % GOP == 0 ? KEY : DELTA));
   g_mutex_unlock (&source);
   counter_step (counter);
 }
@@ -192,21 +196,23 @@ push_frame (gpointer thread, gpointer user)
 static void
 run_everything (const gchar *launch, gboolean answers)
 {
-  static const GFunc things[] = { push_frame, flush, change_caps, ask,
-    change_settings };
+  static const GFunc things[]
+      = { push_frame, flush, change_caps, ask, change_settings };
   GstHarness *h = make_harness (launch, answers);
   GstHarnessThread *threads[G_N_ELEMENTS (things)], *events;
   Counter counters[G_N_ELEMENTS (things)];
   GstElement *queue = find_queue (h);
-  GstEvent *request = gst_video_event_new_upstream_force_key_unit (
-      GST_CLOCK_TIME_NONE, FALSE, 0);
+  GstEvent *request
+      = gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE, FALSE,
+                                                     0);
   guint i;
 
   events = gst_harness_stress_send_upstream_event_start (h, request);
   for (i = 0; i < G_N_ELEMENTS (things); i++) {
     counter_init (&counters[i], h, rounds (300));
-    threads[i] = gst_harness_stress_custom_start (h, NULL, things[i],
-        &counters[i], i == 0 ? 0 : 100);
+    threads[i]
+        = gst_harness_stress_custom_start (h, NULL, things[i], &counters[i],
+                                           i == 0 ? 0 : 100);
   }
   for (i = 0; i < G_N_ELEMENTS (things); i++)
     counter_wait (&counters[i]);
@@ -238,7 +244,7 @@ GST_END_TEST;
 
 typedef struct
 {
-  guint next;                   /* what may come without a hole */
+  guint next; /* what may come without a hole */
   guint taken, holes;
 } Order;
 
@@ -247,7 +253,7 @@ static GstPadProbeReturn
 on_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer user)
 {
   GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
-  guint number = (guint) (GST_BUFFER_PTS (buffer) / FRAME_TIME);
+  guint number = (guint)(GST_BUFFER_PTS (buffer) / FRAME_TIME);
   Order *order = user;
 
   if (number != order->next) {
@@ -272,10 +278,11 @@ GST_START_TEST (test_holes)
   guint64 dropped;
 
   gst_pad_add_probe (h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER, on_buffer, &order,
-      NULL);
+                     NULL);
   for (i = 0; i < count; i++)
-    fail_unless_equals_int (gst_harness_push (h, bench_buffer (10, i,
-                i % GOP == 0 ? KEY : DELTA)), GST_FLOW_OK);
+    fail_unless_equals_int (
+        gst_harness_push (h, bench_buffer (10, i, i % GOP == 0 ? KEY : DELTA)),
+        GST_FLOW_OK);
   g_object_get (queue, "stats", &stats, NULL);
   fail_unless (gst_structure_get_uint64 (stats, "buffers-dropped", &dropped));
   gst_structure_free (stats);
@@ -302,8 +309,10 @@ push_frames (gpointer user)
   GstFlowReturn flow;
 
   do {
-    flow = gst_harness_push (source->h, bench_buffer (10, source->number,
-            source->number % GOP == 0 ? KEY : DELTA));
+    flow = gst_harness_push (source->h,
+                             bench_buffer (10, source->number,
+                                           source->number % GOP == 0 ? KEY
+                                                                     : DELTA));
     source->number++;
     counter_step (&source->pushed);
   } while (flow == GST_FLOW_OK);
@@ -339,13 +348,13 @@ run_states (const gchar *launch, gboolean answers)
     counter_init (&source.pushed, h, 1 + i % 13 % 5);
     thread = g_thread_new ("source", push_frames, &source);
     counter_wait (&source.pushed);
-    gst_element_set_state (queue, i % 3 == 0 ? GST_STATE_NULL
-        : GST_STATE_READY);
+    gst_element_set_state (queue,
+                           i % 3 == 0 ? GST_STATE_NULL : GST_STATE_READY);
     flow = GPOINTER_TO_INT (g_thread_join (thread));
     fail_unless_equals_int (flow, GST_FLOW_FLUSHING);
     counter_clear (&source.pushed);
     fail_unless_equals_int (gst_element_set_state (queue, GST_STATE_PLAYING),
-        GST_STATE_CHANGE_SUCCESS);
+                            GST_STATE_CHANGE_SUCCESS);
     start_stream (h);
   }
   gst_object_unref (queue);

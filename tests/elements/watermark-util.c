@@ -16,8 +16,8 @@ static Bench *listening;
 /* The only trace of a thread that waits is what it says of it. */
 static void
 on_log (GstDebugCategory *category, GstDebugLevel level, const gchar *file,
-    const gchar *function, gint line, GObject *object,
-    GstDebugMessage *message, gpointer user)
+        const gchar *function, gint line, GObject *object,
+        GstDebugMessage *message, gpointer user)
 {
   Bench *bench = listening;
 
@@ -85,8 +85,8 @@ on_query (GstPad *pad, GstPadProbeInfo *info, gpointer user)
   g_mutex_lock (&bench->lock);
   bench->asked++;
   answers = bench->answers;
-  gst_structure_set (gst_query_writable_structure (query),
-      "level-bytes", G_TYPE_UINT64, bench->level, NULL);
+  gst_structure_set (gst_query_writable_structure (query), "level-bytes",
+                     G_TYPE_UINT64, bench->level, NULL);
   g_cond_broadcast (&bench->changed);
   g_mutex_unlock (&bench->lock);
   return answers ? GST_PAD_PROBE_HANDLED : GST_PAD_PROBE_OK;
@@ -174,7 +174,7 @@ bench_buffer (guint size, guint number, guint flags)
 {
   GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
 
-  gst_buffer_memset (buffer, 0, (guint8) number, size);
+  gst_buffer_memset (buffer, 0, (guint8)number, size);
   GST_BUFFER_PTS (buffer) = number * FRAME_TIME;
   GST_BUFFER_DURATION (buffer) = FRAME_TIME;
   GST_BUFFER_FLAG_SET (buffer, flags);
@@ -210,7 +210,7 @@ bench_push_many (Bench *bench, guint size, guint number, guint count)
 {
   Many *many = g_new (Many, 1);
 
-  *many = (Many) { bench, size, number, count };
+  *many = (Many){ bench, size, number, count };
   return g_thread_new ("source", push_many, many);
 }
 
@@ -248,8 +248,9 @@ bench_take_key_requests (Bench *bench)
 void
 bench_expect (Bench *bench, const gchar *event, guint64 bytes)
 {
-  GstMessage *message = gst_bus_timed_pop_filtered (bench->bus,
-      GST_CLOCK_TIME_NONE, GST_MESSAGE_ELEMENT);
+  GstMessage *message
+      = gst_bus_timed_pop_filtered (bench->bus, GST_CLOCK_TIME_NONE,
+                                    GST_MESSAGE_ELEMENT);
   const GstStructure *s = gst_message_get_structure (message);
   guint64 level, time;
 
@@ -311,12 +312,15 @@ bench_open (Bench *bench, const gchar *launch, const gchar *caps)
   gst_debug_remove_log_function (gst_debug_log_default);
   gst_debug_add_log_function (on_log, NULL, NULL);
   bench->h = gst_harness_new_with_element (bench->queue, "sink", "src");
-  gst_pad_add_probe (bench->h->sinkpad, GST_PAD_PROBE_TYPE_BUFFER
-      | GST_PAD_PROBE_TYPE_BUFFER_LIST, on_data, bench, NULL);
+  gst_pad_add_probe (bench->h->sinkpad,
+                     GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST,
+                     on_data, bench, NULL);
   gst_pad_add_probe (bench->h->sinkpad, GST_PAD_PROBE_TYPE_EVENT_FLUSH,
-      on_flush, bench, NULL);
-  gst_pad_add_probe (bench->h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM
-      | GST_PAD_PROBE_TYPE_PUSH, on_query, bench, NULL);
+                     on_flush, bench, NULL);
+  gst_pad_add_probe (bench->h->sinkpad,
+                     GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM
+                         | GST_PAD_PROBE_TYPE_PUSH,
+                     on_query, bench, NULL);
   gst_harness_set_src_caps_str (bench->h, caps);
 }
 

@@ -20,7 +20,7 @@ typedef struct
 {
   IvWatermarkMarks bytes, time; /* in force at this step */
   uint64_t byte_level, time_level;
-  bool forgotten;               /* all before this step is */
+  bool forgotten; /* all before this step is */
   unsigned told;
 } Step;
 
@@ -109,8 +109,8 @@ compare_step (IvWatermark *w, Step *steps, int now)
 {
   bool paused;
   unsigned expected = model (steps, now, &paused);
-  unsigned told = iv_watermark_update (w, steps[now].byte_level,
-                                       steps[now].time_level);
+  unsigned told
+      = iv_watermark_update (w, steps[now].byte_level, steps[now].time_level);
 
   steps[now].told = expected;
   compared++;
@@ -240,17 +240,17 @@ wander (uint64_t level, unsigned max)
 static void
 random_marks (IvWatermark *w, Step *step)
 {
-  IvWatermarkMarks b = { random_below (40), random_below (40),
-    random_below (40) };
-  IvWatermarkMarks t = { random_below (40), random_below (40),
-    random_below (40) };
+  IvWatermarkMarks b
+      = { random_below (40), random_below (40), random_below (40) };
+  IvWatermarkMarks t
+      = { random_below (40), random_below (40), random_below (40) };
   IvWatermark before = *w;
   bool valid;
 
   if (random_below (3) == 0)
-    t = (IvWatermarkMarks) { 0 };
+    t = (IvWatermarkMarks){ 0 };
   if (random_below (3) == 0)
-    b = (IvWatermarkMarks) { 0 };
+    b = (IvWatermarkMarks){ 0 };
   valid = model_valid (&b) && model_valid (&t);
   CHECK_EQ (iv_watermark_set_marks (w, &b, &t) == IV_WATERMARK_OK, valid);
   if (!valid) {
@@ -402,7 +402,7 @@ test_extremes (void)
   iv_watermark_init (&w);
   iv_watermark_set_marks (&w, &marks, &marks);
   CHECK_EQ (iv_watermark_update (&w, UINT64_MAX, UINT64_MAX), 0);
-  iv_watermark_set_marks (&w, &(IvWatermarkMarks) { 0, 0, UINT64_MAX - 1 },
+  iv_watermark_set_marks (&w, &(IvWatermarkMarks){ 0, 0, UINT64_MAX - 1 },
                           NULL);
   CHECK_EQ (iv_watermark_update (&w, UINT64_MAX, 0), IV_WATERMARK_HIGH);
   CHECK_EQ (iv_watermark_update (&w, 1, UINT64_MAX), 0);
