@@ -398,6 +398,12 @@ iv_queue_check_level (GstIvWatermarkQueue *queue, gboolean exact)
     if (must_ask (queue, exact))
       ask (queue);
     evaluate (queue);
+    /* The task relies on this thread for what it has pushed meanwhile. */
+    while (queue->in_flight.bytes == 0 && !queue->asking
+           && must_ask (queue, FALSE)) {
+      ask (queue);
+      evaluate (queue);
+    }
     /* The task may be asleep, for lack of anything to do until now. */
     if (iv_queue_is_watching (queue))
       g_cond_signal (&queue->arrived);
