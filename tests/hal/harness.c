@@ -91,7 +91,8 @@ stream_config (HalCodec codec)
   config.bitrate = 1000000;
   config.gop = 10;
   config.device = target->config.device;
-  config.encoder = target->config.encoder;
+  if (codec == HAL_CODEC_H264)
+    config.encoder = target->config.encoder;
   return config;
 }
 

@@ -15,6 +15,13 @@ const ConformanceTarget conformance_targets[] = {
       .config = { .width = 320, .height = 240, .device = "test:zone-plate" },
       .rate_tolerance = 40,
   },
+  {
+      .name = "x86-openh264",
+      .family = &hal_x86,
+      .config = { .width = 640, .height = 480, .device = "test:zone-plate",
+          .encoder = "openh264enc" },
+      .rate_tolerance = 40,
+  },
 };
 const unsigned conformance_n_targets
     = sizeof conformance_targets / sizeof conformance_targets[0];
