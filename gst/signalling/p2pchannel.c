@@ -17,10 +17,11 @@
 
 /* Reasons that a CLOSE may carry; anything else is taken for peer-gone. */
 static const gchar *const close_reasons[] = {
-  P2P_REASON_BUSY, P2P_REASON_PEER_GONE,
+  P2P_REASON_BUSY,
+  P2P_REASON_PEER_GONE,
 };
 
-static void arm_heartbeat (P2pSignaller * signaller);
+static void arm_heartbeat (P2pSignaller *signaller);
 
 P2pChannel *
 p2p_channel_ref (P2pChannel *channel)
@@ -107,8 +108,8 @@ p2p_channel_close (P2pChannel *channel)
 }
 
 void
-p2p_channel_fail (P2pChannel *channel, const gchar *reason,
-    const gchar *detail, ...)
+p2p_channel_fail (P2pChannel *channel, const gchar *reason, const gchar *detail,
+                  ...)
 {
   P2pSignaller *signaller = channel->signaller;
   g_autofree gchar *text = NULL;
@@ -126,23 +127,24 @@ p2p_channel_fail (P2pChannel *channel, const gchar *reason,
   if (!signaller->stopped && signaller->callbacks.channel_closed
       && (channel->announced || signaller->role == P2P_ROLE_VIEWER))
     signaller->callbacks.channel_closed (signaller, channel, reason, text,
-        signaller->user);
+                                         signaller->user);
   p2p_channel_unref (channel);
   p2p_signaller_unref (signaller);
 }
 
 void
 p2p_signaller_fail_channels (P2pSignaller *signaller, const gchar *reason,
-    const gchar *detail)
+                             const gchar *detail)
 {
-  GList *all = g_list_copy_deep (signaller->channels,
-      (GCopyFunc) (void (*) (void)) p2p_channel_ref, NULL);
+  GList *all
+      = g_list_copy_deep (signaller->channels,
+                          (GCopyFunc)(void (*) (void))p2p_channel_ref, NULL);
   GList *l;
 
   p2p_signaller_ref (signaller);
   for (l = all; l; l = l->next)
     p2p_channel_fail (l->data, reason, "%s", detail);
-  g_list_free_full (all, (GDestroyNotify) p2p_channel_unref);
+  g_list_free_full (all, (GDestroyNotify)p2p_channel_unref);
   p2p_signaller_unref (signaller);
 }
 
@@ -190,15 +192,16 @@ closed_by_peer (P2pChannel *channel, const guint8 *body, gsize len)
       reason = close_reasons[i];
   }
   if (reason[0] == P2P_REASON_BUSY[0])
-    p2p_channel_fail (channel, reason, "the device has all the viewers it can "
-        "take");
+    p2p_channel_fail (channel, reason,
+                      "the device has all the viewers it can "
+                      "take");
   else
     p2p_channel_fail (channel, reason, "the other side closed the channel");
 }
 
 void
 p2p_channel_deliver (P2pChannel *channel, P2pEnvelopeKind kind,
-    const guint8 *body, gsize len)
+                     const guint8 *body, gsize len)
 {
   P2pSignaller *signaller = channel->signaller;
   gchar *text;
@@ -211,8 +214,9 @@ p2p_channel_deliver (P2pChannel *channel, P2pEnvelopeKind kind,
     return;
   }
   /* It has the key and yet talks nonsense: of another make, or broken. */
-  if (!p2p_json_check ((const gchar *) body, len, P2P_SIGNAL_MAX_MESSAGE)) {
-    p2p_channel_fail (channel, P2P_REASON_CHECK_FAILURE,
+  if (!p2p_json_check ((const gchar *)body, len, P2P_SIGNAL_MAX_MESSAGE)) {
+    p2p_channel_fail (
+        channel, P2P_REASON_CHECK_FAILURE,
         "the other side sent a message that is not one JSON object");
     return;
   }
@@ -222,9 +226,9 @@ p2p_channel_deliver (P2pChannel *channel, P2pEnvelopeKind kind,
     announce (channel);
   if (channel->state == P2P_CHANNEL_OPEN
       && signaller->callbacks.channel_message) {
-    text = g_strndup ((const gchar *) body, len);
+    text = g_strndup ((const gchar *)body, len);
     signaller->callbacks.channel_message (signaller, channel, text, len,
-        signaller->user);
+                                          signaller->user);
     g_free (text);
   }
   p2p_signaller_unref (signaller);
@@ -240,7 +244,7 @@ p2p_channel_input (P2pChannel *channel, const guint8 *data, gsize len)
   gsize body_len;
 
   result = p2p_envelope_open (channel->envelope, data, len, &kind, body,
-      &body_len);
+                              &body_len);
   if (result == P2P_ENVELOPE_OK)
     p2p_channel_deliver (channel, kind, body, body_len);
   return result;
@@ -255,13 +259,15 @@ check_channel (P2pChannel *channel, gint64 now)
   P2pSignaller *signaller = channel->signaller;
   const P2pSignalTiming *timing = &signaller->timing;
   gboolean broker = signaller->ops->over_broker;
-  gint64 ping_us = (broker ? timing->broker_ping : timing->stream_ping) * 1000LL;
-  gint64 dead_us = (broker ? timing->broker_dead : timing->stream_dead) * 1000LL;
+  gint64 ping_us
+      = (broker ? timing->broker_ping : timing->stream_ping) * 1000LL;
+  gint64 dead_us
+      = (broker ? timing->broker_dead : timing->stream_dead) * 1000LL;
 
   if (now - channel->received_us >= dead_us)
     p2p_channel_fail (channel, P2P_REASON_PEER_GONE,
-        "nothing heard from %s for %" G_GINT64_FORMAT " s", channel->remote,
-        dead_us / G_USEC_PER_SEC);
+                      "nothing heard from %s for %" G_GINT64_FORMAT " s",
+                      channel->remote, dead_us / G_USEC_PER_SEC);
   else if (now - channel->sent_us >= ping_us)
     send_kind (channel, P2P_ENVELOPE_PING, "");
 }
@@ -270,8 +276,9 @@ static gboolean
 heartbeat (gpointer user)
 {
   P2pSignaller *signaller = p2p_signaller_ref (user);
-  GList *all = g_list_copy_deep (signaller->channels,
-      (GCopyFunc) (void (*) (void)) p2p_channel_ref, NULL);
+  GList *all
+      = g_list_copy_deep (signaller->channels,
+                          (GCopyFunc)(void (*) (void))p2p_channel_ref, NULL);
   gint64 now = g_get_monotonic_time ();
   gboolean again;
   GList *l;
@@ -282,7 +289,7 @@ heartbeat (gpointer user)
     if (channel->state == P2P_CHANNEL_OPEN)
       check_channel (channel, now);
   }
-  g_list_free_full (all, (GDestroyNotify) p2p_channel_unref);
+  g_list_free_full (all, (GDestroyNotify)p2p_channel_unref);
   again = signaller->channels != NULL && !signaller->stopped;
   if (!again)
     p2p_source_clear (&signaller->heartbeat);
@@ -294,9 +301,13 @@ static void
 arm_heartbeat (P2pSignaller *signaller)
 {
   if (!signaller->heartbeat)
-    signaller->heartbeat = p2p_signaller_timer (signaller,
-        MAX (1, (signaller->ops->over_broker ? signaller->timing.broker_ping
-                : signaller->timing.stream_ping) / 4), heartbeat, signaller);
+    signaller->heartbeat
+        = p2p_signaller_timer (signaller,
+                               MAX (1, (signaller->ops->over_broker
+                                            ? signaller->timing.broker_ping
+                                            : signaller->timing.stream_ping)
+                                           / 4),
+                               heartbeat, signaller);
 }
 
 /* -- What the user sees --------------------------------------------------- */
@@ -327,7 +338,7 @@ p2p_signaller_open_channel (P2pSignaller *signaller)
   source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, open_later, p2p_channel_ref (channel),
-      (GDestroyNotify) p2p_channel_unref);
+                         (GDestroyNotify)p2p_channel_unref);
   g_source_attach (source, signaller->context);
   g_source_unref (source);
   return channel;

@@ -22,7 +22,7 @@ typedef struct
 struct _P2pConnector
 {
   gint ref_count;
-  gboolean done;                /* nothing calls back any more */
+  gboolean done; /* nothing calls back any more */
   GMainContext *context;
   guint16 port;
   P2pConnectDone connect_done;
@@ -101,7 +101,7 @@ finish (P2pConnector *connector, GSocket *socket, const gchar *error)
   shut (connector);
   if (connector->resolve_done)
     connector->resolve_done (error ? NULL : connector->addresses, text,
-        connector->user);
+                             connector->user);
   else
     connector->connect_done (socket, text, connector->user);
   connector_unref (connector);
@@ -145,7 +145,7 @@ on_connected (GSocket *socket, GIOCondition condition, gpointer user)
   g_autoptr (GError) error = NULL;
 
   if (g_socket_check_connect_result (socket, &error)) {
-    g_object_ref (socket);      /* the attempts go before the callback */
+    g_object_ref (socket); /* the attempts go before the callback */
     finish (connector, socket, NULL);
     g_object_unref (socket);
   } else {
@@ -167,7 +167,7 @@ next_attempt (gpointer user)
   clear_source (&connector->stagger);
   address = connector->addresses->pdata[connector->next_address++];
   socket = g_socket_new (g_socket_address_get_family (address),
-      G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
+                         G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
   if (socket) {
     g_socket_set_blocking (socket, FALSE);
     if (g_socket_connect (socket, address, NULL, &error)) {
@@ -184,12 +184,13 @@ next_attempt (gpointer user)
   attempt->socket = g_steal_pointer (&socket);
   attempt->source = g_socket_create_source (attempt->socket, G_IO_OUT, NULL);
   g_source_set_callback (attempt->source,
-      (GSourceFunc) (void (*) (void)) on_connected, attempt, NULL);
+                         (GSourceFunc)(void (*) (void))on_connected, attempt,
+                         NULL);
   g_source_attach (attempt->source, connector->context);
   g_ptr_array_add (connector->attempts, attempt);
   if (connector->next_address < connector->addresses->len)
-    connector->stagger = after (connector, P2P_CONNECT_STAGGER_MS,
-        next_attempt);
+    connector->stagger
+        = after (connector, P2P_CONNECT_STAGGER_MS, next_attempt);
   return G_SOURCE_REMOVE;
 }
 
@@ -198,9 +199,11 @@ on_timeout (gpointer user)
 {
   P2pConnector *connector = user;
 
-  finish (connector, NULL, connector->last_error ? connector->last_error
-      : connector->addresses->len > 0 ? "no answer (connection timed out)"
-      : "its name could not be resolved in time");
+  finish (connector, NULL,
+          connector->last_error ? connector->last_error
+          : connector->addresses->len > 0
+              ? "no answer (connection timed out)"
+              : "its name could not be resolved in time");
   return G_SOURCE_REMOVE;
 }
 
@@ -222,15 +225,15 @@ on_resolved (GObject *resolver, GAsyncResult *result, gpointer user)
 {
   P2pConnector *connector = user;
   g_autoptr (GError) error = NULL;
-  GList *list = g_resolver_lookup_by_name_finish (G_RESOLVER (resolver),
-      result, &error);
+  GList *list = g_resolver_lookup_by_name_finish (G_RESOLVER (resolver), result,
+                                                  &error);
   GList *l;
 
   if (!connector->done) {
     for (l = list; l && connector->addresses->len < P2P_CONNECT_MAX_ADDRESSES;
-        l = l->next)
+         l = l->next)
       g_ptr_array_add (connector->addresses,
-          g_inet_socket_address_new (l->data, connector->port));
+                       g_inet_socket_address_new (l->data, connector->port));
     if (connector->addresses->len > 0)
       have_addresses (connector);
     else
@@ -241,8 +244,7 @@ on_resolved (GObject *resolver, GAsyncResult *result, gpointer user)
 }
 
 static P2pConnector *
-start (GMainContext *context, const gchar *host, guint16 port,
-    guint timeout_ms)
+start (GMainContext *context, const gchar *host, guint16 port, guint timeout_ms)
 {
   P2pConnector *connector = g_new0 (P2pConnector, 1);
   GSocketAddress *address;
@@ -266,7 +268,7 @@ start (GMainContext *context, const gchar *host, guint16 port,
   g_main_context_push_thread_default (context);
   resolver = g_resolver_get_default ();
   g_resolver_lookup_by_name_async (resolver, host, connector->cancellable,
-      on_resolved, connector);
+                                   on_resolved, connector);
   g_object_unref (resolver);
   g_main_context_pop_thread_default (context);
   return connector;
@@ -274,7 +276,7 @@ start (GMainContext *context, const gchar *host, guint16 port,
 
 P2pConnector *
 p2p_connector_new (GMainContext *context, const gchar *host, guint16 port,
-    guint timeout_ms, P2pConnectDone done, gpointer user)
+                   guint timeout_ms, P2pConnectDone done, gpointer user)
 {
   P2pConnector *connector = start (context, host, port, timeout_ms);
 
@@ -285,7 +287,7 @@ p2p_connector_new (GMainContext *context, const gchar *host, guint16 port,
 
 P2pConnector *
 p2p_resolver_new (GMainContext *context, const gchar *host, guint16 port,
-    guint timeout_ms, P2pResolveDone done, gpointer user)
+                  guint timeout_ms, P2pResolveDone done, gpointer user)
 {
   P2pConnector *connector = start (context, host, port, timeout_ms);
 

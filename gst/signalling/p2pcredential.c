@@ -42,11 +42,11 @@ struct _P2pCredential
   guint8 key[P2P_KEY_MAX_BYTES];
 
   GMutex lock;
-  gint ready;                   /* atomic */
+  gint ready; /* atomic */
   guint8 stretched[P2P_CREDENTIAL_KEY_BYTES];
 };
 
-G_DEFINE_QUARK (p2p-credential-error-quark, p2p_credential_error)
+G_DEFINE_QUARK (p2p - credential - error - quark, p2p_credential_error)
 
 gboolean
 p2p_device_id_check (const gchar *device_id, GError **error)
@@ -55,7 +55,8 @@ p2p_device_id_check (const gchar *device_id, GError **error)
   gsize i;
 
   if (len == 0 || len > P2P_DEVICE_ID_MAX_BYTES) {
-    g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_DEVICE_ID,
+    g_set_error (
+        error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_DEVICE_ID,
         "a device id has 1 to %d characters, this one has %" G_GSIZE_FORMAT,
         P2P_DEVICE_ID_MAX_BYTES, len);
     return FALSE;
@@ -63,8 +64,9 @@ p2p_device_id_check (const gchar *device_id, GError **error)
   for (i = 0; i < len; i++) {
     if (!g_ascii_isalnum (device_id[i]) && !strchr ("._-", device_id[i])) {
       g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_DEVICE_ID,
-          "a device id consists of A-Z a-z 0-9 . _ - (character %"
-          G_GSIZE_FORMAT " is another)", i + 1);
+                   "a device id consists of A-Z a-z 0-9 . _ - (character "
+                   "%" G_GSIZE_FORMAT " is another)",
+                   i + 1);
       return FALSE;
     }
   }
@@ -74,7 +76,7 @@ p2p_device_id_check (const gchar *device_id, GError **error)
 /* Takes the first line of `path` into `line`. */
 static gboolean
 read_key_file (const gchar *path, guint8 *line, gsize size, gsize *len,
-    GError **error)
+               GError **error)
 {
   struct stat st;
   const guint8 *end;
@@ -84,18 +86,18 @@ read_key_file (const gchar *path, guint8 *line, gsize size, gsize *len,
 
   if (fd < 0 || fstat (fd, &st) < 0) {
     g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_FILE,
-        "cannot read key file %s: %s", path, g_strerror (errno));
+                 "cannot read key file %s: %s", path, g_strerror (errno));
     goto failed;
   }
   if (!S_ISREG (st.st_mode)) {
     g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_FILE,
-        "key file %s is not a regular file", path);
+                 "key file %s is not a regular file", path);
     goto failed;
   }
   if (st.st_mode & (S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH)) {
     g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_MODE,
-        "key file %s is open to other users (mode %03o): chmod 600 it", path,
-        (guint) (st.st_mode & 0777));
+                 "key file %s is open to other users (mode %03o): chmod 600 it",
+                 path, (guint)(st.st_mode & 0777));
     goto failed;
   }
   while (have < size) {
@@ -105,7 +107,7 @@ read_key_file (const gchar *path, guint8 *line, gsize size, gsize *len,
       continue;
     if (n < 0) {
       g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_FILE,
-          "cannot read key file %s: %s", path, g_strerror (errno));
+                   "cannot read key file %s: %s", path, g_strerror (errno));
       goto failed;
     }
     if (n == 0)
@@ -115,7 +117,7 @@ read_key_file (const gchar *path, guint8 *line, gsize size, gsize *len,
   close (fd);
 
   end = memchr (line, '\n', have);
-  *len = end ? (gsize) (end - line) : have;
+  *len = end ? (gsize)(end - line) : have;
   if (*len > 0 && line[*len - 1] == '\r')
     (*len)--;
   return TRUE;
@@ -131,13 +133,13 @@ check_key (const guint8 *key, gsize len, GError **error)
 {
   if (len < P2P_KEY_MIN_BYTES || len > P2P_KEY_MAX_BYTES) {
     g_set_error (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_KEY,
-        "a key has %d to %d bytes, this one has %s", P2P_KEY_MIN_BYTES,
-        P2P_KEY_MAX_BYTES, len < P2P_KEY_MIN_BYTES ? "fewer" : "more");
+                 "a key has %d to %d bytes, this one has %s", P2P_KEY_MIN_BYTES,
+                 P2P_KEY_MAX_BYTES, len < P2P_KEY_MIN_BYTES ? "fewer" : "more");
     return FALSE;
   }
-  if (!g_utf8_validate_len ((const gchar *) key, len, NULL)) {
+  if (!g_utf8_validate_len ((const gchar *)key, len, NULL)) {
     g_set_error_literal (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_KEY,
-        "the key is not valid UTF-8 text");
+                         "the key is not valid UTF-8 text");
     return FALSE;
   }
   return TRUE;
@@ -145,11 +147,11 @@ check_key (const guint8 *key, gsize len, GError **error)
 
 P2pCredential *
 p2p_credential_new (const gchar *device_id, const gchar *key,
-    const gchar *key_file, GError **error)
+                    const gchar *key_file, GError **error)
 {
   P2pCredential *credential;
-  guint8 line[P2P_KEY_MAX_BYTES + 2];   /* and a line end */
-  const guint8 *bytes = (const guint8 *) key;
+  guint8 line[P2P_KEY_MAX_BYTES + 2]; /* and a line end */
+  const guint8 *bytes = (const guint8 *)key;
   gsize len = key ? strlen (key) : 0;
   gboolean ok = TRUE;
 
@@ -157,8 +159,8 @@ p2p_credential_new (const gchar *device_id, const gchar *key,
     return NULL;
   if (!key == !key_file) {
     g_set_error_literal (error, P2P_CREDENTIAL_ERROR, P2P_CREDENTIAL_ERROR_KEY,
-        key ? "both a key and a key file are given: choose one"
-        : "a key or a key file is needed");
+                         key ? "both a key and a key file are given: choose one"
+                             : "a key or a key file is needed");
     return NULL;
   }
   if (key_file) {
@@ -201,8 +203,9 @@ gboolean
 p2p_credential_equal (const P2pCredential *a, const P2pCredential *b)
 {
   return strcmp (a->device_id, b->device_id) == 0
-      && (CRYPTO_memcmp (a->key, b->key, sizeof a->key)
-      | CRYPTO_memcmp (&a->key_len, &b->key_len, sizeof a->key_len)) == 0;
+         && (CRYPTO_memcmp (a->key, b->key, sizeof a->key)
+             | CRYPTO_memcmp (&a->key_len, &b->key_len, sizeof a->key_len))
+                == 0;
 }
 
 const gchar *
@@ -227,14 +230,15 @@ p2p_credential_stretch (P2pCredential *credential)
     return;
   g_mutex_lock (&credential->lock);
   if (!g_atomic_int_get (&credential->ready)) {
-    memcpy (salt, SALT_LABEL, sizeof SALT_LABEL);       /* its NUL as well */
+    memcpy (salt, SALT_LABEL, sizeof SALT_LABEL); /* its NUL as well */
     memcpy (salt + sizeof SALT_LABEL, credential->device_id, id_len);
     /* Fails only for want of memory, or while the process exits, when another
      * thread may have shut OpenSSL down already. */
-    if (EVP_PBE_scrypt ((const char *) credential->key, credential->key_len,
-            salt, sizeof SALT_LABEL + id_len, SCRYPT_N, SCRYPT_R, SCRYPT_P,
-            SCRYPT_MAX_MEMORY, credential->stretched,
-            sizeof credential->stretched) == 1)
+    if (EVP_PBE_scrypt ((const char *)credential->key, credential->key_len,
+                        salt, sizeof SALT_LABEL + id_len, SCRYPT_N, SCRYPT_R,
+                        SCRYPT_P, SCRYPT_MAX_MEMORY, credential->stretched,
+                        sizeof credential->stretched)
+        == 1)
       g_atomic_int_set (&credential->ready, TRUE);
     else
       g_warning ("cannot stretch the key (16 MiB of memory are needed once)");
@@ -250,9 +254,11 @@ p2p_credential_is_stretched (P2pCredential *credential)
 
 void
 p2p_credential_derive (P2pCredential *credential, const gchar *label,
-    gconstpointer context, gsize context_len, guint8 *out, gsize out_len)
+                       gconstpointer context, gsize context_len, guint8 *out,
+                       gsize out_len)
 {
-  gsize label_len = strlen (label) + 1; /* NUL: ends the label, whatever follows */
+  gsize label_len
+      = strlen (label) + 1; /* NUL: ends the label, whatever follows */
   guint8 info[MAX_INFO];
   OSSL_PARAM params[4];
   EVP_KDF *kdf;
@@ -262,17 +268,18 @@ p2p_credential_derive (P2pCredential *credential, const gchar *label,
   g_assert (label_len + context_len <= sizeof info);
   p2p_credential_stretch (credential);
   if (!p2p_credential_is_stretched (credential))
-    g_error ("no memory to stretch the key");   /* as g_malloc() does */
+    g_error ("no memory to stretch the key"); /* as g_malloc() does */
 
   memcpy (info, label, label_len);
   if (context_len > 0)
     memcpy (info + label_len, context, context_len);
   params[0] = OSSL_PARAM_construct_utf8_string (OSSL_KDF_PARAM_DIGEST,
-      (char *) "SHA256", 0);
+                                                (char *)"SHA256", 0);
   params[1] = OSSL_PARAM_construct_octet_string (OSSL_KDF_PARAM_KEY,
-      credential->stretched, sizeof credential->stretched);
+                                                 credential->stretched,
+                                                 sizeof credential->stretched);
   params[2] = OSSL_PARAM_construct_octet_string (OSSL_KDF_PARAM_INFO, info,
-      label_len + context_len);
+                                                 label_len + context_len);
   params[3] = OSSL_PARAM_construct_end ();
 
   kdf = EVP_KDF_fetch (NULL, "HKDF", NULL);

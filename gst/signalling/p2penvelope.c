@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * AES-256-GCM with the header as associated data. Every key is used by one
- * sender only, its nonce is the message number, which never repeats: a box's key
- * has its own random salt and seals once.
+ * sender only, its nonce is the message number, which never repeats: a box's
+ * key has its own random salt and seals once.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -31,8 +31,7 @@
 #define AT_CHANNEL 4
 #define AT_NUMBER (AT_CHANNEL + P2P_CHANNEL_ID_BYTES)
 
-typedef enum
-{
+typedef enum {
   TO_DEVICE = 1,
   TO_VIEWER = 2,
 } Direction;
@@ -42,8 +41,8 @@ struct _P2pEnvelope
   P2pCredentialType credential;
   Direction sends;
   Direction receives;
-  guint64 next_number;          /* to send */
-  guint64 expected_number;      /* lowest acceptable */
+  guint64 next_number;     /* to send */
+  guint64 expected_number; /* lowest acceptable */
   guint8 channel_id[P2P_CHANNEL_ID_BYTES];
   guint8 send_key[KEY_BYTES];
   guint8 receive_key[KEY_BYTES];
@@ -52,7 +51,7 @@ struct _P2pEnvelope
 void
 p2p_random (gpointer out, gsize len)
 {
-  if (RAND_bytes (out, (int) len) != 1)
+  if (RAND_bytes (out, (int)len) != 1)
     g_error ("the system has no random numbers");
 }
 
@@ -75,19 +74,21 @@ read_u64 (const guint8 *in)
 /* `out` gets `len` bytes and the tag. */
 static void
 aead_seal (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
-    gconstpointer data, gsize len, guint8 *out)
+           gconstpointer data, gsize len, guint8 *out)
 {
   guint8 nonce[NONCE_BYTES] = { 0 };
   EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new ();
   int n;
 
   write_u64 (nonce + NONCE_BYTES - 8, number);
-  if (!ctx || EVP_EncryptInit_ex (ctx, EVP_aes_256_gcm (), NULL, key, nonce)
-      != 1 || EVP_EncryptUpdate (ctx, NULL, &n, aad, (int) aad_len) != 1
-      || (len > 0 && EVP_EncryptUpdate (ctx, out, &n, data, (int) len) != 1)
+  if (!ctx
+      || EVP_EncryptInit_ex (ctx, EVP_aes_256_gcm (), NULL, key, nonce) != 1
+      || EVP_EncryptUpdate (ctx, NULL, &n, aad, (int)aad_len) != 1
+      || (len > 0 && EVP_EncryptUpdate (ctx, out, &n, data, (int)len) != 1)
       || EVP_EncryptFinal_ex (ctx, out + len, &n) != 1
       || EVP_CIPHER_CTX_ctrl (ctx, EVP_CTRL_AEAD_GET_TAG, P2P_ENVELOPE_TAG,
-          out + len) != 1)
+                              out + len)
+             != 1)
     g_error ("OpenSSL has no AES-256-GCM");
   EVP_CIPHER_CTX_free (ctx);
 }
@@ -96,7 +97,7 @@ aead_seal (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
  * in `out`. */
 static gboolean
 aead_open (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
-    const guint8 *data, gsize len, guint8 *out)
+           const guint8 *data, gsize len, guint8 *out)
 {
   guint8 nonce[NONCE_BYTES] = { 0 };
   guint8 tag[P2P_ENVELOPE_TAG];
@@ -109,11 +110,12 @@ aead_open (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
   ERR_set_mark ();
   write_u64 (nonce + NONCE_BYTES - 8, number);
   memcpy (tag, data + len, sizeof tag);
-  ok = ctx && EVP_DecryptInit_ex (ctx, EVP_aes_256_gcm (), NULL, key, nonce)
-      == 1 && EVP_DecryptUpdate (ctx, NULL, &n, aad, (int) aad_len) == 1
-      && (len == 0 || EVP_DecryptUpdate (ctx, out, &n, data, (int) len) == 1)
-      && EVP_CIPHER_CTX_ctrl (ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
-      && EVP_DecryptFinal_ex (ctx, out + len, &n) == 1;
+  ok = ctx
+       && EVP_DecryptInit_ex (ctx, EVP_aes_256_gcm (), NULL, key, nonce) == 1
+       && EVP_DecryptUpdate (ctx, NULL, &n, aad, (int)aad_len) == 1
+       && (len == 0 || EVP_DecryptUpdate (ctx, out, &n, data, (int)len) == 1)
+       && EVP_CIPHER_CTX_ctrl (ctx, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1
+       && EVP_DecryptFinal_ex (ctx, out + len, &n) == 1;
   EVP_CIPHER_CTX_free (ctx);
   ERR_pop_to_mark ();
   if (!ok)
@@ -123,7 +125,7 @@ aead_open (const guint8 *key, guint64 number, const guint8 *aad, gsize aad_len,
 
 P2pEnvelope *
 p2p_envelope_new (P2pCredential *credential, P2pRole role,
-    const guint8 *challenge, const guint8 *channel_id)
+                  const guint8 *challenge, const guint8 *channel_id)
 {
   P2pEnvelope *envelope = g_new0 (P2pEnvelope, 1);
   guint8 context[P2P_CHALLENGE_BYTES + P2P_CHANNEL_ID_BYTES];
@@ -136,11 +138,13 @@ p2p_envelope_new (P2pCredential *credential, P2pRole role,
   envelope->sends = device ? TO_VIEWER : TO_DEVICE;
   envelope->receives = device ? TO_DEVICE : TO_VIEWER;
   p2p_credential_derive (credential, "signal to device", context,
-      sizeof context, device ? envelope->receive_key : envelope->send_key,
-      KEY_BYTES);
+                         sizeof context,
+                         device ? envelope->receive_key : envelope->send_key,
+                         KEY_BYTES);
   p2p_credential_derive (credential, "signal to viewer", context,
-      sizeof context, device ? envelope->send_key : envelope->receive_key,
-      KEY_BYTES);
+                         sizeof context,
+                         device ? envelope->send_key : envelope->receive_key,
+                         KEY_BYTES);
   return envelope;
 }
 
@@ -161,7 +165,7 @@ p2p_envelope_get_channel_id (const P2pEnvelope *envelope)
 
 GBytes *
 p2p_envelope_seal (P2pEnvelope *envelope, P2pEnvelopeKind kind,
-    gconstpointer data, gsize len)
+                   gconstpointer data, gsize len)
 {
   guint8 *out;
 
@@ -175,14 +179,14 @@ p2p_envelope_seal (P2pEnvelope *envelope, P2pEnvelopeKind kind,
   memcpy (out + AT_CHANNEL, envelope->channel_id, P2P_CHANNEL_ID_BYTES);
   write_u64 (out + AT_NUMBER, envelope->next_number);
   aead_seal (envelope->send_key, envelope->next_number, out,
-      P2P_ENVELOPE_HEADER, data, len, out + P2P_ENVELOPE_HEADER);
+             P2P_ENVELOPE_HEADER, data, len, out + P2P_ENVELOPE_HEADER);
   envelope->next_number++;
   return g_bytes_new_take (out, len + P2P_ENVELOPE_OVERHEAD);
 }
 
 P2pEnvelopeResult
 p2p_envelope_open (P2pEnvelope *envelope, const guint8 *data, gsize len,
-    P2pEnvelopeKind *kind, guint8 *body, gsize *body_len)
+                   P2pEnvelopeKind *kind, guint8 *body, gsize *body_len)
 {
   guint8 plain[P2P_SIGNAL_MAX_MESSAGE];
   gsize plain_len = len - P2P_ENVELOPE_OVERHEAD;
@@ -203,7 +207,7 @@ p2p_envelope_open (P2pEnvelope *envelope, const guint8 *data, gsize len,
   if (number < envelope->expected_number || number == G_MAXUINT64)
     return P2P_ENVELOPE_REPLAYED;
   if (!aead_open (envelope->receive_key, number, data, P2P_ENVELOPE_HEADER,
-          data + P2P_ENVELOPE_HEADER, plain_len, plain))
+                  data + P2P_ENVELOPE_HEADER, plain_len, plain))
     return P2P_ENVELOPE_FORGED;
 
   envelope->expected_number = number + 1;
@@ -216,11 +220,12 @@ p2p_envelope_open (P2pEnvelope *envelope, const guint8 *data, gsize len,
 
 gboolean
 p2p_envelope_peek (const guint8 *data, gsize len, P2pRole from,
-    const guint8 **channel_id, guint64 *number)
+                   const guint8 **channel_id, guint64 *number)
 {
   if (len < P2P_ENVELOPE_OVERHEAD || len > P2P_ENVELOPE_MAX
       || data[AT_VERSION] != P2P_ENVELOPE_VERSION
-      || data[AT_DIRECTION] != (from == P2P_ROLE_VIEWER ? TO_DEVICE : TO_VIEWER))
+      || data[AT_DIRECTION]
+             != (from == P2P_ROLE_VIEWER ? TO_DEVICE : TO_VIEWER))
     return FALSE;
   *channel_id = data + AT_CHANNEL;
   *number = read_u64 (data + AT_NUMBER);
@@ -229,7 +234,7 @@ p2p_envelope_peek (const guint8 *data, gsize len, P2pRole from,
 
 static void
 box_key (P2pCredential *credential, const guint8 *header, const guint8 *bound,
-    guint8 *key)
+         guint8 *key)
 {
   guint8 context[BOX_HEADER + P2P_BOX_SALT];
 
@@ -237,12 +242,13 @@ box_key (P2pCredential *credential, const guint8 *header, const guint8 *bound,
   if (bound)
     memcpy (context + BOX_HEADER, bound, P2P_BOX_SALT);
   p2p_credential_derive (credential, "signal box", context,
-      BOX_HEADER + (bound ? P2P_BOX_SALT : 0), key, KEY_BYTES);
+                         BOX_HEADER + (bound ? P2P_BOX_SALT : 0), key,
+                         KEY_BYTES);
 }
 
 GBytes *
 p2p_box_seal (P2pCredential *credential, P2pBoxKind kind, const guint8 *bound,
-    gconstpointer data, gsize len, guint8 *salt)
+              gconstpointer data, gsize len, guint8 *salt)
 {
   guint8 key[KEY_BYTES];
   guint8 *out;
@@ -274,7 +280,7 @@ p2p_box_peek (P2pBoxKind kind, const guint8 *box, gsize len, gsize body_len)
 
 gboolean
 p2p_box_open (P2pCredential *credential, P2pBoxKind kind, const guint8 *bound,
-    const guint8 *box, gsize len, guint8 *body, gsize body_len)
+              const guint8 *box, gsize len, guint8 *body, gsize body_len)
 {
   guint8 plain[P2P_BOX_MAX];
   guint8 key[KEY_BYTES];

@@ -23,8 +23,9 @@ typedef struct
 static void
 skip_space (Cursor *c)
 {
-  while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n'
-          || *c->at == '\r'))
+  while (
+      c->at < c->end
+      && (*c->at == ' ' || *c->at == '\t' || *c->at == '\n' || *c->at == '\r'))
     c->at++;
 }
 
@@ -49,7 +50,7 @@ scan_word (Cursor *c, const gchar *word)
 {
   gsize len = strlen (word);
 
-  if ((gsize) (c->end - c->at) < len || memcmp (c->at, word, len) != 0)
+  if ((gsize)(c->end - c->at) < len || memcmp (c->at, word, len) != 0)
     return FALSE;
   c->at += len;
   return TRUE;
@@ -116,8 +117,8 @@ scan_escape (Cursor *c)
     return FALSE;
   if (high < 0xd800 || high > 0xdfff)
     return TRUE;
-  return high < 0xdc00 && take (c, '\\') && take (c, 'u')
-      && scan_hex4 (c, &low) && low >= 0xdc00 && low <= 0xdfff;
+  return high < 0xdc00 && take (c, '\\') && take (c, 'u') && scan_hex4 (c, &low)
+         && low >= 0xdc00 && low <= 0xdfff;
 }
 
 static gboolean

@@ -21,7 +21,7 @@
 static gboolean
 is_wanted (const struct ifaddrs *ifa, const gchar *only)
 {
-  const struct sockaddr_in *in = (const struct sockaddr_in *) ifa->ifa_addr;
+  const struct sockaddr_in *in = (const struct sockaddr_in *)ifa->ifa_addr;
   gchar text[INET_ADDRSTRLEN];
 
   if (!ifa->ifa_addr || ifa->ifa_addr->sa_family != AF_INET
@@ -43,12 +43,13 @@ p2p_lan_interfaces (const gchar *only, P2pInterface *out)
   if (getifaddrs (&all) != 0)
     return 0;
   for (ifa = all; ifa && n < P2P_LAN_MAX_INTERFACES; ifa = ifa->ifa_next) {
-    gint index = is_wanted (ifa, only) ? (gint) if_nametoindex (ifa->ifa_name)
-        : 0;
+    gint index
+        = is_wanted (ifa, only) ? (gint)if_nametoindex (ifa->ifa_name) : 0;
 
-    for (i = 0; i < n && out[i].index != index; i++);
+    for (i = 0; i < n && out[i].index != index; i++)
+      ;
     if (index == 0 || i < n)
-      continue;                 /* not wanted, or its second address */
+      continue; /* not wanted, or its second address */
     out[n].index = index;
     g_strlcpy (out[n].name, ifa->ifa_name, sizeof out[n].name);
     n++;
@@ -60,10 +61,11 @@ p2p_lan_interfaces (const gchar *only, P2pInterface *out)
 GSocket *
 p2p_lan_open_receiver (guint16 port, GError **error)
 {
-  g_autoptr (GSocket) socket = g_socket_new (G_SOCKET_FAMILY_IPV4,
-      G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, error);
-  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string (
-      P2P_LAN_GROUP, port);
+  g_autoptr (GSocket) socket
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM,
+                      G_SOCKET_PROTOCOL_UDP, error);
+  g_autoptr (GSocketAddress) address
+      = g_inet_socket_address_new_from_string (P2P_LAN_GROUP, port);
 
   if (!socket)
     return NULL;
@@ -84,8 +86,8 @@ p2p_lan_join (GSocket *receiver, const P2pInterface *interface)
   inet_pton (AF_INET, P2P_LAN_GROUP, &request.imr_multiaddr);
   /* EADDRINUSE, joined already, is the usual answer; an interface that cannot
    * be joined now is tried again. */
-  (void) setsockopt (g_socket_get_fd (receiver), IPPROTO_IP,
-      IP_ADD_MEMBERSHIP, &request, sizeof request);
+  (void)setsockopt (g_socket_get_fd (receiver), IPPROTO_IP, IP_ADD_MEMBERSHIP,
+                    &request, sizeof request);
 }
 
 void

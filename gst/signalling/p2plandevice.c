@@ -4,9 +4,9 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An answer gives away a challenge and the TCP port; the probe's salt becomes the
- * channel id, so the viewer's first envelope can follow in its first segment,
- * and whoever connects without having been answered meets silence.
+ * An answer gives away a challenge and the TCP port; the probe's salt becomes
+ * the channel id, so the viewer's first envelope can follow in its first
+ * segment, and whoever connects without having been answered meets silence.
  *
  * Twins: before it is ONLINE a device asks for others with its credential. An
  * established one answers, and the newcomer gives way; between two newcomers,
@@ -38,7 +38,7 @@ typedef struct
 {
   guint8 channel_id[P2P_CHANNEL_ID_BYTES];
   guint8 challenge[P2P_CHALLENGE_BYTES];
-  gint64 until_us;              /* 0: used or free */
+  gint64 until_us; /* 0: used or free */
 } Pending;
 
 struct _P2pLanDevice
@@ -49,8 +49,8 @@ struct _P2pLanDevice
   P2pTcpServer *server;
   GSocket *receiver;
   GSource *readable;
-  GSource *timer;               /* newcomer: next probe; established: rejoin;
-                                   otherwise: next attempt */
+  GSource *timer; /* newcomer: next probe; established: rejoin;
+                     otherwise: next attempt */
   P2pLanProber *prober;
   guint probes;
   gint joined[P2P_LAN_MAX_INTERFACES];
@@ -61,7 +61,7 @@ struct _P2pLanDevice
   guint next_pending;
 };
 
-static void begin (P2pLanDevice * device);
+static void begin (P2pLanDevice *device);
 
 static void
 shut (P2pLanDevice *device)
@@ -96,8 +96,9 @@ go_offline (P2pLanDevice *device, const gchar *reason, const gchar *detail)
 
   p2p_signaller_ref (signaller);
   shut (device);
-  device->timer = p2p_signaller_timer (signaller,
-      p2p_signaller_backoff (signaller), on_retry, device);
+  device->timer
+      = p2p_signaller_timer (signaller, p2p_signaller_backoff (signaller),
+                             on_retry, device);
   p2p_signaller_set_state (signaller, P2P_SIGNALLER_OFFLINE, reason, detail);
   p2p_signaller_unref (signaller);
 }
@@ -114,8 +115,9 @@ find_challenge (gpointer user, const guint8 *channel_id, guint8 *challenge)
   for (i = 0; i < MAX_PENDING; i++) {
     Pending *pending = &device->pending[i];
 
-    if (pending->until_us > now && memcmp (pending->channel_id, channel_id,
-            P2P_CHANNEL_ID_BYTES) == 0) {
+    if (pending->until_us > now
+        && memcmp (pending->channel_id, channel_id, P2P_CHANNEL_ID_BYTES)
+               == 0) {
       memcpy (challenge, pending->challenge, P2P_CHALLENGE_BYTES);
       pending->until_us = 0;
       return TRUE;
@@ -126,7 +128,7 @@ find_challenge (gpointer user, const guint8 *channel_id, guint8 *challenge)
 
 static void
 answer (P2pLanDevice *device, P2pLanPurpose purpose, const guint8 *salt,
-    GSocketAddress *to)
+        GSocketAddress *to)
 {
   P2pLanBody body = { .purpose = purpose, .port = device->signaller->port };
   guint8 plain[P2P_LAN_BODY];
@@ -144,30 +146,30 @@ answer (P2pLanDevice *device, P2pLanPurpose purpose, const guint8 *salt,
   }
   p2p_lan_write_body (&body, plain);
   box = p2p_box_seal (device->signaller->credential, P2P_BOX_LAN_ANSWER, salt,
-      plain, sizeof plain, NULL);
+                      plain, sizeof plain, NULL);
   memcpy (packet, salt, P2P_BOX_SALT);
   memcpy (packet + P2P_BOX_SALT, g_bytes_get_data (box, NULL),
-      g_bytes_get_size (box));
+          g_bytes_get_size (box));
   g_bytes_unref (box);
   /* Lost ones are asked for again. */
-  g_socket_send_to (device->receiver, to, (const gchar *) packet,
-      sizeof packet, NULL, NULL);
+  g_socket_send_to (device->receiver, to, (const gchar *)packet, sizeof packet,
+                    NULL, NULL);
 }
 
 static void
 handle_probe (P2pLanDevice *device, const guint8 *data, gsize len,
-    GSocketAddress *from)
+              GSocketAddress *from)
 {
   P2pSignaller *signaller = device->signaller;
-  const guint8 *salt = p2p_box_peek (P2P_BOX_LAN_PROBE, data, len,
-      P2P_LAN_BODY);
+  const guint8 *salt
+      = p2p_box_peek (P2P_BOX_LAN_PROBE, data, len, P2P_LAN_BODY);
   guint8 plain[P2P_LAN_BODY];
   P2pLanBody body;
 
   if (!salt || !p2p_bucket_take (&device->bucket, g_get_monotonic_time ()))
     return;
   if (!p2p_box_open (signaller->credential, P2P_BOX_LAN_PROBE, NULL, data, len,
-          plain, sizeof plain)) {
+                     plain, sizeof plain)) {
     g_autofree gchar *text = g_inet_address_to_string (
         g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (from)));
 
@@ -179,9 +181,12 @@ handle_probe (P2pLanDevice *device, const guint8 *data, gsize len,
       || memcmp (body.instance, device->instance, sizeof body.instance) == 0
       || !p2p_seen_add (&device->seen, salt))
     return;
-  if (body.purpose == P2P_LAN_FOR_VIEWER ? device->established
-      : device->established || memcmp (device->instance, body.instance,
-          sizeof body.instance) < 0)
+  if (body.purpose == P2P_LAN_FOR_VIEWER
+          ? device->established
+          : device->established
+                || memcmp (device->instance, body.instance,
+                           sizeof body.instance)
+                       < 0)
     answer (device, body.purpose, salt, from);
 }
 
@@ -194,11 +199,12 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user)
   guint i;
 
   g_object_ref (socket);
-  for (i = 0; i < MAX_READS && !signaller->stopped
-      && !g_socket_is_closed (socket); i++) {
+  for (i = 0;
+       i < MAX_READS && !signaller->stopped && !g_socket_is_closed (socket);
+       i++) {
     g_autoptr (GSocketAddress) from = NULL;
-    gssize n = g_socket_receive_from (socket, &from, (gchar *) data,
-        sizeof data, NULL, NULL);
+    gssize n = g_socket_receive_from (socket, &from, (gchar *)data, sizeof data,
+                                      NULL, NULL);
 
     if (n < 0)
       break;
@@ -221,7 +227,8 @@ join_all (P2pLanDevice *device)
   guint i, j;
 
   for (i = 0; i < n; i++) {
-    for (j = 0; j < device->n_joined && device->joined[j] != now[i].index; j++);
+    for (j = 0; j < device->n_joined && device->joined[j] != now[i].index; j++)
+      ;
     news |= j == device->n_joined;
     /* The kernel drops memberships with addresses: renewed each time. */
     p2p_lan_join (device->receiver, &now[i]);
@@ -244,7 +251,7 @@ rejoin (gpointer user)
 
 static void
 on_twin (const P2pLanBody *body, const guint8 *salt, GInetAddress *from,
-    gpointer user)
+         gpointer user)
 {
   P2pLanDevice *device = user;
   g_autofree gchar *address = NULL, *detail = NULL;
@@ -252,12 +259,13 @@ on_twin (const P2pLanBody *body, const guint8 *salt, GInetAddress *from,
   if (body->purpose != P2P_LAN_FOR_TWIN
       || memcmp (body->instance, device->instance, sizeof body->instance) == 0)
     return;
-  if (device->established && memcmp (device->instance, body->instance,
-          sizeof body->instance) < 0)
+  if (device->established
+      && memcmp (device->instance, body->instance, sizeof body->instance) < 0)
     return;
   address = g_inet_address_to_string (from);
   detail = g_strdup_printf ("another device with this id and key is running "
-      "at %s", address);
+                            "at %s",
+                            address);
   go_offline (device, P2P_REASON_DUPLICATE, detail);
 }
 
@@ -271,13 +279,15 @@ newcomer_step (gpointer user)
   if (device->probes < TWIN_PROBES) {
     device->probes++;
     p2p_lan_prober_send (device->prober);
-    device->timer = p2p_signaller_timer (signaller,
-        signaller->timing.lan_twin / TWIN_PROBES, newcomer_step, device);
+    device->timer
+        = p2p_signaller_timer (signaller,
+                               signaller->timing.lan_twin / TWIN_PROBES,
+                               newcomer_step, device);
     return G_SOURCE_REMOVE;
   }
   device->established = TRUE;
   device->timer = p2p_signaller_timer (signaller, signaller->timing.lan_rejoin,
-      rejoin, device);
+                                       rejoin, device);
   p2p_signaller_backoff_reset (signaller);
   p2p_signaller_set_state (signaller, P2P_SIGNALLER_ONLINE, NULL, NULL);
   return G_SOURCE_REMOVE;
@@ -301,8 +311,8 @@ open_sockets (P2pLanDevice *device, GError **error)
   device->receiver = p2p_lan_open_receiver (port ? port : P2P_LAN_PORT, error);
   if (!device->receiver)
     return FALSE;
-  device->prober = p2p_lan_prober_new (signaller, &probe, on_twin, device,
-      error);
+  device->prober
+      = p2p_lan_prober_new (signaller, &probe, on_twin, device, error);
   return device->prober != NULL;
 }
 
@@ -313,8 +323,9 @@ begin (P2pLanDevice *device)
   g_autoptr (GError) error = NULL;
 
   if (!open_sockets (device, &error)) {
-    g_autofree gchar *detail = g_strdup_printf (
-        "cannot open sockets for the local network: %s", error->message);
+    g_autofree gchar *detail
+        = g_strdup_printf ("cannot open sockets for the local network: %s",
+                           error->message);
 
     go_offline (device, P2P_REASON_HEARTBEAT, detail);
     return;
@@ -322,7 +333,8 @@ begin (P2pLanDevice *device)
   signaller->port = p2p_tcp_server_get_port (device->server);
   device->readable = g_socket_create_source (device->receiver, G_IO_IN, NULL);
   g_source_set_callback (device->readable,
-      (GSourceFunc) (void (*) (void)) on_readable, device, NULL);
+                         (GSourceFunc)(void (*) (void))on_readable, device,
+                         NULL);
   g_source_attach (device->readable, signaller->context);
   join_all (device);
   device->probes = 0;
@@ -337,7 +349,7 @@ p2p_lan_device_new (P2pSignaller *signaller)
   device->signaller = signaller;
   p2p_random (device->instance, sizeof device->instance);
   p2p_bucket_init (&device->bucket, PROBE_RATE, PROBE_BURST,
-      g_get_monotonic_time ());
+                   g_get_monotonic_time ());
   p2p_seen_init (&device->seen, MAX_SEEN);
   return device;
 }

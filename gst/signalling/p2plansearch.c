@@ -40,7 +40,7 @@ struct _P2pLanProber
 
 static void
 handle (P2pLanProber *prober, const guint8 *data, gsize len,
-    GSocketAddress *from)
+        GSocketAddress *from)
 {
   guint n = MIN (prober->sent, MAX_SALTS), i;
   guint8 plain[P2P_LAN_BODY];
@@ -48,13 +48,18 @@ handle (P2pLanProber *prober, const guint8 *data, gsize len,
 
   if (len != P2P_LAN_ANSWER)
     return;
-  for (i = 0; i < n && memcmp (prober->salts[i], data, P2P_BOX_SALT); i++);
-  if (i == n || !p2p_box_open (prober->signaller->credential,
-          P2P_BOX_LAN_ANSWER, data, data + P2P_BOX_SALT, len - P2P_BOX_SALT,
-          plain, sizeof plain) || !p2p_lan_read_body (plain, &body))
+  for (i = 0; i < n && memcmp (prober->salts[i], data, P2P_BOX_SALT); i++)
+    ;
+  if (i == n
+      || !p2p_box_open (prober->signaller->credential, P2P_BOX_LAN_ANSWER, data,
+                        data + P2P_BOX_SALT, len - P2P_BOX_SALT, plain,
+                        sizeof plain)
+      || !p2p_lan_read_body (plain, &body))
     return;
-  prober->answered (&body, data, g_inet_socket_address_get_address (
-          G_INET_SOCKET_ADDRESS (from)), prober->user);
+  prober->answered (&body, data,
+                    g_inet_socket_address_get_address (
+                        G_INET_SOCKET_ADDRESS (from)),
+                    prober->user);
 }
 
 static void
@@ -76,8 +81,8 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user)
   prober->busy = TRUE;
   for (i = 0; i < MAX_READS && !prober->freed; i++) {
     g_autoptr (GSocketAddress) from = NULL;
-    gssize n = g_socket_receive_from (socket, &from, (gchar *) data,
-        sizeof data, NULL, NULL);
+    gssize n = g_socket_receive_from (socket, &from, (gchar *)data, sizeof data,
+                                      NULL, NULL);
 
     /* An error is an old probe's (port unreachable): the queue goes on. */
     if (n < 0)
@@ -93,11 +98,11 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user)
 
 P2pLanProber *
 p2p_lan_prober_new (P2pSignaller *signaller, const P2pLanBody *probe,
-    P2pLanAnswered answered, gpointer user, GError **error)
+                    P2pLanAnswered answered, gpointer user, GError **error)
 {
   P2pLanProber *prober;
   GSocket *socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM,
-      G_SOCKET_PROTOCOL_UDP, error);
+                                  G_SOCKET_PROTOCOL_UDP, error);
 
   if (!socket)
     return NULL;
@@ -111,7 +116,8 @@ p2p_lan_prober_new (P2pSignaller *signaller, const P2pLanBody *probe,
   g_socket_set_multicast_ttl (socket, 1);
   prober->readable = g_socket_create_source (socket, G_IO_IN, NULL);
   g_source_set_callback (prober->readable,
-      (GSourceFunc) (void (*) (void)) on_readable, prober, NULL);
+                         (GSourceFunc)(void (*) (void))on_readable, prober,
+                         NULL);
   g_source_attach (prober->readable, signaller->context);
   return prober;
 }
@@ -141,10 +147,11 @@ send_on (P2pLanProber *prober, const P2pInterface *interface)
   if (setsockopt (fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request))
     return FALSE;
   box = p2p_box_seal (prober->signaller->credential, P2P_BOX_LAN_PROBE, NULL,
-      prober->body, P2P_LAN_BODY, prober->salts[prober->sent % MAX_SALTS]);
+                      prober->body, P2P_LAN_BODY,
+                      prober->salts[prober->sent % MAX_SALTS]);
   prober->sent++;
   n = sendto (fd, g_bytes_get_data (box, NULL), g_bytes_get_size (box),
-      MSG_NOSIGNAL, (struct sockaddr *) &to, sizeof to);
+              MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof to);
   g_bytes_unref (box);
   return n >= 0;
 }

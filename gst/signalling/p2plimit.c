@@ -26,8 +26,8 @@ p2p_bucket_init (P2pBucket *bucket, guint rate, guint burst, gint64 now_us)
 gboolean
 p2p_bucket_take (P2pBucket *bucket, gint64 now_us)
 {
-  bucket->tokens += (now_us - bucket->last_us) * (gdouble) bucket->rate
-      / G_USEC_PER_SEC;
+  bucket->tokens
+      += (now_us - bucket->last_us) * (gdouble)bucket->rate / G_USEC_PER_SEC;
   bucket->tokens = MIN (bucket->tokens, bucket->burst);
   bucket->last_us = now_us;
   if (bucket->tokens < 1)

@@ -29,28 +29,29 @@
 struct _P2pLink
 {
   GSocket *socket;
-  GMainContext *context;        /* a reference until `finishing` */
+  GMainContext *context; /* a reference until `finishing` */
   P2pLinkCallbacks callbacks;
   gpointer user;
   guint busy;
   gboolean freed;
   gboolean lost;
-  gboolean finishing;           /* no callbacks; input is thrown away */
+  gboolean finishing; /* no callbacks; input is thrown away */
   gint64 first_us;
   GByteArray *in;
   GByteArray *out;
   GSource *readable;
   GSource *writable;
-  GSource *later;               /* lost() to be called, or end of lingering */
+  GSource *later; /* lost() to be called, or end of lingering */
 };
 
-static gboolean on_readable (GSocket * socket, GIOCondition condition,
-    gpointer user);
-static gboolean on_writable (GSocket * socket, GIOCondition condition,
-    gpointer user);
+static gboolean on_readable (GSocket *socket, GIOCondition condition,
+                             gpointer user);
+static gboolean on_writable (GSocket *socket, GIOCondition condition,
+                             gpointer user);
 
-/* A main context that is being freed has let go of its sources and destroys each
- * of them itself; it would lose its reference to one destroyed under it. */
+/* A main context that is being freed has let go of its sources and destroys
+ * each of them itself; it would lose its reference to one destroyed under it.
+ */
 static void
 clear_source (GSource **source)
 {
@@ -68,8 +69,8 @@ watch (P2pLink *link, GIOCondition condition, GSocketSourceFunc func)
 {
   GSource *source = g_socket_create_source (link->socket, condition, NULL);
 
-  g_source_set_callback (source, (GSourceFunc) (void (*) (void)) func, link,
-      NULL);
+  g_source_set_callback (source, (GSourceFunc)(void (*) (void))func, link,
+                         NULL);
   g_source_attach (source, link->context);
   return source;
 }
@@ -85,7 +86,7 @@ timer (P2pLink *link, guint ms, GSourceFunc func, GDestroyNotify notify)
 
 P2pLink *
 p2p_link_new (GSocket *socket, GMainContext *context,
-    const P2pLinkCallbacks *callbacks, gpointer user)
+              const P2pLinkCallbacks *callbacks, gpointer user)
 {
   P2pLink *link = g_new0 (P2pLink, 1);
 
@@ -101,18 +102,18 @@ p2p_link_new (GSocket *socket, GMainContext *context,
   /* Best effort: signalling works without, a little slower. */
   g_socket_set_option (link->socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
   g_socket_set_option (link->socket, IPPROTO_TCP, TCP_KEEPIDLE,
-      KEEPALIVE_IDLE_S, NULL);
+                       KEEPALIVE_IDLE_S, NULL);
   g_socket_set_option (link->socket, IPPROTO_TCP, TCP_KEEPINTVL,
-      KEEPALIVE_INTERVAL_S, NULL);
-  g_socket_set_option (link->socket, IPPROTO_TCP, TCP_KEEPCNT,
-      KEEPALIVE_COUNT, NULL);
+                       KEEPALIVE_INTERVAL_S, NULL);
+  g_socket_set_option (link->socket, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT,
+                       NULL);
   link->readable = watch (link, G_IO_IN, on_readable);
   return link;
 }
 
 void
 p2p_link_set_callbacks (P2pLink *link, const P2pLinkCallbacks *callbacks,
-    gpointer user)
+                        gpointer user)
 {
   link->callbacks = *callbacks;
   link->user = user;
@@ -152,7 +153,7 @@ leave (P2pLink *link)
   if (link->finishing) {
     GSource *owner = g_steal_pointer (&link->later);
 
-    g_source_destroy (owner);   /* frees the link */
+    g_source_destroy (owner); /* frees the link */
     g_source_unref (owner);
   } else {
     really_free (link);
@@ -194,8 +195,8 @@ flush (P2pLink *link)
 {
   while (link->out->len > 0) {
     g_autoptr (GError) error = NULL;
-    gssize n = g_socket_send (link->socket, (const gchar *) link->out->data,
-        link->out->len, NULL, &error);
+    gssize n = g_socket_send (link->socket, (const gchar *)link->out->data,
+                              link->out->len, NULL, &error);
 
     if (n <= 0)
       return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
@@ -217,7 +218,7 @@ p2p_link_send (P2pLink *link, P2pFrameType type, gconstpointer body, gsize len)
     timer (link, 0, send_failed_later, NULL);
     return FALSE;
   }
-  g_byte_array_append (link->out, (const guint8 *) &length, HEADER);
+  g_byte_array_append (link->out, (const guint8 *)&length, HEADER);
   g_byte_array_append (link->out, &type_byte, 1);
   if (len > 0)
     g_byte_array_append (link->out, body, len);
@@ -255,9 +256,9 @@ parse (P2pLink *link)
   gsize at = 0;
 
   while (!link->freed && !link->lost && !link->finishing && link->readable
-      && link->in->len - at >= HEADER) {
+         && link->in->len - at >= HEADER) {
     const guint8 *data = link->in->data + at;
-    gsize length = (gsize) data[0] << 8 | data[1];
+    gsize length = (gsize)data[0] << 8 | data[1];
 
     if (length < 1 || length > P2P_FRAME_MAX) {
       p2p_link_stop_reading (link);
@@ -268,7 +269,7 @@ parse (P2pLink *link)
       break;
     at += HEADER + length;
     link->callbacks.frame (link, data[HEADER], data + HEADER + 1, length - 1,
-        link->user);
+                           link->user);
   }
   if (!link->freed && at > 0)
     g_byte_array_remove_range (link->in, 0, at);
@@ -284,8 +285,8 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user)
   link->busy++;
   for (i = 0; i < MAX_READS && !link->freed && link->readable; i++) {
     g_autoptr (GError) error = NULL;
-    gssize n = g_socket_receive (link->socket, (gchar *) buffer,
-        sizeof buffer, NULL, &error);
+    gssize n = g_socket_receive (link->socket, (gchar *)buffer, sizeof buffer,
+                                 NULL, &error);
 
     if (n < 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
       break;
@@ -327,7 +328,7 @@ p2p_link_finish (P2pLink *link)
     g_socket_shutdown (link->socket, FALSE, TRUE, NULL);
   /* From here on this timer owns the link, so that it goes with the context
    * if that is not run any more. */
-  timer (link, P2P_LINK_LINGER_MS, linger_over, (GDestroyNotify) really_free);
+  timer (link, P2P_LINK_LINGER_MS, linger_over, (GDestroyNotify)really_free);
   g_main_context_unref (link->context);
 }
 

@@ -29,14 +29,13 @@
 
 /* How often libmosquitto looks whether a ping is due. */
 #define MISC_INTERVAL_MS 2000
-#define QOS 1                   /* brokers drop QoS 0 as they please */
+#define QOS 1 /* brokers drop QoS 0 as they please */
 /* Return codes of CONNACK that are about user and password. */
 #define CONNACK_BAD_CREDENTIALS 4
 #define CONNACK_NOT_AUTHORISED 5
 #define SUBACK_REFUSED 128
 
-typedef enum
-{
+typedef enum {
   EVENT_CONNACK,
   EVENT_SUBACK,
   EVENT_MESSAGE,
@@ -45,7 +44,7 @@ typedef enum
 typedef struct
 {
   EventKind kind;
-  gint number;                  /* CONNACK: the code; SUBACK: which */
+  gint number; /* CONNACK: the code; SUBACK: which */
   gboolean ok;
   gchar *topic;
   GBytes *payload;
@@ -74,10 +73,10 @@ struct _P2pMqttClient
   SSL_CTX *tls;
   GSource *socket_source;
   GSource *misc_timer;
-  GSource *deadline;            /* until CONNACK */
+  GSource *deadline; /* until CONNACK */
   GSource *failed_later;
-  gboolean reached;             /* TCP stands */
-  gboolean connected;           /* CONNACK came and was good */
+  gboolean reached;   /* TCP stands */
+  gboolean connected; /* CONNACK came and was good */
   gint socket_error;
   gchar *tls_error;
   GQueue events;
@@ -85,7 +84,7 @@ struct _P2pMqttClient
   gboolean freed;
 };
 
-static void attempt (P2pMqttClient * client);
+static void attempt (P2pMqttClient *client);
 
 static void
 event_free (Event *event)
@@ -117,7 +116,7 @@ on_connack (struct mosquitto *mosq, void *user, int code)
 
 static void
 on_suback (struct mosquitto *mosq, void *user, int number, int count,
-    const int *granted)
+           const int *granted)
 {
   Event *event = note (user, EVENT_SUBACK, number);
   int i;
@@ -129,11 +128,11 @@ on_suback (struct mosquitto *mosq, void *user, int number, int count,
 
 static void
 on_message (struct mosquitto *mosq, void *user,
-    const struct mosquitto_message *message)
+            const struct mosquitto_message *message)
 {
   Event *event;
 
-  if (message->payloadlen < 0 || message->payloadlen > (int) P2P_ENVELOPE_MAX)
+  if (message->payloadlen < 0 || message->payloadlen > (int)P2P_ENVELOPE_MAX)
     return;
   event = note (user, EVENT_MESSAGE, 0);
   event->topic = g_strdup (message->topic);
@@ -147,12 +146,12 @@ static int
 on_verify (int ok, X509_STORE_CTX *store)
 {
   SSL *ssl = X509_STORE_CTX_get_ex_data (store,
-      SSL_get_ex_data_X509_STORE_CTX_idx ());
+                                         SSL_get_ex_data_X509_STORE_CTX_idx ());
   P2pMqttClient *client = SSL_CTX_get_app_data (SSL_get_SSL_CTX (ssl));
 
   if (!ok && !client->tls_error)
-    client->tls_error = g_strdup (X509_verify_cert_error_string (
-            X509_STORE_CTX_get_error (store)));
+    client->tls_error = g_strdup (
+        X509_verify_cert_error_string (X509_STORE_CTX_get_error (store)));
   return ok;
 }
 
@@ -164,7 +163,7 @@ on_tls_info (const SSL *ssl, int where, int value)
   P2pMqttClient *client = SSL_CTX_get_app_data (SSL_get_SSL_CTX (ssl));
 
   if (where & SSL_CB_HANDSHAKE_START)
-    SSL_set_tlsext_host_name ((SSL *) ssl, client->signaller->uri->host);
+    SSL_set_tlsext_host_name ((SSL *)ssl, client->signaller->uri->host);
 }
 
 static gboolean
@@ -184,16 +183,16 @@ setup_tls (P2pMqttClient *client, gchar **error)
   SSL_CTX_set_min_proto_version (tls, TLS1_2_VERSION);
   SSL_CTX_set_verify (tls, SSL_VERIFY_PEER, on_verify);
   ok = uri->ca_file ? SSL_CTX_load_verify_file (tls, uri->ca_file) == 1
-      : SSL_CTX_set_default_verify_paths (tls) == 1;
+                    : SSL_CTX_set_default_verify_paths (tls) == 1;
   if (!ok) {
-    *error = g_strdup_printf ("no CA certificates in %s",
-        uri->ca_file ? uri->ca_file : "the system's store");
+    *error
+        = g_strdup_printf ("no CA certificates in %s",
+                           uri->ca_file ? uri->ca_file : "the system's store");
     ERR_clear_error ();
     return FALSE;
   }
   param = SSL_CTX_get0_param (tls);
-  X509_VERIFY_PARAM_set_hostflags (param,
-      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  X509_VERIFY_PARAM_set_hostflags (param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
   if (g_hostname_is_ip_address (uri->host)) {
     ok = X509_VERIFY_PARAM_set1_ip_asc (param, uri->host) == 1;
   } else {
@@ -257,9 +256,10 @@ p2p_mqtt_client_free (P2pMqttClient *client)
 static void
 tell_lost (P2pMqttClient *client, const gchar *reason, const gchar *why)
 {
-  g_autofree gchar *detail = g_strdup_printf (client->connected
-      ? "connection to %s lost: %s" : "cannot use %s: %s",
-      client->signaller->redacted, why);
+  g_autofree gchar *detail
+      = g_strdup_printf (client->connected ? "connection to %s lost: %s"
+                                           : "cannot use %s: %s",
+                         client->signaller->redacted, why);
 
   client->connected = FALSE;
   drop_connection (client);
@@ -328,8 +328,8 @@ fail_later (P2pMqttClient *client, gchar *error)
   else
     client->tls_error = error;
   if (!client->failed_later)
-    client->failed_later = p2p_signaller_timer (client->signaller, 0,
-        on_failed_later, client);
+    client->failed_later
+        = p2p_signaller_timer (client->signaller, 0, on_failed_later, client);
 }
 
 static gboolean
@@ -339,9 +339,9 @@ on_deadline (gpointer user)
 
   client->busy = TRUE;
   p2p_source_clear (&client->deadline);
-  tell_lost (client, P2P_REASON_HEARTBEAT, client->reached
-      ? "it accepts connections but does not speak MQTT"
-      : "no answer (connection timed out)");
+  tell_lost (client, P2P_REASON_HEARTBEAT,
+             client->reached ? "it accepts connections but does not speak MQTT"
+                             : "no answer (connection timed out)");
   leave (client);
   return G_SOURCE_REMOVE;
 }
@@ -356,9 +356,11 @@ handle_connack (P2pMqttClient *client, gint code)
     p2p_source_clear (&client->deadline);
     client->callbacks.connected (client->user);
   } else {
-    tell_lost (client, code == CONNACK_BAD_CREDENTIALS
-        || code == CONNACK_NOT_AUTHORISED ? P2P_REASON_TOKEN
-        : P2P_REASON_HEARTBEAT, mosquitto_connack_string (code));
+    tell_lost (client,
+               code == CONNACK_BAD_CREDENTIALS || code == CONNACK_NOT_AUTHORISED
+                   ? P2P_REASON_TOKEN
+                   : P2P_REASON_HEARTBEAT,
+               mosquitto_connack_string (code));
   }
 }
 
@@ -374,8 +376,9 @@ handle_events (P2pMqttClient *client)
       client->callbacks.subscribed (event->number, event->ok, client->user);
     else
       client->callbacks.message (event->topic,
-          g_bytes_get_data (event->payload, NULL),
-          g_bytes_get_size (event->payload), client->user);
+                                 g_bytes_get_data (event->payload, NULL),
+                                 g_bytes_get_size (event->payload),
+                                 client->user);
     event_free (event);
   }
 }
@@ -400,11 +403,12 @@ on_misc (gpointer user)
 static gboolean
 socket_prepare (GSource *source, gint *timeout)
 {
-  SocketSource *self = (SocketSource *) source;
+  SocketSource *self = (SocketSource *)source;
   P2pMqttClient *client = self->client;
 
-  GIOCondition wanted = !client->reached
-      || mosquitto_want_write (client->mosq) ? G_IO_IN | G_IO_OUT : G_IO_IN;
+  GIOCondition wanted = !client->reached || mosquitto_want_write (client->mosq)
+                            ? G_IO_IN | G_IO_OUT
+                            : G_IO_IN;
 
   *timeout = -1;
   /* To modify wakes the context up: only when something has changed. */
@@ -417,7 +421,7 @@ socket_prepare (GSource *source, gint *timeout)
 static gboolean
 socket_check (GSource *source)
 {
-  SocketSource *self = (SocketSource *) source;
+  SocketSource *self = (SocketSource *)source;
 
   return g_source_query_unix_fd (source, self->tag) != 0;
 }
@@ -431,7 +435,7 @@ check_reached (P2pMqttClient *client, GIOCondition condition)
   socklen_t peer_len = sizeof peer, len = sizeof client->socket_error;
   int fd = mosquitto_socket (client->mosq);
 
-  if (getpeername (fd, (struct sockaddr *) &peer, &peer_len) == 0) {
+  if (getpeername (fd, (struct sockaddr *)&peer, &peer_len) == 0) {
     client->reached = TRUE;
     return;
   }
@@ -458,7 +462,7 @@ read_all (P2pMqttClient *client)
 static gboolean
 socket_dispatch (GSource *source, GSourceFunc unused, gpointer unused_too)
 {
-  SocketSource *self = (SocketSource *) source;
+  SocketSource *self = (SocketSource *)source;
   P2pMqttClient *client = self->client;
   GIOCondition condition = g_source_query_unix_fd (source, self->tag);
   int rc = MOSQ_ERR_SUCCESS;
@@ -487,23 +491,23 @@ socket_dispatch (GSource *source, GSourceFunc unused, gpointer unused_too)
     handle_events (client);
   }
   leave (client);
-  return G_SOURCE_CONTINUE;     /* destroyed, if it is to go */
+  return G_SOURCE_CONTINUE; /* destroyed, if it is to go */
 }
 
-static GSourceFuncs socket_funcs = {
-  socket_prepare, socket_check, socket_dispatch, NULL, NULL, NULL
-};
+static GSourceFuncs socket_funcs
+    = { socket_prepare, socket_check, socket_dispatch, NULL, NULL, NULL };
 
 static void
 watch_socket (P2pMqttClient *client)
 {
-  SocketSource *source = (SocketSource *) g_source_new (&socket_funcs,
-      sizeof *source);
+  SocketSource *source
+      = (SocketSource *)g_source_new (&socket_funcs, sizeof *source);
 
   source->client = client;
   source->watched = G_IO_IN | G_IO_OUT;
-  source->tag = g_source_add_unix_fd (&source->source,
-      mosquitto_socket (client->mosq), source->watched);
+  source->tag
+      = g_source_add_unix_fd (&source->source, mosquitto_socket (client->mosq),
+                              source->watched);
   client->socket_source = &source->source;
   g_source_attach (client->socket_source, client->signaller->context);
 }
@@ -533,8 +537,9 @@ setup (P2pMqttClient *client, gchar **error)
     if (!setup_tls (client, error))
       return FALSE;
     if (mosquitto_void_option (mosq, MOSQ_OPT_SSL_CTX, client->tls)
-        != MOSQ_ERR_SUCCESS || mosquitto_int_option (mosq,
-            MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) != MOSQ_ERR_SUCCESS) {
+            != MOSQ_ERR_SUCCESS
+        || mosquitto_int_option (mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0)
+               != MOSQ_ERR_SUCCESS) {
       *error = g_strdup ("this libmosquitto cannot do TLS");
       return FALSE;
     }
@@ -546,10 +551,10 @@ setup (P2pMqttClient *client, gchar **error)
 static void
 attempt (P2pMqttClient *client)
 {
-  GInetSocketAddress *address =
-      client->addresses->pdata[client->next_address++];
-  g_autofree gchar *host = g_inet_address_to_string (
-      g_inet_socket_address_get_address (address));
+  GInetSocketAddress *address
+      = client->addresses->pdata[client->next_address++];
+  g_autofree gchar *host
+      = g_inet_address_to_string (g_inet_socket_address_get_address (address));
   gchar *error = NULL;
   int rc;
 
@@ -561,15 +566,17 @@ attempt (P2pMqttClient *client)
   }
   errno = 0;
   rc = mosquitto_connect_async (client->mosq, host,
-      g_inet_socket_address_get_port (address), P2P_MQTT_KEEPALIVE_S);
+                                g_inet_socket_address_get_port (address),
+                                P2P_MQTT_KEEPALIVE_S);
   if (rc != MOSQ_ERR_SUCCESS && rc != MOSQ_ERR_CONN_PENDING) {
-    fail_later (client, g_strdup (rc == MOSQ_ERR_ERRNO ? g_strerror (errno)
-            : mosquitto_strerror (rc)));
+    fail_later (client,
+                g_strdup (rc == MOSQ_ERR_ERRNO ? g_strerror (errno)
+                                               : mosquitto_strerror (rc)));
     return;
   }
   watch_socket (client);
-  client->misc_timer = p2p_signaller_timer (client->signaller,
-      MISC_INTERVAL_MS, on_misc, client);
+  client->misc_timer = p2p_signaller_timer (client->signaller, MISC_INTERVAL_MS,
+                                            on_misc, client);
 }
 
 static void
@@ -589,7 +596,8 @@ on_addresses (GPtrArray *addresses, const gchar *error, gpointer user)
 
 P2pMqttClient *
 p2p_mqtt_client_new (P2pSignaller *signaller, const gchar *client_id,
-    const gchar *will_topic, const P2pMqttCallbacks *callbacks, gpointer user)
+                     const gchar *will_topic, const P2pMqttCallbacks *callbacks,
+                     gpointer user)
 {
   static gsize ready;
   P2pMqttClient *client = g_new0 (P2pMqttClient, 1);
@@ -608,11 +616,12 @@ p2p_mqtt_client_new (P2pSignaller *signaller, const gchar *client_id,
   client->callbacks = *callbacks;
   client->user = user;
   g_queue_init (&client->events);
-  client->resolver = p2p_resolver_new (signaller->context,
-      signaller->uri->host, signaller->uri->port, signaller->timing.connect,
-      on_addresses, client);
-  client->deadline = p2p_signaller_timer (signaller,
-      signaller->timing.connect, on_deadline, client);
+  client->resolver
+      = p2p_resolver_new (signaller->context, signaller->uri->host,
+                          signaller->uri->port, signaller->timing.connect,
+                          on_addresses, client);
+  client->deadline = p2p_signaller_timer (signaller, signaller->timing.connect,
+                                          on_deadline, client);
   return client;
 }
 
@@ -620,23 +629,24 @@ p2p_mqtt_client_new (P2pSignaller *signaller, const gchar *client_id,
 
 gboolean
 p2p_mqtt_client_publish (P2pMqttClient *client, const gchar *topic,
-    gconstpointer data, gsize len, gboolean retain)
+                         gconstpointer data, gsize len, gboolean retain)
 {
   return client->connected && client->mosq
-      && mosquitto_publish (client->mosq, NULL, topic, (int) len, data, QOS,
-      retain) == MOSQ_ERR_SUCCESS;
+         && mosquitto_publish (client->mosq, NULL, topic, (int)len, data, QOS,
+                               retain)
+                == MOSQ_ERR_SUCCESS;
 }
 
 gint
 p2p_mqtt_client_subscribe (P2pMqttClient *client, const gchar *const *topics,
-    guint n_topics)
+                           guint n_topics)
 {
   int number = 0;
 
   if (!client->connected || !client->mosq)
     return 0;
-  mosquitto_subscribe_multiple (client->mosq, &number, (int) n_topics,
-      (char *const *) topics, QOS, 0, NULL);
+  mosquitto_subscribe_multiple (client->mosq, &number, (int)n_topics,
+                                (char *const *)topics, QOS, 0, NULL);
   return number;
 }
 

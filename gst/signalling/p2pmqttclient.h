@@ -5,13 +5,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The name is resolved first, by GResolver, and libmosquitto is given numeric
- * addresses only, so that its own blocking look-up has nothing to do. Its socket
- * is watched by a source of the context. TLS is checked against the name all the
- * same: the client brings its own SSL_CTX.
+ * addresses only, so that its own blocking look-up has nothing to do. Its
+ * socket is watched by a source of the context. TLS is checked against the name
+ * all the same: the client brings its own SSL_CTX.
  *
- * Threads: that of the context. Callbacks come from its sources only, never from
- * within a call, and any of them may free the client; none comes after free().
- * A client connects once: after lost() make another.
+ * Threads: that of the context. Callbacks come from its sources only, never
+ * from within a call, and any of them may free the client; none comes after
+ * free(). A client connects once: after lost() make another.
  */
 #ifndef P2P_MQTT_CLIENT_H
 #define P2P_MQTT_CLIENT_H
@@ -29,26 +29,28 @@ typedef struct
   void (*connected) (gpointer user);
   /* All topics of the subscription with this number, unless `ok` is FALSE. */
   void (*subscribed) (gint number, gboolean ok, gpointer user);
-  void (*message) (const gchar * topic, const guint8 * data, gsize len,
-      gpointer user);
-  void (*lost) (const gchar * reason, const gchar * detail, gpointer user);
+  void (*message) (const gchar *topic, const guint8 *data, gsize len,
+                   gpointer user);
+  void (*lost) (const gchar *reason, const gchar *detail, gpointer user);
 } P2pMqttCallbacks;
 
 /* `will_topic` (may be NULL) gets an empty retained message when the connection
  * ends without free(). */
-P2pMqttClient *p2p_mqtt_client_new (P2pSignaller * signaller,
-    const gchar * client_id, const gchar * will_topic,
-    const P2pMqttCallbacks * callbacks, gpointer user);
+P2pMqttClient *p2p_mqtt_client_new (P2pSignaller *signaller,
+                                    const gchar *client_id,
+                                    const gchar *will_topic,
+                                    const P2pMqttCallbacks *callbacks,
+                                    gpointer user);
 /* Says goodbye if that takes no time. */
-void p2p_mqtt_client_free (P2pMqttClient * client);
+void p2p_mqtt_client_free (P2pMqttClient *client);
 
-gboolean p2p_mqtt_client_publish (P2pMqttClient * client, const gchar * topic,
-    gconstpointer data, gsize len, gboolean retain);
+gboolean p2p_mqtt_client_publish (P2pMqttClient *client, const gchar *topic,
+                                  gconstpointer data, gsize len,
+                                  gboolean retain);
 /* A number for subscribed(); 0: not connected. */
-gint p2p_mqtt_client_subscribe (P2pMqttClient * client,
-    const gchar * const *topics, guint n_topics);
-void p2p_mqtt_client_unsubscribe (P2pMqttClient * client,
-    const gchar * topic);
+gint p2p_mqtt_client_subscribe (P2pMqttClient *client,
+                                const gchar *const *topics, guint n_topics);
+void p2p_mqtt_client_unsubscribe (P2pMqttClient *client, const gchar *topic);
 
 G_END_DECLS
 

@@ -1,5 +1,5 @@
-/* The device over a broker: keeps its presence there, lets viewers in, and makes
- * sure that it is the only one of its name.
+/* The device over a broker: keeps its presence there, lets viewers in, and
+ * makes sure that it is the only one of its name.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -11,10 +11,10 @@
  *
  * Twins: after subscribing, a device sends a query to all with its credential.
  * It comes back to itself too, which tells that what is retained has come. If
- * another's presence is there, and its answer to the query comes, this one gives
- * way; if none comes in time, that presence was left by a dead one, and is
- * replaced. Established devices answer; so does the one with the lower instance
- * of two newcomers, and of two established ones the lower stays.
+ * another's presence is there, and its answer to the query comes, this one
+ * gives way; if none comes in time, that presence was left by a dead one, and
+ * is replaced. Established devices answer; so does the one with the lower
+ * instance of two newcomers, and of two established ones the lower stays.
  *
  * Threads: that of the signaller's context.
  */
@@ -30,7 +30,8 @@
 #define STRANGER_RATE 100
 #define STRANGER_BURST 200
 /* Presence written again, a second: who can write to the broker's topics must
- * not make a device, or two, write without end. What is too early is put off. */
+ * not make a device, or two, write without end. What is too early is put off.
+ */
 #define RESTORE_RATE 1
 #define RESTORE_BURST 5
 #define RESTORE_LATER_MS 1000
@@ -54,7 +55,7 @@ epoch_clear (P2pMqttEpoch *epoch)
   p2p_seen_clear (&epoch->seen);
 }
 
-static void device_lost (P2pMqtt * mqtt);
+static void device_lost (P2pMqtt *mqtt);
 
 void
 p2p_mqtt_device_clear (P2pMqtt *mqtt)
@@ -79,7 +80,7 @@ static void
 publish_box (P2pMqtt *mqtt, const gchar *topic, GBytes *box, gboolean retain)
 {
   p2p_mqtt_client_publish (mqtt->client, topic, g_bytes_get_data (box, NULL),
-      g_bytes_get_size (box), retain);
+                           g_bytes_get_size (box), retain);
   g_bytes_unref (box);
 }
 
@@ -92,18 +93,21 @@ publish_presence (P2pMqtt *mqtt)
   memcpy (body, &incarnation, 8);
   memcpy (body + 8, mqtt->instance, P2P_MQTT_INSTANCE);
   memcpy (body + 8 + P2P_MQTT_INSTANCE, mqtt->epochs[0].challenge,
-      P2P_CHALLENGE_BYTES);
+          P2P_CHALLENGE_BYTES);
   publish_box (mqtt, mqtt->presence_topic,
-      p2p_box_seal (mqtt->signaller->credential, P2P_BOX_MQTT_PRESENCE, NULL,
-          body, sizeof body, NULL), TRUE);
+               p2p_box_seal (mqtt->signaller->credential, P2P_BOX_MQTT_PRESENCE,
+                             NULL, body, sizeof body, NULL),
+               TRUE);
 }
 
 static void
 query_twins (P2pMqtt *mqtt)
 {
   publish_box (mqtt, mqtt->query_topic,
-      p2p_box_seal (mqtt->signaller->credential, P2P_BOX_MQTT_QUERY, NULL,
-          mqtt->instance, P2P_MQTT_INSTANCE, mqtt->query_salt), FALSE);
+               p2p_box_seal (mqtt->signaller->credential, P2P_BOX_MQTT_QUERY,
+                             NULL, mqtt->instance, P2P_MQTT_INSTANCE,
+                             mqtt->query_salt),
+               FALSE);
 }
 
 static gboolean
@@ -125,8 +129,9 @@ restore_presence (P2pMqtt *mqtt)
   if (p2p_bucket_take (&mqtt->restores, g_get_monotonic_time ()))
     publish_presence (mqtt);
   else
-    mqtt->restore_timer = p2p_signaller_timer (mqtt->signaller,
-        RESTORE_LATER_MS, restore_now, mqtt);
+    mqtt->restore_timer
+        = p2p_signaller_timer (mqtt->signaller, RESTORE_LATER_MS, restore_now,
+                               mqtt);
 }
 
 static void
@@ -156,9 +161,10 @@ static gboolean
 no_echo (gpointer user)
 {
   P2pMqtt *mqtt = user;
-  g_autofree gchar *detail = g_strdup_printf ("%s does not deliver to "
-      P2P_MQTT_PREFIX "# (do its rules let this user read and write there?)",
-      mqtt->signaller->redacted);
+  g_autofree gchar *detail
+      = g_strdup_printf ("%s does not deliver to " P2P_MQTT_PREFIX
+                         "# (do its rules let this user read and write there?)",
+                         mqtt->signaller->redacted);
 
   p2p_mqtt_go_offline (mqtt, P2P_REASON_TOKEN, detail);
   return G_SOURCE_REMOVE;
@@ -174,35 +180,37 @@ on_query (P2pMqtt *mqtt, const guint8 *data, gsize len)
   guint8 packet[P2P_BOX_SALT + P2P_MQTT_INSTANCE + P2P_BOX_OVERHEAD];
 
   if (!p2p_box_open (credential, P2P_BOX_MQTT_QUERY, NULL, data, len, instance,
-          sizeof instance)) {
+                     sizeof instance)) {
     p2p_signaller_reject (mqtt->signaller, "broker");
     return;
   }
   salt = p2p_box_peek (P2P_BOX_MQTT_QUERY, data, len, sizeof instance);
   if (memcmp (instance, mqtt->instance, sizeof instance) == 0) {
     /* Our own is back. */
-    if (!mqtt->echo_timer
-        || memcmp (salt, mqtt->query_salt, P2P_BOX_SALT) != 0)
+    if (!mqtt->echo_timer || memcmp (salt, mqtt->query_salt, P2P_BOX_SALT) != 0)
       return;
     p2p_source_clear (&mqtt->echo_timer);
     if (mqtt->twin_present)
-      mqtt->twin_timer = p2p_signaller_timer (mqtt->signaller,
-          mqtt->signaller->timing.broker_twin, no_twin, mqtt);
+      mqtt->twin_timer
+          = p2p_signaller_timer (mqtt->signaller,
+                                 mqtt->signaller->timing.broker_twin, no_twin,
+                                 mqtt);
     else
       establish (mqtt);
     return;
   }
-  if ((!mqtt->established && memcmp (mqtt->instance, instance,
-              sizeof instance) > 0) || !p2p_seen_add (&mqtt->queries, salt))
+  if ((!mqtt->established
+       && memcmp (mqtt->instance, instance, sizeof instance) > 0)
+      || !p2p_seen_add (&mqtt->queries, salt))
     return;
   box = p2p_box_seal (credential, P2P_BOX_MQTT_ALIVE, salt, mqtt->instance,
-      P2P_MQTT_INSTANCE, NULL);
+                      P2P_MQTT_INSTANCE, NULL);
   memcpy (packet, salt, P2P_BOX_SALT);
   memcpy (packet + P2P_BOX_SALT, g_bytes_get_data (box, NULL),
-      g_bytes_get_size (box));
+          g_bytes_get_size (box));
   g_bytes_unref (box);
   p2p_mqtt_client_publish (mqtt->client, mqtt->alive_topic, packet,
-      sizeof packet, FALSE);
+                           sizeof packet, FALSE);
 }
 
 static void
@@ -214,17 +222,19 @@ on_alive (P2pMqtt *mqtt, const guint8 *data, gsize len)
   /* Others ask as well: only the answer to our own question counts. */
   if (len < P2P_BOX_SALT || memcmp (data, mqtt->query_salt, P2P_BOX_SALT) != 0
       || !p2p_box_open (mqtt->signaller->credential, P2P_BOX_MQTT_ALIVE, data,
-          data + P2P_BOX_SALT, len - P2P_BOX_SALT, instance, sizeof instance)
+                        data + P2P_BOX_SALT, len - P2P_BOX_SALT, instance,
+                        sizeof instance)
       || memcmp (instance, mqtt->instance, sizeof instance) == 0)
     return;
-  if (mqtt->established && memcmp (mqtt->instance, instance, sizeof instance)
-      < 0) {
-    restore_presence (mqtt);    /* so that it asks, and gives way */
+  if (mqtt->established
+      && memcmp (mqtt->instance, instance, sizeof instance) < 0) {
+    restore_presence (mqtt); /* so that it asks, and gives way */
     return;
   }
   detail = g_strdup_printf ("another device with this id and key is running "
-      "at %s", mqtt->signaller->redacted);
-  mqtt->established = FALSE;    /* the presence is the other's */
+                            "at %s",
+                            mqtt->signaller->redacted);
+  mqtt->established = FALSE; /* the presence is the other's */
   p2p_mqtt_go_offline (mqtt, P2P_REASON_DUPLICATE, detail);
 }
 
@@ -233,8 +243,9 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
 {
   P2pMqttPresence presence;
   gboolean genuine = p2p_mqtt_read_presence (mqtt, data, len, &presence);
-  gboolean own = genuine && memcmp (presence.instance, mqtt->instance,
-      P2P_MQTT_INSTANCE) == 0;
+  gboolean own
+      = genuine
+        && memcmp (presence.instance, mqtt->instance, P2P_MQTT_INSTANCE) == 0;
 
   if (!mqtt->established) {
     mqtt->twin_present |= genuine && !own;
@@ -251,8 +262,8 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
    * is written again. */
   if (mqtt->restore_timer)
     return;
-  mqtt->restore_timer = p2p_signaller_timer (mqtt->signaller,
-      RESTORE_LATER_MS, restore_now, mqtt);
+  mqtt->restore_timer = p2p_signaller_timer (mqtt->signaller, RESTORE_LATER_MS,
+                                             restore_now, mqtt);
   query_twins (mqtt);
 }
 
@@ -261,7 +272,7 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
 /* NULL: not genuine, or used before. */
 static P2pEnvelope *
 open_first (P2pMqtt *mqtt, const guint8 *id, const guint8 *data, gsize len,
-    P2pEnvelopeKind *kind, guint8 *body, gsize *body_len)
+            P2pEnvelopeKind *kind, guint8 *body, gsize *body_len)
 {
   guint i;
 
@@ -272,9 +283,10 @@ open_first (P2pMqtt *mqtt, const guint8 *id, const guint8 *data, gsize len,
     if (!epoch->valid)
       continue;
     envelope = p2p_envelope_new (mqtt->signaller->credential, P2P_ROLE_DEVICE,
-        epoch->challenge, id);
+                                 epoch->challenge, id);
     if (p2p_envelope_open (envelope, data, len, kind, body, body_len)
-        == P2P_ENVELOPE_OK && p2p_seen_add (&epoch->seen, id))
+            == P2P_ENVELOPE_OK
+        && p2p_seen_add (&epoch->seen, id))
       return envelope;
     p2p_envelope_free (envelope);
   }
@@ -285,7 +297,7 @@ static void
 send_busy (P2pMqtt *mqtt, P2pEnvelope *envelope, const gchar *topic)
 {
   GBytes *bytes = p2p_envelope_seal (envelope, P2P_ENVELOPE_CLOSE,
-      P2P_REASON_BUSY, strlen (P2P_REASON_BUSY));
+                                     P2P_REASON_BUSY, strlen (P2P_REASON_BUSY));
 
   publish_box (mqtt, topic, bytes, FALSE);
   p2p_envelope_free (envelope);
@@ -337,7 +349,8 @@ find_channel (P2pSignaller *signaller, const guint8 *id)
     P2pChannel *channel = l->data;
 
     if (memcmp (p2p_envelope_get_channel_id (channel->envelope), id,
-            P2P_CHANNEL_ID_BYTES) == 0)
+                P2P_CHANNEL_ID_BYTES)
+        == 0)
       return channel;
   }
   return NULL;
@@ -359,8 +372,9 @@ on_envelope (P2pMqtt *mqtt, const guint8 *data, gsize len)
     return;
   }
   channel = find_channel (signaller, id);
-  known = (mqtt->epochs[0].valid && p2p_seen_has (&mqtt->epochs[0].seen, id))
-      || (mqtt->epochs[1].valid && p2p_seen_has (&mqtt->epochs[1].seen, id));
+  known
+      = (mqtt->epochs[0].valid && p2p_seen_has (&mqtt->epochs[0].seen, id))
+        || (mqtt->epochs[1].valid && p2p_seen_has (&mqtt->epochs[1].seen, id));
   if (channel) {
     p2p_signaller_ref (signaller);
     if (p2p_channel_input (channel, data, len) != P2P_ENVELOPE_OK)
@@ -378,7 +392,7 @@ on_envelope (P2pMqtt *mqtt, const guint8 *data, gsize len)
 
 static void
 device_message (P2pMqtt *mqtt, const gchar *topic, const guint8 *data,
-    gsize len)
+                gsize len)
 {
   if (strcmp (topic, mqtt->device_topic) == 0)
     on_envelope (mqtt, data, len);
@@ -394,11 +408,11 @@ static void
 device_connected (P2pMqtt *mqtt)
 {
   const gchar *topics[] = { mqtt->presence_topic, mqtt->query_topic,
-    mqtt->alive_topic, mqtt->device_topic };
+                            mqtt->alive_topic, mqtt->device_topic };
 
   mqtt->twin_present = FALSE;
-  mqtt->subscription = p2p_mqtt_client_subscribe (mqtt->client, topics,
-      G_N_ELEMENTS (topics));
+  mqtt->subscription
+      = p2p_mqtt_client_subscribe (mqtt->client, topics, G_N_ELEMENTS (topics));
 }
 
 static void
@@ -407,8 +421,9 @@ device_subscribed (P2pMqtt *mqtt, gint number, gboolean ok)
   if (number != mqtt->subscription)
     return;
   p2p_source_clear (&mqtt->echo_timer);
-  mqtt->echo_timer = p2p_signaller_timer (mqtt->signaller,
-      mqtt->signaller->timing.connect, no_echo, mqtt);
+  mqtt->echo_timer
+      = p2p_signaller_timer (mqtt->signaller, mqtt->signaller->timing.connect,
+                             no_echo, mqtt);
   query_twins (mqtt);
 }
 
@@ -422,6 +437,5 @@ device_lost (P2pMqtt *mqtt)
   p2p_source_clear (&mqtt->restore_timer);
 }
 
-const P2pMqttPart p2p_mqtt_device = {
-  device_connected, device_subscribed, device_message, device_lost
-};
+const P2pMqttPart p2p_mqtt_device
+    = { device_connected, device_subscribed, device_message, device_lost };

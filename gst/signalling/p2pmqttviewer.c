@@ -24,12 +24,12 @@ no_device (gpointer user)
 
   if (signaller->state == P2P_SIGNALLER_ONLINE)
     p2p_channel_fail (channel, P2P_REASON_NO_ANSWER,
-        "device %s is not at %s: offline, unknown or wrong key",
-        p2p_credential_get_device_id (signaller->credential),
-        signaller->redacted);
+                      "device %s is not at %s: offline, unknown or wrong key",
+                      p2p_credential_get_device_id (signaller->credential),
+                      signaller->redacted);
   else
     p2p_channel_fail (channel, P2P_REASON_HEARTBEAT, "%s does not answer",
-        signaller->redacted);
+                      signaller->redacted);
   return G_SOURCE_REMOVE;
 }
 
@@ -47,7 +47,8 @@ proceed (P2pMqtt *mqtt, P2pChannel *channel)
   /* The broker takes what follows in this order: no need to wait. */
   p2p_mqtt_client_subscribe (mqtt->client, &topic, 1);
   p2p_channel_ready (channel, p2p_envelope_new (mqtt->signaller->credential,
-          P2P_ROLE_VIEWER, mqtt->device.epoch, id));
+                                                P2P_ROLE_VIEWER,
+                                                mqtt->device.epoch, id));
 }
 
 void
@@ -59,14 +60,16 @@ p2p_mqtt_viewer_open (P2pSignaller *signaller, P2pChannel *channel)
   channel->transport = state;
   if (signaller->state == P2P_SIGNALLER_OFFLINE) {
     p2p_channel_fail (channel, P2P_REASON_HEARTBEAT, "%s",
-        mqtt->offline_detail ? mqtt->offline_detail : "no broker");
+                      mqtt->offline_detail ? mqtt->offline_detail
+                                           : "no broker");
     return;
   }
   if (signaller->state == P2P_SIGNALLER_ONLINE && mqtt->device_present)
     proceed (mqtt, channel);
   else
-    state->deadline = p2p_signaller_timer (signaller,
-        signaller->timing.no_answer, no_device, channel);
+    state->deadline
+        = p2p_signaller_timer (signaller, signaller->timing.no_answer,
+                               no_device, channel);
 }
 
 /* Calls `func` for each channel, whatever it does to the list; until the
@@ -75,8 +78,10 @@ static void
 for_each_channel (P2pMqtt *mqtt, void (*func) (P2pMqtt *, P2pChannel *))
 {
   P2pSignaller *signaller = p2p_signaller_ref (mqtt->signaller);
-  GList *all = g_list_copy_deep (signaller->channels,
-      (GCopyFunc) (void (*) (void)) p2p_channel_ref, NULL), *l;
+  GList *all
+      = g_list_copy_deep (signaller->channels,
+                          (GCopyFunc)(void (*) (void))p2p_channel_ref, NULL),
+      *l;
 
   for (l = all; l && !signaller->stopped; l = l->next) {
     P2pChannel *channel = l->data;
@@ -84,7 +89,7 @@ for_each_channel (P2pMqtt *mqtt, void (*func) (P2pMqtt *, P2pChannel *))
     if (channel->state != P2P_CHANNEL_CLOSED)
       func (mqtt, channel);
   }
-  g_list_free_full (all, (GDestroyNotify) p2p_channel_unref);
+  g_list_free_full (all, (GDestroyNotify)p2p_channel_unref);
   p2p_signaller_unref (signaller);
 }
 
@@ -100,8 +105,9 @@ static void
 fail_if_open (P2pMqtt *mqtt, P2pChannel *channel)
 {
   if (channel->state == P2P_CHANNEL_OPEN)
-    p2p_channel_fail (channel, P2P_REASON_PEER_GONE, mqtt->device_present
-        ? "the device has started again" : "the device has left the broker");
+    p2p_channel_fail (channel, P2P_REASON_PEER_GONE,
+                      mqtt->device_present ? "the device has started again"
+                                           : "the device has left the broker");
 }
 
 static void
@@ -121,7 +127,8 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
     return;
   }
   same = mqtt->device_present && now.incarnation == mqtt->device.incarnation
-      && memcmp (now.instance, mqtt->device.instance, sizeof now.instance) == 0;
+         && memcmp (now.instance, mqtt->device.instance, sizeof now.instance)
+                == 0;
   p2p_signaller_ref (signaller);
   mqtt->device = now;
   mqtt->device_present = TRUE;
@@ -135,7 +142,7 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
 
 static void
 viewer_message (P2pMqtt *mqtt, const gchar *topic, const guint8 *data,
-    gsize len)
+                gsize len)
 {
   P2pSignaller *signaller = mqtt->signaller;
   GList *l;
@@ -148,8 +155,7 @@ viewer_message (P2pMqtt *mqtt, const gchar *topic, const guint8 *data,
     P2pChannel *channel = l->data;
     P2pMqttChannel *state = channel->transport;
 
-    if (channel->state != P2P_CHANNEL_OPEN
-        || strcmp (state->topic, topic) != 0)
+    if (channel->state != P2P_CHANNEL_OPEN || strcmp (state->topic, topic) != 0)
       continue;
     p2p_signaller_ref (signaller);
     if (p2p_channel_input (channel, data, len) != P2P_ENVELOPE_OK)
@@ -190,6 +196,5 @@ viewer_lost (P2pMqtt *mqtt)
   mqtt->subscription = 0;
 }
 
-const P2pMqttPart p2p_mqtt_viewer = {
-  viewer_connected, viewer_subscribed, viewer_message, viewer_lost
-};
+const P2pMqttPart p2p_mqtt_viewer
+    = { viewer_connected, viewer_subscribed, viewer_message, viewer_lost };

@@ -3,9 +3,9 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Threads: that of the signaller's context. Lan (P2pSignaller.transport) belongs
- * to the signaller from start to stop; a Search belongs to its channel, in the
- * list here, until the device has answered: then TCP takes over.
+ * Threads: that of the signaller's context. Lan (P2pSignaller.transport)
+ * belongs to the signaller from start to stop; a Search belongs to its channel,
+ * in the list here, until the device has answered: then TCP takes over.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -29,7 +29,7 @@ typedef struct
   GSource *next;
   GSource *deadline;
   guint interval;
-  gboolean sent;                /* a probe left this host */
+  gboolean sent; /* a probe left this host */
 } Search;
 
 static void
@@ -48,7 +48,7 @@ find_search (P2pChannel *channel)
   GList *l;
 
   for (l = lan ? lan->searches : NULL; l; l = l->next) {
-    if (((Search *) l->data)->channel == channel)
+    if (((Search *)l->data)->channel == channel)
       return l->data;
   }
   return NULL;
@@ -74,7 +74,7 @@ send_probes (gpointer user)
   search->sent |= p2p_lan_prober_send (search->prober) > 0;
   p2p_source_clear (&search->next);
   search->next = p2p_signaller_timer (search->channel->signaller,
-      search->interval, send_probes, search);
+                                      search->interval, send_probes, search);
   search->interval = MIN (search->interval * 2, P2P_LAN_LAST_MS);
   return G_SOURCE_REMOVE;
 }
@@ -87,19 +87,21 @@ no_answer (gpointer user)
   P2pSignaller *signaller = channel->signaller;
 
   if (search->sent)
-    p2p_channel_fail (channel, P2P_REASON_NO_ANSWER,
+    p2p_channel_fail (
+        channel, P2P_REASON_NO_ANSWER,
         "device %s does not answer on the local network: offline, unknown or "
-        "wrong key", p2p_credential_get_device_id (signaller->credential));
+        "wrong key",
+        p2p_credential_get_device_id (signaller->credential));
   else
     p2p_channel_fail (channel, P2P_REASON_NO_ANSWER,
-        "no network interface to look for the device on (%s)",
-        signaller->redacted);
+                      "no network interface to look for the device on (%s)",
+                      signaller->redacted);
   return G_SOURCE_REMOVE;
 }
 
 static void
 on_answer (const P2pLanBody *body, const guint8 *salt, GInetAddress *from,
-    gpointer user)
+           gpointer user)
 {
   Search *search = user;
   P2pChannel *channel = search->channel;
@@ -125,15 +127,17 @@ lan_open (P2pSignaller *signaller, P2pChannel *channel)
   search->channel = channel;
   search->interval = P2P_LAN_FIRST_MS;
   lan->searches = g_list_prepend (lan->searches, search);
-  search->prober = p2p_lan_prober_new (signaller, &probe, on_answer, search,
-      &error);
+  search->prober
+      = p2p_lan_prober_new (signaller, &probe, on_answer, search, &error);
   if (!search->prober) {
     p2p_channel_fail (channel, P2P_REASON_NO_ANSWER,
-        "cannot open a socket for the local network: %s", error->message);
+                      "cannot open a socket for the local network: %s",
+                      error->message);
     return;
   }
-  search->deadline = p2p_signaller_timer (signaller,
-      signaller->timing.no_answer, no_answer, search);
+  search->deadline
+      = p2p_signaller_timer (signaller, signaller->timing.no_answer, no_answer,
+                             search);
   send_probes (search);
 }
 

@@ -67,14 +67,15 @@ find_ops (P2pScheme scheme)
 #ifdef HAVE_MQTT
       return &p2p_transport_mqtt;
 #else
-      return NULL;              /* the parser refuses the scheme */
+      return NULL; /* the parser refuses the scheme */
 #endif
   }
 }
 
 P2pSignaller *
 p2p_signaller_new (const gchar *uri, P2pRole role, P2pCredential *credential,
-    const P2pSignallerCallbacks *callbacks, gpointer user, GError **error)
+                   const P2pSignallerCallbacks *callbacks, gpointer user,
+                   GError **error)
 {
   P2pSignalUri *parsed = p2p_signal_uri_parse (uri, role, error);
   P2pSignaller *signaller;
@@ -104,7 +105,7 @@ p2p_signaller_get_timing (P2pSignaller *signaller)
 
 GSource *
 p2p_signaller_timer (P2pSignaller *signaller, guint ms, GSourceFunc func,
-    gpointer user)
+                     gpointer user)
 {
   GSource *source = g_timeout_source_new (ms);
 
@@ -126,7 +127,7 @@ p2p_source_clear (GSource **source)
 guint
 p2p_signaller_backoff (P2pSignaller *signaller)
 {
-  guint64 delay = (guint64) signaller->timing.backoff << signaller->backoff_step;
+  guint64 delay = (guint64)signaller->timing.backoff << signaller->backoff_step;
 
   delay = MIN (delay, signaller->timing.backoff_max);
   if (signaller->backoff_step < MAX_BACKOFF_STEP)
@@ -157,8 +158,9 @@ begin (gpointer user)
   signaller->running = TRUE;
   signaller->ops->start (signaller);
 
-  waiting = g_list_copy_deep (signaller->channels,
-      (GCopyFunc) (void (*) (void)) p2p_channel_ref, NULL);
+  waiting
+      = g_list_copy_deep (signaller->channels,
+                          (GCopyFunc)(void (*) (void))p2p_channel_ref, NULL);
   for (l = waiting; l; l = l->next) {
     P2pChannel *channel = l->data;
 
@@ -167,14 +169,14 @@ begin (gpointer user)
       signaller->ops->open (signaller, channel);
     }
   }
-  g_list_free_full (waiting, (GDestroyNotify) p2p_channel_unref);
+  g_list_free_full (waiting, (GDestroyNotify)p2p_channel_unref);
   return G_SOURCE_REMOVE;
 }
 
 typedef struct
 {
   P2pCredential *credential;
-  GSource *begin;               /* attached when the key is ready */
+  GSource *begin; /* attached when the key is ready */
   GMainContext *context;
 } Stretch;
 
@@ -205,13 +207,13 @@ p2p_signaller_start (P2pSignaller *signaller, GMainContext *context)
 
   g_return_if_fail (signaller->context == NULL && !signaller->stopped);
   signaller->context = context ? g_main_context_ref (context)
-      : g_main_context_ref (g_main_context_default ());
+                               : g_main_context_ref (g_main_context_default ());
   signaller->state = P2P_SIGNALLER_CONNECTING;
 
   source = g_idle_source_new ();
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, begin, p2p_signaller_ref (signaller),
-      (GDestroyNotify) p2p_signaller_unref);
+                         (GDestroyNotify)p2p_signaller_unref);
   if (p2p_credential_is_stretched (signaller->credential)) {
     g_source_attach (source, signaller->context);
     g_source_unref (source);
@@ -275,7 +277,7 @@ p2p_signaller_get_rejected (P2pSignaller *signaller)
 
 void
 p2p_signaller_set_state (P2pSignaller *signaller, P2pSignallerState state,
-    const gchar *reason, const gchar *detail)
+                         const gchar *reason, const gchar *detail)
 {
   if (signaller->stopped)
     return;
@@ -283,7 +285,7 @@ p2p_signaller_set_state (P2pSignaller *signaller, P2pSignallerState state,
   if (signaller->callbacks.state) {
     p2p_signaller_ref (signaller);
     signaller->callbacks.state (signaller, state, reason, detail,
-        signaller->user);
+                                signaller->user);
     p2p_signaller_unref (signaller);
   }
 }
@@ -327,6 +329,6 @@ p2p_signaller_reject (P2pSignaller *signaller, const gchar *from)
   if (signaller->rejected_timer)
     return;
   signaller->rejected_timer = p2p_signaller_timer (signaller, REJECT_REPORT_MS,
-      rejected_timeout, signaller);
+                                                   rejected_timeout, signaller);
   report_rejected (signaller);
 }

@@ -3,8 +3,8 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Connects, connects again with backoff, and hands what comes to the part of the
- * device or of the viewer.
+ * Connects, connects again with backoff, and hands what comes to the part of
+ * the device or of the viewer.
  *
  * Threads: that of the signaller's context.
  */
@@ -17,10 +17,11 @@
 #include <string.h>
 
 #define TOPIC_BYTES 16
-#define CLIENT_ID_BYTES 8       /* as hex with its prefix below 23 characters,
-                                   which every broker takes */
+#define CLIENT_ID_BYTES                                                        \
+  8 /* as hex with its prefix below 23 characters,                             \
+       which every broker takes */
 
-static void connect_begin (P2pMqtt * mqtt);
+static void connect_begin (P2pMqtt *mqtt);
 
 static void
 append_hex (GString *string, const guint8 *bytes, gsize len)
@@ -43,13 +44,13 @@ p2p_mqtt_viewer_topic (P2pMqtt *mqtt, const guint8 *channel_id)
 
 gboolean
 p2p_mqtt_read_presence (P2pMqtt *mqtt, const guint8 *data, gsize len,
-    P2pMqttPresence *presence)
+                        P2pMqttPresence *presence)
 {
   guint8 body[P2P_MQTT_PRESENCE_BODY];
   guint64 incarnation;
 
   if (!p2p_box_open (mqtt->signaller->credential, P2P_BOX_MQTT_PRESENCE, NULL,
-          data, len, body, sizeof body))
+                     data, len, body, sizeof body))
     return FALSE;
   memcpy (&incarnation, body, 8);
   presence->incarnation = GUINT64_FROM_BE (incarnation);
@@ -81,8 +82,9 @@ p2p_mqtt_go_offline (P2pMqtt *mqtt, const gchar *reason, const gchar *detail)
   g_free (mqtt->offline_detail);
   mqtt->offline_detail = g_strdup (text);
   p2p_source_clear (&mqtt->retry);
-  mqtt->retry = p2p_signaller_timer (signaller,
-      p2p_signaller_backoff (signaller), on_retry, mqtt);
+  mqtt->retry
+      = p2p_signaller_timer (signaller, p2p_signaller_backoff (signaller),
+                             on_retry, mqtt);
   p2p_signaller_set_state (signaller, P2P_SIGNALLER_OFFLINE, reason, text);
   if (!signaller->stopped)
     p2p_signaller_fail_channels (signaller, P2P_REASON_HEARTBEAT, text);
@@ -104,8 +106,9 @@ on_subscribed (gint number, gboolean ok, gpointer user)
   g_autofree gchar *detail = NULL;
 
   if (number == mqtt->subscription && !ok) {
-    detail = g_strdup_printf ("%s does not let this user subscribe to "
-        P2P_MQTT_PREFIX "#", mqtt->signaller->redacted);
+    detail = g_strdup_printf (
+        "%s does not let this user subscribe to " P2P_MQTT_PREFIX "#",
+        mqtt->signaller->redacted);
     p2p_mqtt_go_offline (mqtt, P2P_REASON_TOKEN, detail);
     return;
   }
@@ -126,9 +129,8 @@ on_lost (const gchar *reason, const gchar *detail, gpointer user)
   p2p_mqtt_go_offline (user, reason, detail);
 }
 
-static const P2pMqttCallbacks client_callbacks = {
-  on_connected, on_subscribed, on_message, on_lost
-};
+static const P2pMqttCallbacks client_callbacks
+    = { on_connected, on_subscribed, on_message, on_lost };
 
 static void
 connect_begin (P2pMqtt *mqtt)
@@ -137,8 +139,10 @@ connect_begin (P2pMqtt *mqtt)
 
   append_hex (client_id, mqtt->instance, CLIENT_ID_BYTES);
   mqtt->client = p2p_mqtt_client_new (mqtt->signaller, client_id->str,
-      mqtt->signaller->role == P2P_ROLE_DEVICE ? mqtt->presence_topic : NULL,
-      &client_callbacks, mqtt);
+                                      mqtt->signaller->role == P2P_ROLE_DEVICE
+                                          ? mqtt->presence_topic
+                                          : NULL,
+                                      &client_callbacks, mqtt);
 }
 
 /* -- Operations ----------------------------------------------------------- */
@@ -153,10 +157,10 @@ mqtt_start (P2pSignaller *signaller)
   signaller->transport = mqtt;
   mqtt->signaller = signaller;
   mqtt->part = signaller->role == P2P_ROLE_DEVICE ? &p2p_mqtt_device
-      : &p2p_mqtt_viewer;
+                                                  : &p2p_mqtt_viewer;
   p2p_random (mqtt->instance, sizeof mqtt->instance);
   p2p_credential_derive (signaller->credential, "mqtt topic", NULL, 0, derived,
-      sizeof derived);
+                         sizeof derived);
   append_hex (base, derived, sizeof derived);
   mqtt->base = g_strdup (base->str);
   mqtt->presence_topic = g_strconcat (mqtt->base, "/presence", NULL);
@@ -174,8 +178,7 @@ mqtt_stop (P2pSignaller *signaller)
   P2pMqtt *mqtt = g_steal_pointer (&signaller->transport);
 
   if (mqtt->established)
-    p2p_mqtt_client_publish (mqtt->client, mqtt->presence_topic, NULL, 0,
-        TRUE);
+    p2p_mqtt_client_publish (mqtt->client, mqtt->presence_topic, NULL, 0, TRUE);
   p2p_mqtt_client_free (mqtt->client);
   p2p_source_clear (&mqtt->retry);
   if (signaller->role == P2P_ROLE_DEVICE)
@@ -195,10 +198,13 @@ mqtt_send (P2pChannel *channel, GBytes *envelope)
   P2pMqtt *mqtt = channel->signaller->transport;
   P2pMqttChannel *state = channel->transport;
 
-  return mqtt->client && p2p_mqtt_client_publish (mqtt->client,
-      channel->signaller->role == P2P_ROLE_VIEWER ? mqtt->device_topic
-      : state->topic, g_bytes_get_data (envelope, NULL),
-      g_bytes_get_size (envelope), FALSE);
+  return mqtt->client
+         && p2p_mqtt_client_publish (mqtt->client,
+                                     channel->signaller->role == P2P_ROLE_VIEWER
+                                         ? mqtt->device_topic
+                                         : state->topic,
+                                     g_bytes_get_data (envelope, NULL),
+                                     g_bytes_get_size (envelope), FALSE);
 }
 
 static void

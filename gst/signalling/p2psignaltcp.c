@@ -3,9 +3,9 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Threads: that of the signaller's context. Tcp (P2pSignaller.transport) belongs
- * to the signaller, from start to stop. A viewer has no server to reach: it is
- * ONLINE from the start, and each channel says what became of it.
+ * Threads: that of the signaller's context. Tcp (P2pSignaller.transport)
+ * belongs to the signaller, from start to stop. A viewer has no server to
+ * reach: it is ONLINE from the start, and each channel says what became of it.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -16,12 +16,12 @@
 
 typedef struct
 {
-  P2pTcpServer *server;         /* device, while it listens */
+  P2pTcpServer *server; /* device, while it listens */
   P2pConnector *resolver;
   GSource *retry;
 } Tcp;
 
-static void listen_begin (P2pSignaller * signaller);
+static void listen_begin (P2pSignaller *signaller);
 
 static gboolean
 on_retry (gpointer user)
@@ -36,14 +36,15 @@ on_retry (gpointer user)
 
 static void
 listen_failed (P2pSignaller *signaller, const gchar *reason,
-    const gchar *detail)
+               const gchar *detail)
 {
   Tcp *tcp = signaller->transport;
 
   p2p_tcp_server_free (tcp->server);
   tcp->server = NULL;
-  tcp->retry = p2p_signaller_timer (signaller,
-      p2p_signaller_backoff (signaller), on_retry, signaller);
+  tcp->retry
+      = p2p_signaller_timer (signaller, p2p_signaller_backoff (signaller),
+                             on_retry, signaller);
   p2p_signaller_set_state (signaller, P2P_SIGNALLER_OFFLINE, reason, detail);
 }
 
@@ -62,14 +63,17 @@ on_addresses (GPtrArray *addresses, const gchar *error, gpointer user)
   }
   g_clear_pointer (&tcp->resolver, p2p_connector_free);
   if (error || listen_error) {
-    gboolean in_use = g_error_matches (listen_error, G_IO_ERROR,
-        G_IO_ERROR_ADDRESS_IN_USE);
+    gboolean in_use
+        = g_error_matches (listen_error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
 
     detail = g_strdup_printf (in_use ? "cannot listen at %s: %s (is another "
-        "device running there?)" : "cannot listen at %s: %s",
-        signaller->redacted, error ? error : listen_error->message);
-    listen_failed (signaller, in_use ? P2P_REASON_DUPLICATE
-        : P2P_REASON_HEARTBEAT, detail);
+                                       "device running there?)"
+                                     : "cannot listen at %s: %s",
+                              signaller->redacted,
+                              error ? error : listen_error->message);
+    listen_failed (signaller,
+                   in_use ? P2P_REASON_DUPLICATE : P2P_REASON_HEARTBEAT,
+                   detail);
     return;
   }
   signaller->port = p2p_tcp_server_get_port (tcp->server);
@@ -82,8 +86,10 @@ listen_begin (P2pSignaller *signaller)
 {
   Tcp *tcp = signaller->transport;
 
-  tcp->resolver = p2p_resolver_new (signaller->context, signaller->uri->host,
-      signaller->uri->port, signaller->timing.connect, on_addresses, signaller);
+  tcp->resolver
+      = p2p_resolver_new (signaller->context, signaller->uri->host,
+                          signaller->uri->port, signaller->timing.connect,
+                          on_addresses, signaller);
 }
 
 static void
@@ -111,7 +117,7 @@ static void
 tcp_open (P2pSignaller *signaller, P2pChannel *channel)
 {
   p2p_tcp_channel_connect (channel, signaller->uri->host, signaller->uri->port,
-      NULL, NULL);
+                           NULL, NULL);
 }
 
 const P2pTransportOps p2p_transport_tcp = {

@@ -30,7 +30,7 @@ static const struct
   { "mqtts", P2P_SCHEME_MQTTS },
 };
 
-G_DEFINE_QUARK (p2p-signaller-error-quark, p2p_signaller_error)
+G_DEFINE_QUARK (p2p - signaller - error - quark, p2p_signaller_error)
 
 void
 p2p_signal_uri_free (P2pSignalUri *uri)
@@ -50,12 +50,12 @@ static void
 set_error (GError **error, const gchar *text)
 {
   g_set_error_literal (error, P2P_SIGNALLER_ERROR, P2P_SIGNALLER_ERROR_URI,
-      text);
+                       text);
 }
 
 static gboolean
 parse_scheme (const gchar *text, P2pScheme *scheme, const gchar **rest,
-    GError **error)
+              GError **error)
 {
   gsize i;
 
@@ -69,9 +69,9 @@ parse_scheme (const gchar *text, P2pScheme *scheme, const gchar **rest,
 #ifndef HAVE_MQTT
       if (*scheme == P2P_SCHEME_MQTT || *scheme == P2P_SCHEME_MQTTS) {
         g_set_error (error, P2P_SIGNALLER_ERROR,
-            P2P_SIGNALLER_ERROR_UNSUPPORTED,
-            "%s:// is not part of this build (needs libmosquitto)",
-            schemes[i].name);
+                     P2P_SIGNALLER_ERROR_UNSUPPORTED,
+                     "%s:// is not part of this build (needs libmosquitto)",
+                     schemes[i].name);
         return FALSE;
       }
 #endif
@@ -79,14 +79,14 @@ parse_scheme (const gchar *text, P2pScheme *scheme, const gchar **rest,
     }
   }
   set_error (error, "a signaller is lan://, tcp://HOST:PORT, "
-      "mqtt://[USER:PASSWORD@]HOST[:PORT] or mqtts://…");
+                    "mqtt://[USER:PASSWORD@]HOST[:PORT] or mqtts://…");
   return FALSE;
 }
 
 /* HOST, HOST:PORT, [IPV6], [IPV6]:PORT, :PORT. `port` stays -1 without one. */
 static gboolean
 parse_host (const gchar *text, gsize len, gchar **host, gint64 *port,
-    GError **error)
+            GError **error)
 {
   g_autofree gchar *copy = g_strndup (text, len);
   gchar *colon, *name = copy;
@@ -112,10 +112,11 @@ parse_host (const gchar *text, gsize len, gchar **host, gint64 *port,
     guint64 number;
 
     if (!g_ascii_string_to_unsigned (colon + 1, 10, 0, 65535, &number, NULL)) {
-      set_error (error, "the port of the signaller is not a number below 65536");
+      set_error (error,
+                 "the port of the signaller is not a number below 65536");
       return FALSE;
     }
-    *port = (gint64) number;
+    *port = (gint64)number;
     *colon = 0;
   }
   for (colon = name; *colon; colon++) {
@@ -142,7 +143,7 @@ parse_user (P2pSignalUri *uri, const gchar *text, gsize len, GError **error)
   uri->user = g_uri_unescape_string (copy, NULL);
   if (!uri->user || !*uri->user || (colon && !uri->password)) {
     set_error (error, "user and password of the signaller cannot be read "
-        "(special characters are written as %XX)");
+                      "(special characters are written as %XX)");
     return FALSE;
   }
   return TRUE;
@@ -153,13 +154,14 @@ parse_query (P2pSignalUri *uri, const gchar *query, GError **error)
 {
   if (!g_str_has_prefix (query, "ca-file=") || strchr (query, '&')
       || uri->scheme != P2P_SCHEME_MQTTS) {
-    set_error (error, "the only parameter of a signaller is mqtts://…?ca-file=");
+    set_error (error,
+               "the only parameter of a signaller is mqtts://…?ca-file=");
     return FALSE;
   }
   uri->ca_file = g_uri_unescape_string (query + strlen ("ca-file="), NULL);
   if (!uri->ca_file || !g_file_test (uri->ca_file, G_FILE_TEST_IS_REGULAR)) {
     g_set_error (error, P2P_SIGNALLER_ERROR, P2P_SIGNALLER_ERROR_FILE,
-        "there is no CA file %s", uri->ca_file ? uri->ca_file : "");
+                 "there is no CA file %s", uri->ca_file ? uri->ca_file : "");
     return FALSE;
   }
   return TRUE;
@@ -178,10 +180,12 @@ check (P2pSignalUri *uri, P2pRole role, gint64 port, GError **error)
       break;
     case P2P_SCHEME_TCP:
       if (!uri->host || port < 0 || (port == 0 && role == P2P_ROLE_VIEWER)) {
-        set_error (error, role == P2P_ROLE_VIEWER
-            ? "a tcp:// signaller names the device: tcp://HOST:PORT"
-            : "a tcp:// signaller says where to listen: tcp://HOST:PORT, "
-            "with 0.0.0.0 or [::] for everywhere");
+        set_error (
+            error,
+            role == P2P_ROLE_VIEWER
+                ? "a tcp:// signaller names the device: tcp://HOST:PORT"
+                : "a tcp:// signaller says where to listen: tcp://HOST:PORT, "
+                  "with 0.0.0.0 or [::] for everywhere");
         return FALSE;
       }
       uri->port = port;
@@ -189,11 +193,12 @@ check (P2pSignalUri *uri, P2pRole role, gint64 port, GError **error)
     default:
       if (!uri->host || port == 0) {
         set_error (error, "an mqtt:// signaller names the broker: "
-            "mqtt://[USER:PASSWORD@]HOST[:PORT]");
+                          "mqtt://[USER:PASSWORD@]HOST[:PORT]");
         return FALSE;
       }
-      uri->port = port > 0 ? port
-          : uri->scheme == P2P_SCHEME_MQTTS ? MQTTS_PORT : MQTT_PORT;
+      uri->port = port > 0                          ? port
+                  : uri->scheme == P2P_SCHEME_MQTTS ? MQTTS_PORT
+                                                    : MQTT_PORT;
       break;
   }
   if (uri->user && uri->scheme != P2P_SCHEME_MQTT
@@ -260,5 +265,5 @@ p2p_signaller_redact_uri (const gchar *uri)
   colon = at ? memchr (start, ':', at - start) : NULL;
   if (!colon)
     return g_strdup (uri);
-  return g_strdup_printf ("%.*s:***%s", (gint) (colon - uri), uri, at);
+  return g_strdup_printf ("%.*s:***%s", (gint)(colon - uri), uri, at);
 }

@@ -18,14 +18,14 @@
 typedef struct
 {
   P2pChannel *channel;
-  gchar *target;                /* for error texts */
-  P2pConnector *connector;      /* while connecting */
-  P2pLink *link;                /* from then on */
-  GSource *timer;               /* for the hello */
+  gchar *target;           /* for error texts */
+  P2pConnector *connector; /* while connecting */
+  P2pLink *link;           /* from then on */
+  GSource *timer;          /* for the hello */
   gboolean knows_challenge;
   guint8 challenge[P2P_CHALLENGE_BYTES];
   guint8 channel_id[P2P_CHANNEL_ID_BYTES];
-  gboolean heard;               /* something genuine has come */
+  gboolean heard; /* something genuine has come */
 } Peer;
 
 static void
@@ -35,11 +35,12 @@ on_hello (Peer *peer, const guint8 *body, gsize len)
 
   if (len < 5 || memcmp (body, P2P_TCP_MAGIC, 4) != 0) {
     p2p_channel_fail (channel, P2P_REASON_NO_ANSWER,
-        "what listens at %s is not a device", peer->target);
+                      "what listens at %s is not a device", peer->target);
     return;
   }
   if (body[4] != P2P_ENVELOPE_VERSION || len != P2P_TCP_HELLO_BYTES) {
-    p2p_channel_fail (channel, P2P_REASON_NO_ANSWER,
+    p2p_channel_fail (
+        channel, P2P_REASON_NO_ANSWER,
         "the device at %s speaks version %u of the protocol, this is %d",
         peer->target, body[4], P2P_ENVELOPE_VERSION);
     return;
@@ -48,8 +49,9 @@ on_hello (Peer *peer, const guint8 *body, gsize len)
   memcpy (peer->challenge, body + 8, P2P_CHALLENGE_BYTES);
   peer->knows_challenge = TRUE;
   p2p_channel_ready (channel,
-      p2p_envelope_new (channel->signaller->credential, P2P_ROLE_VIEWER,
-          peer->challenge, peer->channel_id));
+                     p2p_envelope_new (channel->signaller->credential,
+                                       P2P_ROLE_VIEWER, peer->challenge,
+                                       peer->channel_id));
 }
 
 static void
@@ -59,13 +61,14 @@ on_envelope (Peer *peer, const guint8 *body, gsize len)
   P2pSignaller *signaller = p2p_signaller_ref (channel->signaller);
   gboolean heard = peer->heard;
 
-  peer->heard = TRUE;           /* the peer may be gone when input() returns */
+  peer->heard = TRUE; /* the peer may be gone when input() returns */
   if (p2p_channel_input (channel, body, len) != P2P_ENVELOPE_OK) {
     /* TCP does not damage anything: someone did. */
     p2p_signaller_reject (signaller, channel->remote);
-    p2p_channel_fail (channel, P2P_REASON_CHECK_FAILURE, heard
-        ? "what came from %s was altered on the way"
-        : "the device at %s has another key", channel->remote);
+    p2p_channel_fail (channel, P2P_REASON_CHECK_FAILURE,
+                      heard ? "what came from %s was altered on the way"
+                            : "the device at %s has another key",
+                      channel->remote);
   }
   p2p_signaller_unref (signaller);
   p2p_channel_unref (channel);
@@ -73,7 +76,7 @@ on_envelope (Peer *peer, const guint8 *body, gsize len)
 
 static void
 on_frame (P2pLink *link, guint8 type, const guint8 *body, gsize len,
-    gpointer user)
+          gpointer user)
 {
   Peer *peer = user;
   gboolean viewer = peer->channel->signaller->role == P2P_ROLE_VIEWER;
@@ -81,14 +84,15 @@ on_frame (P2pLink *link, guint8 type, const guint8 *body, gsize len,
   if (type == P2P_FRAME_HELLO && viewer && !peer->knows_challenge)
     on_hello (peer, body, len);
   else if (type == P2P_FRAME_REFUSED && viewer && !peer->heard)
-    p2p_channel_fail (peer->channel, P2P_REASON_CHECK_FAILURE,
+    p2p_channel_fail (
+        peer->channel, P2P_REASON_CHECK_FAILURE,
         "%s refuses: there is no such device, or the key is wrong",
         peer->target);
   else if (type == P2P_FRAME_ENVELOPE && peer->knows_challenge)
     on_envelope (peer, body, len);
   else
     p2p_channel_fail (peer->channel, P2P_REASON_NO_ANSWER,
-        "what listens at %s is not a device", peer->target);
+                      "what listens at %s is not a device", peer->target);
 }
 
 static void
@@ -96,8 +100,10 @@ on_garbage (P2pLink *link, gpointer user)
 {
   Peer *peer = user;
 
-  p2p_channel_fail (peer->channel, peer->heard ? P2P_REASON_CHECK_FAILURE
-      : P2P_REASON_NO_ANSWER, "%s does not speak this protocol", peer->target);
+  p2p_channel_fail (peer->channel,
+                    peer->heard ? P2P_REASON_CHECK_FAILURE
+                                : P2P_REASON_NO_ANSWER,
+                    "%s does not speak this protocol", peer->target);
 }
 
 static void
@@ -105,13 +111,13 @@ on_lost (P2pLink *link, const gchar *why, gpointer user)
 {
   Peer *peer = user;
 
-  p2p_channel_fail (peer->channel, peer->heard ? P2P_REASON_PEER_GONE
-      : P2P_REASON_NO_ANSWER, "connection to %s: %s", peer->target, why);
+  p2p_channel_fail (peer->channel,
+                    peer->heard ? P2P_REASON_PEER_GONE : P2P_REASON_NO_ANSWER,
+                    "connection to %s: %s", peer->target, why);
 }
 
-static const P2pLinkCallbacks link_callbacks = {
-  on_frame, on_garbage, on_lost
-};
+static const P2pLinkCallbacks link_callbacks
+    = { on_frame, on_garbage, on_lost };
 
 static gboolean
 no_hello (gpointer user)
@@ -119,7 +125,7 @@ no_hello (gpointer user)
   Peer *peer = user;
 
   p2p_channel_fail (peer->channel, P2P_REASON_NO_ANSWER,
-      "%s accepts connections but says nothing", peer->target);
+                    "%s accepts connections but says nothing", peer->target);
   return G_SOURCE_REMOVE;
 }
 
@@ -132,17 +138,18 @@ on_connected (GSocket *socket, const gchar *error, gpointer user)
 
   if (!socket) {
     p2p_channel_fail (channel, P2P_REASON_NO_ANSWER, "cannot reach %s: %s",
-        peer->target, error);
+                      peer->target, error);
     return;
   }
   peer->link = p2p_link_new (socket, signaller->context, &link_callbacks, peer);
   p2p_channel_set_remote (channel, peer->target);
   if (peer->knows_challenge)
-    p2p_channel_ready (channel, p2p_envelope_new (signaller->credential,
-            P2P_ROLE_VIEWER, peer->challenge, peer->channel_id));
+    p2p_channel_ready (channel,
+                       p2p_envelope_new (signaller->credential, P2P_ROLE_VIEWER,
+                                         peer->challenge, peer->channel_id));
   else
     peer->timer = p2p_signaller_timer (signaller, signaller->timing.no_answer,
-        no_hello, peer);
+                                       no_hello, peer);
 }
 
 static Peer *
@@ -158,11 +165,13 @@ peer_new (P2pChannel *channel, gchar *target)
 
 void
 p2p_tcp_channel_connect (P2pChannel *channel, const gchar *host, guint16 port,
-    const guint8 *challenge, const guint8 *channel_id)
+                         const guint8 *challenge, const guint8 *channel_id)
 {
   P2pSignaller *signaller = channel->signaller;
-  Peer *peer = peer_new (channel, g_strdup_printf (strchr (host, ':')
-          ? "[%s]:%u" : "%s:%u", host, port));
+  Peer *peer
+      = peer_new (channel,
+                  g_strdup_printf (strchr (host, ':') ? "[%s]:%u" : "%s:%u",
+                                   host, port));
 
   if (challenge) {
     peer->knows_challenge = TRUE;
@@ -171,8 +180,9 @@ p2p_tcp_channel_connect (P2pChannel *channel, const gchar *host, guint16 port,
   } else {
     p2p_random (peer->channel_id, P2P_CHANNEL_ID_BYTES);
   }
-  peer->connector = p2p_connector_new (signaller->context, host, port,
-      signaller->timing.connect, on_connected, peer);
+  peer->connector
+      = p2p_connector_new (signaller->context, host, port,
+                           signaller->timing.connect, on_connected, peer);
 }
 
 void
@@ -191,7 +201,8 @@ p2p_tcp_channel_send (P2pChannel *channel, GBytes *envelope)
   Peer *peer = channel->transport;
 
   return p2p_link_send (peer->link, P2P_FRAME_ENVELOPE,
-      g_bytes_get_data (envelope, NULL), g_bytes_get_size (envelope));
+                        g_bytes_get_data (envelope, NULL),
+                        g_bytes_get_size (envelope));
 }
 
 void

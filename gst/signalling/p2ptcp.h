@@ -1,5 +1,5 @@
-/* What tcp:// and lan:// share: channels over a TCP connection, and the device's
- * server for them.
+/* What tcp:// and lan:// share: channels over a TCP connection, and the
+ * device's server for them.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -31,28 +31,30 @@ G_BEGIN_DECLS
 /* Viewer: connects. With a challenge (lan) the channel is ready as soon as the
  * connection stands; without one (tcp) the device's hello brings it, and
  * `channel_id` is NULL too. */
-void p2p_tcp_channel_connect (P2pChannel * channel, const gchar * host,
-    guint16 port, const guint8 * challenge, const guint8 * channel_id);
+void p2p_tcp_channel_connect (P2pChannel *channel, const gchar *host,
+                              guint16 port, const guint8 *challenge,
+                              const guint8 *channel_id);
 /* Device: `link`, whose other side has proved the key, is the channel's. */
-void p2p_tcp_channel_adopt (P2pChannel * channel, P2pLink * link);
-gboolean p2p_tcp_channel_send (P2pChannel * channel, GBytes * envelope);
-void p2p_tcp_channel_close (P2pChannel * channel);
+void p2p_tcp_channel_adopt (P2pChannel *channel, P2pLink *link);
+gboolean p2p_tcp_channel_send (P2pChannel *channel, GBytes *envelope);
+void p2p_tcp_channel_close (P2pChannel *channel);
 
 typedef struct _P2pTcpServer P2pTcpServer;
 
 /* Finds, and uses up, the challenge given out for a channel id. */
 typedef gboolean (*P2pTcpFindChallenge) (gpointer user,
-    const guint8 * channel_id, guint8 * challenge);
+                                         const guint8 *channel_id,
+                                         guint8 *challenge);
 
 /* Without `find` each connection is greeted with its own challenge and refused
  * in words; with it, nothing is ever said to who has not proved the key. */
-P2pTcpServer *p2p_tcp_server_new (P2pSignaller * signaller,
-    P2pTcpFindChallenge find, gpointer user);
-void p2p_tcp_server_free (P2pTcpServer * server);
-gboolean p2p_tcp_server_listen (P2pTcpServer * server,
-    GSocketAddress * address, GError ** error);
+P2pTcpServer *p2p_tcp_server_new (P2pSignaller *signaller,
+                                  P2pTcpFindChallenge find, gpointer user);
+void p2p_tcp_server_free (P2pTcpServer *server);
+gboolean p2p_tcp_server_listen (P2pTcpServer *server, GSocketAddress *address,
+                                GError **error);
 /* Of the first listener. */
-guint16 p2p_tcp_server_get_port (P2pTcpServer * server);
+guint16 p2p_tcp_server_get_port (P2pTcpServer *server);
 
 G_END_DECLS
 

@@ -3,8 +3,8 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A stranger costs one Guest, of which there are few, each for a short time. All
- * who fail are refused by the same bytes at the same time after their first
+ * A stranger costs one Guest, of which there are few, each for a short time.
+ * All who fail are refused by the same bytes at the same time after their first
  * byte, whatever was wrong; to an unknown device id and to a wrong key the very
  * same happens, since the id only goes into the key.
  *
@@ -34,7 +34,7 @@ struct _P2pTcpServer
   GSource *sources[MAX_LISTENERS];
   guint n_listeners;
   guint16 port;
-  GQueue guests;                /* oldest first */
+  GQueue guests; /* oldest first */
   P2pBucket bucket;
   P2pSources limits;
 };
@@ -45,8 +45,8 @@ typedef struct
   GList *link_in_queue;
   P2pLink *link;
   P2pSource *source;
-  GSource *timer;               /* until it must have proved the key; then, if
-                                   it did not, until it is told */
+  GSource *timer; /* until it must have proved the key; then, if
+                     it did not, until it is told */
   gboolean refused;
   gchar *from;
   guint8 challenge[P2P_CHALLENGE_BYTES];
@@ -91,8 +91,8 @@ static void
 refuse (Guest *guest)
 {
   P2pSignaller *signaller = guest->server->signaller;
-  gint64 due = p2p_link_get_first_us (guest->link)
-      + signaller->timing.refuse * 1000LL;
+  gint64 due
+      = p2p_link_get_first_us (guest->link) + signaller->timing.refuse * 1000LL;
   gint64 wait = (due - g_get_monotonic_time ()) / 1000;
 
   if (guest->refused)
@@ -100,8 +100,8 @@ refuse (Guest *guest)
   guest->refused = TRUE;
   p2p_link_stop_reading (guest->link);
   p2p_source_clear (&guest->timer);
-  guest->timer = p2p_signaller_timer (signaller, MAX (wait, 0), tell_refused,
-      guest);
+  guest->timer
+      = p2p_signaller_timer (signaller, MAX (wait, 0), tell_refused, guest);
   p2p_signaller_reject (signaller, guest->from);
 }
 
@@ -122,11 +122,11 @@ static void
 send_busy (Guest *guest, P2pEnvelope *envelope)
 {
   GBytes *bytes = p2p_envelope_seal (envelope, P2P_ENVELOPE_CLOSE,
-      P2P_REASON_BUSY, strlen (P2P_REASON_BUSY));
+                                     P2P_REASON_BUSY, strlen (P2P_REASON_BUSY));
   P2pLink *link = guest->link;
 
   p2p_link_send (link, P2P_FRAME_ENVELOPE, g_bytes_get_data (bytes, NULL),
-      g_bytes_get_size (bytes));
+                 g_bytes_get_size (bytes));
   g_bytes_unref (bytes);
   p2p_envelope_free (envelope);
   guest_forget (guest, TRUE);
@@ -136,7 +136,7 @@ send_busy (Guest *guest, P2pEnvelope *envelope)
 /* The guest is a viewer. */
 static void
 let_in (Guest *guest, P2pEnvelope *envelope, P2pEnvelopeKind kind,
-    const guint8 *body, gsize len)
+        const guint8 *body, gsize len)
 {
   P2pSignaller *signaller = guest->server->signaller;
   P2pLink *link = guest->link;
@@ -156,7 +156,7 @@ let_in (Guest *guest, P2pEnvelope *envelope, P2pEnvelopeKind kind,
 
 static void
 on_frame (P2pLink *link, guint8 type, const guint8 *data, gsize len,
-    gpointer user)
+          gpointer user)
 {
   Guest *guest = user;
   P2pTcpServer *server = guest->server;
@@ -170,13 +170,13 @@ on_frame (P2pLink *link, guint8 type, const guint8 *data, gsize len,
   if (type != P2P_FRAME_ENVELOPE
       || !p2p_envelope_peek (data, len, P2P_ROLE_VIEWER, &channel_id, &number)
       || number != 0
-      || (server->find && !server->find (server->user, channel_id,
-              guest->challenge))) {
+      || (server->find
+          && !server->find (server->user, channel_id, guest->challenge))) {
     refuse (guest);
     return;
   }
   envelope = p2p_envelope_new (server->signaller->credential, P2P_ROLE_DEVICE,
-      guest->challenge, channel_id);
+                               guest->challenge, channel_id);
   if (p2p_envelope_open (envelope, data, len, &kind, body, &body_len)
       != P2P_ENVELOPE_OK) {
     p2p_envelope_free (envelope);
@@ -205,9 +205,8 @@ on_lost (P2pLink *link, const gchar *why, gpointer user)
   p2p_signaller_unref (signaller);
 }
 
-static const P2pLinkCallbacks link_callbacks = {
-  on_frame, on_garbage, on_lost
-};
+static const P2pLinkCallbacks link_callbacks
+    = { on_frame, on_garbage, on_lost };
 
 static void
 greet (Guest *guest)
@@ -223,7 +222,7 @@ greet (Guest *guest)
 
 static void
 welcome (P2pTcpServer *server, GSocket *socket, GInetAddress *address,
-    P2pSource *source)
+         P2pSource *source)
 {
   P2pSignaller *signaller = server->signaller;
   Guest *guest;
@@ -237,10 +236,10 @@ welcome (P2pTcpServer *server, GSocket *socket, GInetAddress *address,
   guest->from = g_inet_address_to_string (address);
   g_queue_push_tail (&server->guests, guest);
   guest->link_in_queue = g_queue_peek_tail_link (&server->guests);
-  guest->link = p2p_link_new (socket, signaller->context, &link_callbacks,
-      guest);
+  guest->link
+      = p2p_link_new (socket, signaller->context, &link_callbacks, guest);
   guest->timer = p2p_signaller_timer (signaller, signaller->timing.handshake,
-      handshake_timeout, guest);
+                                      handshake_timeout, guest);
   if (!server->find)
     greet (guest);
 }
@@ -260,7 +259,7 @@ accept_one (P2pTcpServer *server, GSocket *listener)
     return FALSE;
   remote = g_socket_get_remote_address (socket, NULL);
   if (!remote)
-    return TRUE;                /* gone already */
+    return TRUE; /* gone already */
   address = g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (remote));
   if (p2p_bucket_take (&server->bucket, now))
     source = p2p_sources_enter (&server->limits, address, now);
@@ -290,7 +289,7 @@ on_acceptable (GSocket *listener, GIOCondition condition, gpointer user)
 
 P2pTcpServer *
 p2p_tcp_server_new (P2pSignaller *signaller, P2pTcpFindChallenge find,
-    gpointer user)
+                    gpointer user)
 {
   P2pTcpServer *server = g_new0 (P2pTcpServer, 1);
 
@@ -299,9 +298,9 @@ p2p_tcp_server_new (P2pSignaller *signaller, P2pTcpFindChallenge find,
   server->user = user;
   g_queue_init (&server->guests);
   p2p_bucket_init (&server->bucket, P2P_TCP_RATE, P2P_TCP_BURST,
-      g_get_monotonic_time ());
+                   g_get_monotonic_time ());
   p2p_sources_init (&server->limits, P2P_TCP_RATE_PER_SOURCE,
-      P2P_TCP_BURST_PER_SOURCE, P2P_TCP_MAX_UNPROVED_PER_SOURCE);
+                    P2P_TCP_BURST_PER_SOURCE, P2P_TCP_MAX_UNPROVED_PER_SOURCE);
   return server;
 }
 
@@ -324,7 +323,7 @@ p2p_tcp_server_free (P2pTcpServer *server)
 
 gboolean
 p2p_tcp_server_listen (P2pTcpServer *server, GSocketAddress *address,
-    GError **error)
+                       GError **error)
 {
   g_autoptr (GSocket) socket = NULL;
   g_autoptr (GSocketAddress) bound = NULL;
@@ -334,12 +333,13 @@ p2p_tcp_server_listen (P2pTcpServer *server, GSocketAddress *address,
 
   /* "localhost" is two addresses: any port, but one for both. */
   if (g_inet_socket_address_get_port (inet) == 0 && server->port != 0)
-    address = same_port = g_inet_socket_address_new (
-        g_inet_socket_address_get_address (inet), server->port);
+    address = same_port
+        = g_inet_socket_address_new (g_inet_socket_address_get_address (inet),
+                                     server->port);
 
   g_return_val_if_fail (server->n_listeners < MAX_LISTENERS, FALSE);
   socket = g_socket_new (g_socket_address_get_family (address),
-      G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
+                         G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
   if (!socket)
     return FALSE;
   g_socket_set_blocking (socket, FALSE);
@@ -351,12 +351,12 @@ p2p_tcp_server_listen (P2pTcpServer *server, GSocketAddress *address,
   if (!bound)
     return FALSE;
   if (server->n_listeners == 0)
-    server->port = g_inet_socket_address_get_port (
-        G_INET_SOCKET_ADDRESS (bound));
+    server->port
+        = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound));
 
   source = g_socket_create_source (socket, G_IO_IN, NULL);
-  g_source_set_callback (source, (GSourceFunc) (void (*) (void)) on_acceptable,
-      server, NULL);
+  g_source_set_callback (source, (GSourceFunc)(void (*) (void))on_acceptable,
+                         server, NULL);
   g_source_attach (source, server->signaller->context);
   server->sources[server->n_listeners] = source;
   server->listeners[server->n_listeners++] = g_steal_pointer (&socket);

@@ -1,12 +1,13 @@
-/* Sealed signalling packets from a stranger: envelopes, boxes, discovery bodies.
+/* Sealed signalling packets from a stranger: envelopes, boxes, discovery
+ * bodies.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Nothing but what was sealed with the key opens; and what was sealed opens only
- * as it was. The first byte of the input chooses: 0, the rest comes as it is;
- * otherwise the rest is xored over a genuine packet, so that the parser is met
- * behind its first checks too.
+ * Nothing but what was sealed with the key opens; and what was sealed opens
+ * only as it was. The first byte of the input chooses: 0, the rest comes as it
+ * is; otherwise the rest is xored over a genuine packet, so that the parser is
+ * met behind its first checks too.
  */
 #include "fuzz.h"
 
@@ -25,8 +26,8 @@ fuzz_as_envelope (const uint8_t *data, size_t size, bool genuine)
 {
   static const guint8 challenge[P2P_CHALLENGE_BYTES];
   static const guint8 id[P2P_CHANNEL_ID_BYTES] = { 7 };
-  P2pEnvelope *device = p2p_envelope_new (credential, P2P_ROLE_DEVICE,
-      challenge, id);
+  P2pEnvelope *device
+      = p2p_envelope_new (credential, P2P_ROLE_DEVICE, challenge, id);
   guint8 body[P2P_SIGNAL_MAX_MESSAGE];
   const guint8 *channel_id;
   P2pEnvelopeKind kind = 0;
@@ -50,9 +51,10 @@ fuzz_as_box (const uint8_t *data, size_t size, bool genuine)
   P2pLanBody body;
 
   FUZZ_CHECK (p2p_box_open (credential, P2P_BOX_LAN_PROBE, NULL, data, size,
-          plain, sizeof plain) == genuine);
+                            plain, sizeof plain)
+              == genuine);
   FUZZ_CHECK (!p2p_box_open (credential, P2P_BOX_MQTT_QUERY, NULL, data, size,
-          plain, 16));
+                             plain, 16));
   if (size >= P2P_LAN_BODY && p2p_lan_read_body (data, &body)) {
     p2p_lan_write_body (&body, plain);
     FUZZ_CHECK (memcmp (plain + 2, data + 2, sizeof plain - 2) == 0);
@@ -61,7 +63,7 @@ fuzz_as_box (const uint8_t *data, size_t size, bool genuine)
 
 static void
 fuzz_over (GBytes *sealed, const uint8_t *data, size_t size,
-    void (*func) (const uint8_t *, size_t, bool))
+           void (*func) (const uint8_t *, size_t, bool))
 {
   gsize len;
   guint8 *copy = g_bytes_unref_to_data (sealed, &len);
@@ -95,9 +97,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   }
   viewer = p2p_envelope_new (credential, P2P_ROLE_VIEWER, challenge, id);
   fuzz_over (p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, TEXT,
-          strlen (TEXT)), data + 1, size - 1, fuzz_as_envelope);
+                                strlen (TEXT)),
+             data + 1, size - 1, fuzz_as_envelope);
   p2p_envelope_free (viewer);
   fuzz_over (p2p_box_seal (credential, P2P_BOX_LAN_PROBE, NULL, plain,
-          sizeof plain, NULL), data + 1, size - 1, fuzz_as_box);
+                           sizeof plain, NULL),
+             data + 1, size - 1, fuzz_as_box);
   return 0;
 }

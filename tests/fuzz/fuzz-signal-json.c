@@ -16,7 +16,7 @@ static void walk (JsonNode *node, guint depth);
 
 static void
 walk_member (JsonObject *object, const gchar *name, JsonNode *node,
-    gpointer depth)
+             gpointer depth)
 {
   FUZZ_CHECK (g_utf8_validate (name, -1, NULL));
   walk (node, GPOINTER_TO_UINT (depth));
@@ -28,7 +28,7 @@ walk (JsonNode *node, guint depth)
   if (JSON_NODE_HOLDS_OBJECT (node)) {
     FUZZ_CHECK (depth < P2P_JSON_MAX_DEPTH);
     json_object_foreach_member (json_node_get_object (node), walk_member,
-        GUINT_TO_POINTER (depth + 1));
+                                GUINT_TO_POINTER (depth + 1));
   } else if (JSON_NODE_HOLDS_ARRAY (node)) {
     JsonArray *array = json_node_get_array (node);
     guint i;
@@ -44,7 +44,7 @@ walk (JsonNode *node, guint depth)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  const gchar *text = (const gchar *) data;
+  const gchar *text = (const gchar *)data;
   JsonParser *parser;
 
   if (!p2p_json_check (text, size, P2P_SIGNAL_MAX_MESSAGE))
@@ -52,7 +52,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   FUZZ_CHECK (size <= P2P_SIGNAL_MAX_MESSAGE);
   FUZZ_CHECK (memchr (data, 0, size) == NULL);
   parser = json_parser_new ();
-  FUZZ_CHECK (json_parser_load_from_data (parser, text, (gssize) size, NULL));
+  FUZZ_CHECK (json_parser_load_from_data (parser, text, (gssize)size, NULL));
   FUZZ_CHECK (JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser)));
   walk (json_parser_get_root (parser), 0);
   g_object_unref (parser);

@@ -15,8 +15,7 @@
 #define KEY "0123456789ab"
 
 static void
-assert_refused (const gchar *id, const gchar *key, const gchar *file,
-    gint code)
+assert_refused (const gchar *id, const gchar *key, const gchar *file, gint code)
 {
   g_autoptr (GError) error = NULL;
 
@@ -60,7 +59,7 @@ test_keys (void)
   g_assert_nonnull (credential);
   g_assert_cmpstr (p2p_credential_get_device_id (credential), ==, "d");
   g_assert_cmpint (p2p_credential_get_kind (credential), ==,
-      P2P_CREDENTIAL_PSK);
+                   P2P_CREDENTIAL_PSK);
 }
 
 static gchar *
@@ -157,19 +156,22 @@ assert_hex (const guint8 *data, gsize len, const gchar *expected)
 static void
 test_derive_vectors (void)
 {
-  g_autoptr (P2pCredential) c = p2p_credential_new ("camera-1",
-      "correct horse battery staple", NULL, NULL);
+  g_autoptr (P2pCredential) c
+      = p2p_credential_new ("camera-1", "correct horse battery staple", NULL,
+                            NULL);
   guint8 out[32];
 
   g_assert_false (p2p_credential_is_stretched (c));
   p2p_credential_stretch (c);
   g_assert_true (p2p_credential_is_stretched (c));
   p2p_credential_derive (c, "test", NULL, 0, out, sizeof out);
-  assert_hex (out, sizeof out, "08afd36864d253b9cd916f259541c293"
-      "d74dbc5bed04273d622712efa58c6065");
+  assert_hex (out, sizeof out,
+              "08afd36864d253b9cd916f259541c293"
+              "d74dbc5bed04273d622712efa58c6065");
   p2p_credential_derive (c, "test", "context", 7, out, sizeof out);
-  assert_hex (out, sizeof out, "cdfe16dbb5f189a1ce9d6dc3c3f2fa40"
-      "0e4fd0297d81ea068f533182043f842c");
+  assert_hex (out, sizeof out,
+              "cdfe16dbb5f189a1ce9d6dc3c3f2fa40"
+              "0e4fd0297d81ea068f533182043f842c");
 }
 
 static gpointer
@@ -207,7 +209,10 @@ static void
 test_json_accepted (void)
 {
   static const gchar *const good[] = {
-    "{}", " {\t}\r\n", "{\"a\":1}", "{\"a\":[],\"b\":{}}",
+    "{}",
+    " {\t}\r\n",
+    "{\"a\":1}",
+    "{\"a\":[],\"b\":{}}",
     "{\"a\":[1,-2,3.5,0,-0.0e-10,1E+5,true,false,null,\"x\"]}",
     "{\"\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\ud83d\\ude00\"}",
     "{ \"a\" : [ { } , [ ] ] , \"b\" : \"\xc3\xa4\" }",
@@ -225,17 +230,59 @@ static void
 test_json_refused (void)
 {
   static const gchar *const bad[] = {
-    "", " ", "1", "null", "\"a\"", "[]", "[{}]", "{", "}", "{}}", "{}{}",
-    "{} x", "{]", "{\"a\":[}", "{\"a\":[1}]", "{\"a\"}", "{\"a\":}",
-    "{\"a\":1,}", "{,}", "{\"a\":[1,]}", "{\"a\":[,]}", "{a:1}", "{'a':1}",
-    "{\"a\":'x'}", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "{\"a\":01}",
-    "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":1e}", "{\"a\":-}",
-    "{\"a\":0x1}", "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":tru}",
-    "{\"a\":nullx}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}",
-    "{\"a\":\"\\u0000\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00\"}",
-    "{\"a\":\"\\ud800\\u0041\"}", "{\"a\":\"\\ud800x\"}", "{\"a\":\"x}",
-    "{\"a\":\"\\", "{\"a\":\"\n\"}", "{\"a\":\"\x01\"}", "{\"a\":\"\xff\"}",
-    "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\xc3\"}", "/* */{}", "{}//",
+    "",
+    " ",
+    "1",
+    "null",
+    "\"a\"",
+    "[]",
+    "[{}]",
+    "{",
+    "}",
+    "{}}",
+    "{}{}",
+    "{} x",
+    "{]",
+    "{\"a\":[}",
+    "{\"a\":[1}]",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "{,}",
+    "{\"a\":[1,]}",
+    "{\"a\":[,]}",
+    "{a:1}",
+    "{'a':1}",
+    "{\"a\":'x'}",
+    "{\"a\" 1}",
+    "{\"a\":1 \"b\":2}",
+    "{\"a\":01}",
+    "{\"a\":1.}",
+    "{\"a\":.5}",
+    "{\"a\":+1}",
+    "{\"a\":1e}",
+    "{\"a\":-}",
+    "{\"a\":0x1}",
+    "{\"a\":NaN}",
+    "{\"a\":Infinity}",
+    "{\"a\":tru}",
+    "{\"a\":nullx}",
+    "{\"a\":\"\\x\"}",
+    "{\"a\":\"\\u12g4\"}",
+    "{\"a\":\"\\u0000\"}",
+    "{\"a\":\"\\ud800\"}",
+    "{\"a\":\"\\udc00\"}",
+    "{\"a\":\"\\ud800\\u0041\"}",
+    "{\"a\":\"\\ud800x\"}",
+    "{\"a\":\"x}",
+    "{\"a\":\"\\",
+    "{\"a\":\"\n\"}",
+    "{\"a\":\"\x01\"}",
+    "{\"a\":\"\xff\"}",
+    "{\"a\":\"\xed\xa0\x80\"}",
+    "{\"a\":\"\xc3\"}",
+    "/* */{}",
+    "{}//",
     "\xef\xbb\xbf{}",
     "{\"1\":{\"2\":{\"3\":{\"4\":{\"5\":{\"6\":{\"7\":{\"8\":{}}}}}}}}}",
     "{\"1\":[[[[[[[[1]]]]]]]]}",
@@ -292,23 +339,55 @@ static void
 test_uris (void)
 {
   static const gchar *const good[] = {
-    "lan://", "lan://eth0", "lan://192.168.1.2:4000", "lan://:4000",
-    "LAN://", "tcp://1.2.3.4:5", "tcp://[::1]:5000", "tcp://host.name:1/",
+    "lan://",
+    "lan://eth0",
+    "lan://192.168.1.2:4000",
+    "lan://:4000",
+    "LAN://",
+    "tcp://1.2.3.4:5",
+    "tcp://[::1]:5000",
+    "tcp://host.name:1/",
     "tcp://[fe80::1%eth0]:5000",
 #ifdef HAVE_MQTT
-    "mqtt://broker", "mqtt://broker:1", "mqtt://me:secret@broker",
-    "mqtt://me@broker:1883", "mqtt://me:p%40ss@[::1]", "mqtts://broker",
+    "mqtt://broker",
+    "mqtt://broker:1",
+    "mqtt://me:secret@broker",
+    "mqtt://me@broker:1883",
+    "mqtt://me:p%40ss@[::1]",
+    "mqtts://broker",
     "mqtt://me:se@cret@broker",
 #endif
   };
   static const gchar *const bad[] = {
-    NULL, "", "lan", "lan:/", "http://x", "lan://:0", "lan://:x",
-    "lan://a:99999", "lan://me:secret@eth0", "tcp://", "tcp://host",
-    "tcp://:5", "tcp://host:", "tcp://::1:5", "tcp://[::1", "tcp://[::1]5",
-    "tcp://a b:5", "tcp://host:70000", "tcp://host:-1", "tcp://host:5x",
-    "tcp://me:secret@host:5", "tcp://host:5?x=1", "mqtt://", "mqtt://:1883",
-    "mqtt://:secret@host", "mqtt://host:0", "mqtt://host?ca-file=/etc/passwd",
-    "mqtts://host?ca-file=/no/such/file", "mqtts://host?secret=1",
+    NULL,
+    "",
+    "lan",
+    "lan:/",
+    "http://x",
+    "lan://:0",
+    "lan://:x",
+    "lan://a:99999",
+    "lan://me:secret@eth0",
+    "tcp://",
+    "tcp://host",
+    "tcp://:5",
+    "tcp://host:",
+    "tcp://::1:5",
+    "tcp://[::1",
+    "tcp://[::1]5",
+    "tcp://a b:5",
+    "tcp://host:70000",
+    "tcp://host:-1",
+    "tcp://host:5x",
+    "tcp://me:secret@host:5",
+    "tcp://host:5?x=1",
+    "mqtt://",
+    "mqtt://:1883",
+    "mqtt://:secret@host",
+    "mqtt://host:0",
+    "mqtt://host?ca-file=/etc/passwd",
+    "mqtts://host?ca-file=/no/such/file",
+    "mqtts://host?secret=1",
     "tcp://host:5/path",
   };
   gsize i;

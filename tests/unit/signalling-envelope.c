@@ -34,17 +34,17 @@ device_side (void)
 
 static P2pEnvelopeResult
 open_bytes (P2pEnvelope *envelope, const guint8 *data, gsize len,
-    Opened *opened)
+            Opened *opened)
 {
   return p2p_envelope_open (envelope, data, len, &opened->kind, opened->body,
-      &opened->len);
+                            &opened->len);
 }
 
 static P2pEnvelopeResult
 open_sealed (P2pEnvelope *envelope, GBytes *sealed, Opened *opened)
 {
   return open_bytes (envelope, g_bytes_get_data (sealed, NULL),
-      g_bytes_get_size (sealed), opened);
+                     g_bytes_get_size (sealed), opened);
 }
 
 static void
@@ -57,15 +57,14 @@ test_both_ways (void)
 
   for (i = 0; i < 50; i++) {
     g_autofree gchar *text = g_strnfill (i * 160, 'x');
-    g_autoptr (GBytes) there = p2p_envelope_seal (viewer,
-        P2P_ENVELOPE_MESSAGE, text, strlen (text));
-    g_autoptr (GBytes) back = p2p_envelope_seal (device, P2P_ENVELOPE_PING,
-        "", 0);
+    g_autoptr (GBytes) there
+        = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, text, strlen (text));
+    g_autoptr (GBytes) back
+        = p2p_envelope_seal (device, P2P_ENVELOPE_PING, "", 0);
 
-    g_assert_cmpuint (g_bytes_get_size (there), ==, strlen (text)
-        + P2P_ENVELOPE_OVERHEAD);
-    g_assert_cmpint (open_sealed (device, there, &opened), ==,
-        P2P_ENVELOPE_OK);
+    g_assert_cmpuint (g_bytes_get_size (there), ==,
+                      strlen (text) + P2P_ENVELOPE_OVERHEAD);
+    g_assert_cmpint (open_sealed (device, there, &opened), ==, P2P_ENVELOPE_OK);
     g_assert_cmpint (opened.kind, ==, P2P_ENVELOPE_MESSAGE);
     g_assert_cmpmem (opened.body, opened.len, text, strlen (text));
     g_assert_cmpint (open_sealed (viewer, back, &opened), ==, P2P_ENVELOPE_OK);
@@ -79,12 +78,12 @@ test_too_long (void)
 {
   g_autoptr (P2pEnvelope) viewer = viewer_side ();
   static gchar text[P2P_SIGNAL_MAX_MESSAGE + 1];
-  g_autoptr (GBytes) largest = p2p_envelope_seal (viewer,
-      P2P_ENVELOPE_MESSAGE, text, P2P_SIGNAL_MAX_MESSAGE);
+  g_autoptr (GBytes) largest = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE,
+                                                  text, P2P_SIGNAL_MAX_MESSAGE);
 
   g_assert_cmpuint (g_bytes_get_size (largest), ==, P2P_ENVELOPE_MAX);
-  g_assert_null (p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, text,
-          sizeof text));
+  g_assert_null (
+      p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, text, sizeof text));
 }
 
 /* Each bit of each byte; and the outputs stay as they were. */
@@ -93,8 +92,8 @@ test_altered (void)
 {
   g_autoptr (P2pEnvelope) viewer = viewer_side ();
   g_autoptr (P2pEnvelope) device = device_side ();
-  g_autoptr (GBytes) sealed = p2p_envelope_seal (viewer,
-      P2P_ENVELOPE_MESSAGE, "{\"a\":1}", 7);
+  g_autoptr (GBytes) sealed
+      = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, "{\"a\":1}", 7);
   gsize len = g_bytes_get_size (sealed), at;
   guint8 copy[200];
   Opened opened;
@@ -106,7 +105,7 @@ test_altered (void)
       memcpy (copy, g_bytes_get_data (sealed, NULL), len);
       copy[at] ^= 1 << bit;
       g_assert_cmpint (open_bytes (device, copy, len, &opened), !=,
-          P2P_ENVELOPE_OK);
+                       P2P_ENVELOPE_OK);
       g_assert_cmpuint (opened.body[0], ==, 0x5a);
       g_assert_cmpuint (opened.len & 0xff, ==, 0x5a);
     }
@@ -120,8 +119,8 @@ test_truncated (void)
 {
   g_autoptr (P2pEnvelope) viewer = viewer_side ();
   g_autoptr (P2pEnvelope) device = device_side ();
-  g_autoptr (GBytes) sealed = p2p_envelope_seal (viewer,
-      P2P_ENVELOPE_MESSAGE, "{\"a\":1}", 7);
+  g_autoptr (GBytes) sealed
+      = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, "{\"a\":1}", 7);
   gsize full = g_bytes_get_size (sealed), len;
   Opened opened;
 
@@ -130,14 +129,14 @@ test_truncated (void)
     g_autofree guint8 *exact = g_memdup2 (g_bytes_get_data (sealed, NULL), len);
 
     g_assert_cmpint (open_bytes (device, exact, len, &opened), !=,
-        P2P_ENVELOPE_OK);
+                     P2P_ENVELOPE_OK);
   }
   {
     g_autofree guint8 *longer = g_malloc0 (full + 1);
 
     memcpy (longer, g_bytes_get_data (sealed, NULL), full);
     g_assert_cmpint (open_bytes (device, longer, full + 1, &opened), ==,
-        P2P_ENVELOPE_FORGED);
+                     P2P_ENVELOPE_FORGED);
   }
 }
 
@@ -153,19 +152,19 @@ test_replayed (void)
   for (i = 0; i < 4; i++)
     sealed[i] = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, "{}", 2);
   g_assert_cmpint (open_sealed (device, sealed[0], &opened), ==,
-      P2P_ENVELOPE_OK);
+                   P2P_ENVELOPE_OK);
   g_assert_cmpint (open_sealed (device, sealed[0], &opened), ==,
-      P2P_ENVELOPE_REPLAYED);
+                   P2P_ENVELOPE_REPLAYED);
   /* One lost on the way is no reason to stop; what is late stays out. */
   g_assert_cmpint (open_sealed (device, sealed[2], &opened), ==,
-      P2P_ENVELOPE_OK);
+                   P2P_ENVELOPE_OK);
   g_assert_cmpint (open_sealed (device, sealed[1], &opened), ==,
-      P2P_ENVELOPE_REPLAYED);
+                   P2P_ENVELOPE_REPLAYED);
   g_assert_cmpint (open_sealed (device, sealed[3], &opened), ==,
-      P2P_ENVELOPE_OK);
+                   P2P_ENVELOPE_OK);
   for (i = 0; i < 4; i++) {
     g_assert_cmpint (open_sealed (device, sealed[i], &opened), ==,
-        P2P_ENVELOPE_REPLAYED);
+                     P2P_ENVELOPE_REPLAYED);
     g_bytes_unref (sealed[i]);
   }
 }
@@ -175,28 +174,29 @@ static void
 test_reflected (void)
 {
   g_autoptr (P2pEnvelope) viewer = viewer_side ();
-  g_autoptr (GBytes) sealed = p2p_envelope_seal (viewer,
-      P2P_ENVELOPE_MESSAGE, "{}", 2);
+  g_autoptr (GBytes) sealed
+      = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, "{}", 2);
   guint8 copy[100];
   Opened opened;
 
   g_assert_cmpint (open_sealed (viewer, sealed, &opened), ==,
-      P2P_ENVELOPE_MALFORMED);
+                   P2P_ENVELOPE_MALFORMED);
   memcpy (copy, g_bytes_get_data (sealed, NULL), g_bytes_get_size (sealed));
   copy[3] = 2;
   g_assert_cmpint (open_bytes (viewer, copy, g_bytes_get_size (sealed),
-          &opened), ==, P2P_ENVELOPE_FORGED);
+                               &opened),
+                   ==, P2P_ENVELOPE_FORGED);
 }
 
 static void
 assert_forged_for (P2pCredential *whose, const guint8 *its_challenge,
-    const guint8 *its_id, P2pEnvelopeResult expected)
+                   const guint8 *its_id, P2pEnvelopeResult expected)
 {
   g_autoptr (P2pEnvelope) viewer = viewer_side ();
-  g_autoptr (P2pEnvelope) device = p2p_envelope_new (whose, P2P_ROLE_DEVICE,
-      its_challenge, its_id);
-  g_autoptr (GBytes) sealed = p2p_envelope_seal (viewer,
-      P2P_ENVELOPE_MESSAGE, "{}", 2);
+  g_autoptr (P2pEnvelope) device
+      = p2p_envelope_new (whose, P2P_ROLE_DEVICE, its_challenge, its_id);
+  g_autoptr (GBytes) sealed
+      = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, "{}", 2);
   Opened opened;
 
   g_assert_cmpint (open_sealed (device, sealed, &opened), ==, expected);
@@ -211,9 +211,9 @@ test_bound (void)
   assert_forged_for (credential, challenge, channel_id, P2P_ENVELOPE_OK);
   assert_forged_for (other_key, challenge, channel_id, P2P_ENVELOPE_FORGED);
   assert_forged_for (credential, another_challenge, channel_id,
-      P2P_ENVELOPE_FORGED);
+                     P2P_ENVELOPE_FORGED);
   assert_forged_for (credential, challenge, another_id,
-      P2P_ENVELOPE_OTHER_CHANNEL);
+                     P2P_ENVELOPE_OTHER_CHANNEL);
 }
 
 static void
@@ -221,8 +221,8 @@ test_versions (void)
 {
   g_autoptr (P2pEnvelope) viewer = viewer_side ();
   g_autoptr (P2pEnvelope) device = device_side ();
-  g_autoptr (GBytes) sealed = p2p_envelope_seal (viewer,
-      P2P_ENVELOPE_MESSAGE, "{}", 2);
+  g_autoptr (GBytes) sealed
+      = p2p_envelope_seal (viewer, P2P_ENVELOPE_MESSAGE, "{}", 2);
   guint8 copy[100];
   Opened opened;
   guint at;
@@ -231,7 +231,8 @@ test_versions (void)
     memcpy (copy, g_bytes_get_data (sealed, NULL), g_bytes_get_size (sealed));
     copy[at]++;
     g_assert_cmpint (open_bytes (device, copy, g_bytes_get_size (sealed),
-            &opened), ==, P2P_ENVELOPE_OTHER_VERSION);
+                                 &opened),
+                     ==, P2P_ENVELOPE_OTHER_VERSION);
   }
 }
 
@@ -241,39 +242,39 @@ test_boxes (void)
   guint8 salt[P2P_BOX_SALT], no_salt[P2P_BOX_SALT] = { 0 };
   guint8 body[16], copy[100];
   g_autoptr (GBytes) box = p2p_box_seal (credential, P2P_BOX_LAN_PROBE, NULL,
-      "0123456789abcdef", 16, salt);
+                                         "0123456789abcdef", 16, salt);
   g_autoptr (GBytes) answer = p2p_box_seal (credential, P2P_BOX_LAN_ANSWER,
-      salt, "fedcba9876543210", 16, NULL);
+                                            salt, "fedcba9876543210", 16, NULL);
   const guint8 *data = g_bytes_get_data (box, NULL);
   gsize len = g_bytes_get_size (box), at;
 
   g_assert_cmpuint (len, ==, 16 + P2P_BOX_OVERHEAD);
   g_assert_cmpmem (p2p_box_peek (P2P_BOX_LAN_PROBE, data, len, 16), 16, salt,
-      16);
-  g_assert_true (p2p_box_open (credential, P2P_BOX_LAN_PROBE, NULL, data, len,
-          body, 16));
+                   16);
+  g_assert_true (
+      p2p_box_open (credential, P2P_BOX_LAN_PROBE, NULL, data, len, body, 16));
   g_assert_cmpmem (body, 16, "0123456789abcdef", 16);
-  g_assert_false (p2p_box_open (other_key, P2P_BOX_LAN_PROBE, NULL, data, len,
-          body, 16));
-  g_assert_false (p2p_box_open (credential, P2P_BOX_LAN_ANSWER, NULL, data,
-          len, body, 16));
-  g_assert_false (p2p_box_open (credential, P2P_BOX_LAN_PROBE, salt, data,
-          len, body, 16));
+  g_assert_false (
+      p2p_box_open (other_key, P2P_BOX_LAN_PROBE, NULL, data, len, body, 16));
+  g_assert_false (
+      p2p_box_open (credential, P2P_BOX_LAN_ANSWER, NULL, data, len, body, 16));
+  g_assert_false (
+      p2p_box_open (credential, P2P_BOX_LAN_PROBE, salt, data, len, body, 16));
   for (at = 0; at < len; at++) {
     g_autofree guint8 *shorter = g_memdup2 (data, at);
 
     g_assert_false (p2p_box_open (credential, P2P_BOX_LAN_PROBE, NULL, shorter,
-            at, body, 16));
+                                  at, body, 16));
     memcpy (copy, data, len);
     copy[at] ^= 0x80;
     g_assert_false (p2p_box_open (credential, P2P_BOX_LAN_PROBE, NULL, copy,
-            len, body, 16));
+                                  len, body, 16));
   }
   data = g_bytes_get_data (answer, NULL);
-  g_assert_true (p2p_box_open (credential, P2P_BOX_LAN_ANSWER, salt, data, len,
-          body, 16));
+  g_assert_true (
+      p2p_box_open (credential, P2P_BOX_LAN_ANSWER, salt, data, len, body, 16));
   g_assert_false (p2p_box_open (credential, P2P_BOX_LAN_ANSWER, no_salt, data,
-          len, body, 16));
+                                len, body, 16));
 }
 
 /* -- Rates ---------------------------------------------------------------- */
@@ -288,7 +289,7 @@ test_bucket (void)
   for (i = 0; i < 100; i++)
     taken += p2p_bucket_take (&bucket, 0);
   g_assert_cmpuint (taken, ==, 20);
-  for (i = 1; i <= 100; i++)    /* ten seconds */
+  for (i = 1; i <= 100; i++) /* ten seconds */
     taken += p2p_bucket_take (&bucket, i * 100000) ? 1 : 0;
   g_assert_cmpuint (taken, >=, 119);
   g_assert_cmpuint (taken, <=, 120);
@@ -303,24 +304,25 @@ test_sources (void)
   static P2pSources sources;
   P2pSource *one[5], *other;
   g_autoptr (GInetAddress) a = g_inet_address_new_from_string ("10.0.0.1");
-  g_autoptr (GInetAddress) mapped = g_inet_address_new_from_string (
-      "::ffff:10.0.0.1");
+  g_autoptr (GInetAddress) mapped
+      = g_inet_address_new_from_string ("::ffff:10.0.0.1");
   g_autoptr (GInetAddress) b = g_inet_address_new_from_string ("2001:db8::1");
-  g_autoptr (GInetAddress) b2 = g_inet_address_new_from_string (
-      "2001:db8::ffff:2");
+  g_autoptr (GInetAddress) b2
+      = g_inet_address_new_from_string ("2001:db8::ffff:2");
   guint i;
 
   p2p_sources_init (&sources, 10, 100, 4);
   for (i = 0; i < 4; i++)
-    g_assert_nonnull (one[i] = p2p_sources_enter (&sources, i % 2 ? a : mapped,
-            1));
+    g_assert_nonnull (one[i]
+                      = p2p_sources_enter (&sources, i % 2 ? a : mapped, 1));
   g_assert_null (p2p_sources_enter (&sources, a, 1));
   g_assert_nonnull (other = p2p_sources_enter (&sources, b, 1));
   g_assert_true (p2p_sources_enter (&sources, b2, 1) == other);
   p2p_sources_leave (one[0], FALSE);
   g_assert_nonnull (p2p_sources_enter (&sources, a, 1));
 
-  /* More sources than the table has room for: the busy ones keep their place. */
+  /* More sources than the table has room for: the busy ones keep their place.
+   */
   for (i = 0; i < 1000; i++) {
     g_autofree gchar *text = g_strdup_printf ("11.0.%u.%u", i / 256, i % 256);
     g_autoptr (GInetAddress) c = g_inet_address_new_from_string (text);

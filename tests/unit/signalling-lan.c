@@ -1,5 +1,5 @@
-/* lan:// over loopback's multicast, with strangers; and in namespaces of its own,
- * with nothing but a veth pair.
+/* lan:// over loopback's multicast, with strangers; and in namespaces of its
+ * own, with nothing but a veth pair.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -22,16 +22,17 @@
 static gchar *
 lan_uri (void)
 {
-  g_autoptr (GSocket) socket = g_socket_new (G_SOCKET_FAMILY_IPV4,
-      G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_UDP, NULL);
-  g_autoptr (GSocketAddress) any = g_inet_socket_address_new_from_string (
-      "127.0.0.1", 0);
+  g_autoptr (GSocket) socket
+      = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM,
+                      G_SOCKET_PROTOCOL_UDP, NULL);
+  g_autoptr (GSocketAddress) any
+      = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
   g_autoptr (GSocketAddress) bound = NULL;
 
   g_assert_true (g_socket_bind (socket, any, FALSE, NULL));
   bound = g_socket_get_local_address (socket, NULL);
   return g_strdup_printf ("lan://lo:%u", g_inet_socket_address_get_port (
-          G_INET_SOCKET_ADDRESS (bound)));
+                                             G_INET_SOCKET_ADDRESS (bound)));
 }
 
 static void
@@ -64,7 +65,8 @@ test_every_interface (void)
   node_free (device);
 }
 
-/* Several devices on one machine share the port; each answers its own viewer. */
+/* Several devices on one machine share the port; each answers its own viewer.
+ */
 static void
 test_several_devices (void)
 {
@@ -162,15 +164,17 @@ static Raw
 raw_open (const gchar *uri)
 {
   Raw raw;
-  struct ip_mreqn request = { .imr_ifindex = (int) if_nametoindex ("lo") };
+  struct ip_mreqn request = { .imr_ifindex = (int)if_nametoindex ("lo") };
 
-  raw.group = g_inet_socket_address_new_from_string (P2P_LAN_GROUP,
-      atoi (strrchr (uri, ':') + 1));
+  raw.group
+      = g_inet_socket_address_new_from_string (P2P_LAN_GROUP,
+                                               atoi (strrchr (uri, ':') + 1));
   raw.socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM,
-      G_SOCKET_PROTOCOL_UDP, NULL);
+                             G_SOCKET_PROTOCOL_UDP, NULL);
   g_socket_set_blocking (raw.socket, FALSE);
   g_assert_cmpint (setsockopt (g_socket_get_fd (raw.socket), IPPROTO_IP,
-          IP_MULTICAST_IF, &request, sizeof request), ==, 0);
+                               IP_MULTICAST_IF, &request, sizeof request),
+                   ==, 0);
   return raw;
 }
 
@@ -185,14 +189,15 @@ static void
 raw_probe (Raw *raw, gconstpointer data, gsize len)
 {
   g_assert_cmpint (g_socket_send_to (raw->socket, raw->group, data, len, NULL,
-          NULL), ==, len);
+                                     NULL),
+                   ==, len);
 }
 
 /* Bytes waiting, without waiting. */
 static gssize
 raw_receive (Raw *raw, guint8 *data, gsize size)
 {
-  return g_socket_receive (raw->socket, (gchar *) data, size, NULL, NULL);
+  return g_socket_receive (raw->socket, (gchar *)data, size, NULL, NULL);
 }
 
 static GBytes *
@@ -202,8 +207,8 @@ good_probe (P2pCredential *credential)
   guint8 plain[P2P_LAN_BODY];
 
   p2p_lan_write_body (&body, plain);
-  return p2p_box_seal (credential, P2P_BOX_LAN_PROBE, NULL, plain,
-      sizeof plain, NULL);
+  return p2p_box_seal (credential, P2P_BOX_LAN_PROBE, NULL, plain, sizeof plain,
+                       NULL);
 }
 
 /* A fence: the device has handled all that was sent before. */
@@ -223,8 +228,8 @@ test_only_genuine_probes (void)
 {
   g_autofree gchar *uri = lan_uri ();
   Node *device = node_online (uri, P2P_ROLE_DEVICE, KEY);
-  g_autoptr (P2pCredential) credential = p2p_credential_new (DEVICE, KEY, NULL,
-      NULL);
+  g_autoptr (P2pCredential) credential
+      = p2p_credential_new (DEVICE, KEY, NULL, NULL);
   g_autoptr (GBytes) probe = good_probe (credential);
   g_autoptr (GBytes) another = good_probe (credential);
   Raw raw = raw_open (uri);
@@ -234,8 +239,8 @@ test_only_genuine_probes (void)
 
   /* Nothing is the same in two probes but the three bytes of its type. */
   for (at = len = 0; at < P2P_LAN_PROBE; at++)
-    len += ((const guint8 *) g_bytes_get_data (probe, NULL))[at]
-        == ((const guint8 *) g_bytes_get_data (another, NULL))[at];
+    len += ((const guint8 *)g_bytes_get_data (probe, NULL))[at]
+           == ((const guint8 *)g_bytes_get_data (another, NULL))[at];
   g_assert_cmpuint (len, <, 4 + 8);
 
   for (len = 0; len < 200; len++)
@@ -249,7 +254,8 @@ test_only_genuine_probes (void)
     memcpy (data, g_bytes_get_data (probe, NULL), P2P_LAN_PROBE);
     data[at] ^= 1;
     raw_probe (&raw, data, P2P_LAN_PROBE);
-    while (g_main_context_iteration (NULL, FALSE));
+    while (g_main_context_iteration (NULL, FALSE))
+      ;
   }
   settle (uri);
   g_assert_cmpint (raw_receive (&raw, data, sizeof data), <, 0);
@@ -270,8 +276,8 @@ test_silent_port (void)
 {
   g_autofree gchar *uri = lan_uri ();
   Node *device = node_new (uri, P2P_ROLE_DEVICE, DEVICE, KEY);
-  g_autoptr (P2pCredential) credential = p2p_credential_new (DEVICE, KEY, NULL,
-      NULL);
+  g_autoptr (P2pCredential) credential
+      = p2p_credential_new (DEVICE, KEY, NULL, NULL);
   static const guint8 zero[P2P_CHALLENGE_BYTES];
   guint8 noise[1000] = { 0 }, header[3] = { 0, 0, P2P_FRAME_ENVELOPE };
   P2pEnvelope *envelope;
@@ -283,21 +289,21 @@ test_silent_port (void)
   node_start (device);
   wait_until (device->online == 1);
   for (i = 0; i < 4; i++) {
-    g_autoptr (GSocket) socket = raw_connect (
-        p2p_signaller_get_port (device->signaller));
+    g_autoptr (GSocket) socket
+        = raw_connect (p2p_signaller_get_port (device->signaller));
     GByteArray *said;
 
     if (i == 1)
       raw_send (socket, noise, sizeof noise);
     if (i == 2)
       raw_send (socket, "\1\1\2", 3);
-    if (i == 3) {               /* has the key, but was not answered */
+    if (i == 3) { /* has the key, but was not answered */
       envelope = p2p_envelope_new (credential, P2P_ROLE_VIEWER, zero, zero);
       first = p2p_envelope_seal (envelope, P2P_ENVELOPE_MESSAGE, "{}", 2);
       header[1] = g_bytes_get_size (first) + 1;
       raw_send (socket, header, 3);
       raw_send (socket, g_bytes_get_data (first, NULL),
-          g_bytes_get_size (first));
+                g_bytes_get_size (first));
       g_bytes_unref (first);
       p2p_envelope_free (envelope);
     }
@@ -314,8 +320,8 @@ test_flood (void)
 {
   g_autofree gchar *uri = lan_uri ();
   Node *device = node_online (uri, P2P_ROLE_DEVICE, KEY);
-  g_autoptr (P2pCredential) wrong = p2p_credential_new (DEVICE, WRONG_KEY,
-      NULL, NULL);
+  g_autoptr (P2pCredential) wrong
+      = p2p_credential_new (DEVICE, WRONG_KEY, NULL, NULL);
   g_autoptr (GBytes) probe = good_probe (wrong);
   Raw raw = raw_open (uri);
   guint i;
@@ -323,7 +329,8 @@ test_flood (void)
   for (i = 0; i < 3000; i++) {
     raw_probe (&raw, g_bytes_get_data (probe, NULL), P2P_LAN_PROBE);
     if (i % 20 == 0)
-      while (g_main_context_iteration (NULL, FALSE));
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
   }
   settle (uri);
   g_assert_cmpuint (p2p_signaller_get_rejected (device->signaller), >, 500);
@@ -369,9 +376,9 @@ test_duplicates_at_once (void)
   node_start (one);
   node_start (other);
   wait_until (one->online + other->online == 1
-      && (one->state_reason || other->state_reason));
+              && (one->state_reason || other->state_reason));
   g_assert_cmpstr (one->online ? other->state_reason : one->state_reason, ==,
-      P2P_REASON_DUPLICATE);
+                   P2P_REASON_DUPLICATE);
   node_free (one);
   node_free (other);
 }
@@ -436,13 +443,12 @@ leave_network (void)
   if (unshare (CLONE_NEWNET) == 0)
     return TRUE;
   return unshare (CLONE_NEWUSER | CLONE_NEWNET) == 0
-      && write_file ("/proc/self/setgroups", "deny")
-      && write_file ("/proc/self/uid_map", uid)
-      && write_file ("/proc/self/gid_map", gid);
+         && write_file ("/proc/self/setgroups", "deny")
+         && write_file ("/proc/self/uid_map", uid)
+         && write_file ("/proc/self/gid_map", gid);
 }
 
-static void G_GNUC_PRINTF (1, 2)
-run (const gchar *format, ...)
+static void G_GNUC_PRINTF (1, 2) run (const gchar *format, ...)
 {
   g_autofree gchar *command = NULL;
   va_list args;
@@ -473,7 +479,7 @@ other_host (int commands, int answers)
     _exit (1);
   run ("ip link set lo up");
   g_assert_cmpint (write (answers, "n", 1), ==, 1);
-  wait_byte (commands);         /* the veth may still be missing */
+  wait_byte (commands); /* the veth may still be missing */
   device = node_new ("lan://", P2P_ROLE_DEVICE, DEVICE, KEY);
   p2p_signaller_get_timing (device->signaller)->lan_rejoin = 50;
   node_start (device);
@@ -489,10 +495,11 @@ static void
 plug_in (pid_t host)
 {
   run ("ip link add v0 type veth peer name v1 && ip link set v1 netns %d",
-      host);
+       host);
   run ("ip addr add 10.1.0.1/24 dev v0 && ip link set v0 up");
   run ("nsenter -t %d -n sh -c 'ip addr add 10.1.0.2/24 dev v1 && "
-      "ip link set v1 up'", host);
+       "ip link set v1 up'",
+       host);
 }
 
 /* Two hosts, a cable, no default route, and a second interface that leads
@@ -506,7 +513,7 @@ two_hosts (gboolean late)
 
   run ("ip link set lo up");
   run ("ip link add x0 type veth peer name x1 && ip addr add 10.9.0.1/24 dev "
-      "x0 && ip link set x0 up && ip link set x1 up");
+       "x0 && ip link set x0 up && ip link set x1 up");
   g_assert_cmpint (pipe (commands), ==, 0);
   g_assert_cmpint (pipe (answers), ==, 0);
   host = fork ();
@@ -526,7 +533,8 @@ two_hosts (gboolean late)
   p2p_signaller_get_timing (viewer->signaller)->no_answer = 20000;
   if (late) {
     p2p_signaller_open_channel (viewer->signaller);
-    while (g_main_context_iteration (NULL, FALSE));
+    while (g_main_context_iteration (NULL, FALSE))
+      ;
     plug_in (host);
     wait_until (viewer->opened == 1);
     p2p_channel_send (viewer->channel, "{}");
@@ -534,8 +542,8 @@ two_hosts (gboolean late)
   } else {
     assert_conversation (viewer);
   }
-  g_assert_true (g_str_has_prefix (p2p_channel_get_remote (viewer->channel),
-          "10.1.0.2:"));
+  g_assert_true (
+      g_str_has_prefix (p2p_channel_get_remote (viewer->channel), "10.1.0.2:"));
   node_free (viewer);
   g_assert_cmpint (waitpid (host, &status, 0), ==, host);
   g_assert_cmpint (status, ==, 0);

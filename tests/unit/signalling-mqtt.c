@@ -1,5 +1,5 @@
-/* mqtt:// and mqtts:// with a real Mosquitto, started here on loopback; and with
- * brokers that are hostile, deaf, or not there.
+/* mqtt:// and mqtts:// with a real Mosquitto, started here on loopback; and
+ * with brokers that are hostile, deaf, or not there.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -42,17 +42,15 @@ die_with_parent (gpointer unused)
 
 static GSubprocess *
 spawn (GSubprocessFlags flags, const gchar *program, const gchar *option,
-    const gchar *value)
+       const gchar *value)
 {
-  g_autoptr (GSubprocessLauncher) launcher =
-      g_subprocess_launcher_new (flags);
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (flags);
   g_autoptr (GError) error = NULL;
   GSubprocess *process;
 
-  g_subprocess_launcher_set_child_setup (launcher, die_with_parent, NULL,
-      NULL);
+  g_subprocess_launcher_set_child_setup (launcher, die_with_parent, NULL, NULL);
   process = g_subprocess_launcher_spawn (launcher, &error, program, option,
-      value, NULL);
+                                         value, NULL);
   g_assert_no_error (error);
   return process;
 }
@@ -61,24 +59,26 @@ spawn (GSubprocessFlags flags, const gchar *program, const gchar *option,
 static void
 broker_run (Broker *broker, const gchar *options)
 {
-  g_autofree gchar *path = g_strdup_printf ("%s/%u.conf", directory,
-      broker->port);
-  g_autofree gchar *config = g_strdup_printf ("user root\npersistence false\n"
+  g_autofree gchar *path
+      = g_strdup_printf ("%s/%u.conf", directory, broker->port);
+  g_autofree gchar *config = g_strdup_printf (
+      "user root\npersistence false\n"
       "log_dest stderr\nlog_type information\nlog_type error\n"
-      "listener %u 127.0.0.1\n%s\n", broker->port, options);
+      "listener %u 127.0.0.1\n%s\n",
+      broker->port, options);
   g_autoptr (GError) error = NULL;
   g_autoptr (GDataInputStream) log = NULL;
 
   g_assert_true (g_file_set_contents (path, config, -1, &error));
-  broker->process = spawn (G_SUBPROCESS_FLAGS_STDERR_PIPE, mosquitto, "-c",
-      path);
-  log = g_data_input_stream_new (g_subprocess_get_stderr_pipe (
-          broker->process));
+  broker->process
+      = spawn (G_SUBPROCESS_FLAGS_STDERR_PIPE, mosquitto, "-c", path);
+  log = g_data_input_stream_new (
+      g_subprocess_get_stderr_pipe (broker->process));
   g_filter_input_stream_set_close_base_stream (G_FILTER_INPUT_STREAM (log),
-      FALSE);
+                                               FALSE);
   for (;;) {
-    g_autofree gchar *line = g_data_input_stream_read_line (log, NULL, NULL,
-        &error);
+    g_autofree gchar *line
+        = g_data_input_stream_read_line (log, NULL, NULL, &error);
 
     g_assert_no_error (error);
     if (!line)
@@ -174,8 +174,8 @@ assert_no_answer (Node *viewer)
   p2p_signaller_open_channel (viewer->signaller);
   wait_until (viewer->closed == closed + 1);
   g_assert_cmpstr (viewer->close_reason, ==, P2P_REASON_NO_ANSWER);
-  g_assert_nonnull (strstr (viewer->close_detail,
-          "offline, unknown or wrong key"));
+  g_assert_nonnull (
+      strstr (viewer->close_detail, "offline, unknown or wrong key"));
 }
 
 static void
@@ -218,7 +218,7 @@ test_device_comes_and_goes (void)
   node_free (device);
   wait_until (viewer->closed == 2);
   g_assert_cmpstr (viewer->close_reason, ==, P2P_REASON_PEER_GONE);
-  wait_until (!((P2pMqtt *) viewer->signaller->transport)->device_present);
+  wait_until (!((P2pMqtt *)viewer->signaller->transport)->device_present);
   p2p_signaller_get_timing (viewer->signaller)->no_answer = 200;
   assert_no_answer (viewer);
   node_free (viewer);
@@ -242,12 +242,12 @@ static GSubprocess *
 spawn_device (const gchar *uri)
 {
   g_autoptr (GError) error = NULL;
-  GSubprocess *process = spawn (G_SUBPROCESS_FLAGS_STDOUT_PIPE, self,
-      "--device", uri);
+  GSubprocess *process
+      = spawn (G_SUBPROCESS_FLAGS_STDOUT_PIPE, self, "--device", uri);
   gchar line[8];
 
   g_input_stream_read_all (g_subprocess_get_stdout_pipe (process), line, 7,
-      NULL, NULL, &error);
+                           NULL, NULL, &error);
   g_assert_no_error (error);
   return process;
 }
@@ -332,10 +332,12 @@ test_duplicates_at_once (void)
     node_start (one);
     node_start (other);
     wait_until ((one->state == P2P_SIGNALLER_ONLINE)
-        + (other->state == P2P_SIGNALLER_ONLINE) == 1
-        && (one->state_reason || other->state_reason));
-    g_assert_cmpstr (one->state == P2P_SIGNALLER_ONLINE
-        ? other->state_reason : one->state_reason, ==, P2P_REASON_DUPLICATE);
+                        + (other->state == P2P_SIGNALLER_ONLINE)
+                    == 1
+                && (one->state_reason || other->state_reason));
+    g_assert_cmpstr (one->state == P2P_SIGNALLER_ONLINE ? other->state_reason
+                                                        : one->state_reason,
+                     ==, P2P_REASON_DUPLICATE);
     node_free (one);
     node_free (other);
   }
@@ -346,7 +348,7 @@ test_duplicates_at_once (void)
 
 typedef struct
 {
-  Node *node;                   /* for its context and URI */
+  Node *node; /* for its context and URI */
   P2pMqttClient *client;
   gboolean subscribed;
   GPtrArray *topics;
@@ -388,19 +390,18 @@ eve_lost (const gchar *reason, const gchar *detail, gpointer user)
 static Eve *
 eve_new (Broker *broker)
 {
-  static const P2pMqttCallbacks callbacks = {
-    eve_connected, eve_subscribed, eve_message, eve_lost
-  };
+  static const P2pMqttCallbacks callbacks
+      = { eve_connected, eve_subscribed, eve_message, eve_lost };
   Eve *eve = g_new0 (Eve, 1);
 
   eve->topics = g_ptr_array_new_with_free_func (g_free);
-  eve->payloads = g_ptr_array_new_with_free_func (
-      (GDestroyNotify) g_bytes_unref);
+  eve->payloads
+      = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   eve->node = node_new (broker->uri, P2P_ROLE_VIEWER, "eve", WRONG_KEY);
   node_start (eve->node);
   wait_until (eve->node->online == 1);
   eve->client = p2p_mqtt_client_new (eve->node->signaller, "eve", NULL,
-      &callbacks, eve);
+                                     &callbacks, eve);
   wait_until (eve->subscribed);
   return eve;
 }
@@ -417,10 +418,10 @@ eve_free (Eve *eve)
 
 static void
 eve_says (Eve *eve, const gchar *topic, gconstpointer data, gsize len,
-    gboolean retain)
+          gboolean retain)
 {
-  g_assert_true (p2p_mqtt_client_publish (eve->client, topic, data, len,
-          retain));
+  g_assert_true (
+      p2p_mqtt_client_publish (eve->client, topic, data, len, retain));
 }
 
 /* The first message she has heard on a topic that ends like this. */
@@ -469,9 +470,9 @@ test_hostile_broker (void)
   len = g_bytes_get_size (first);
   g_assert_null (strstr (topic, DEVICE));
   for (i = 0; i < eve->payloads->len; i++) {
-    g_autofree gchar *text = g_strndup (g_bytes_get_data (
-            eve->payloads->pdata[i], NULL), g_bytes_get_size (
-            eve->payloads->pdata[i]));
+    g_autofree gchar *text
+        = g_strndup (g_bytes_get_data (eve->payloads->pdata[i], NULL),
+                     g_bytes_get_size (eve->payloads->pdata[i]));
 
     g_assert_null (strstr (text, "hello"));
     g_assert_null (strstr (text, DEVICE));
@@ -488,29 +489,29 @@ test_hostile_broker (void)
   }
   settle (&broker);
   g_assert_cmpuint (p2p_signaller_get_rejected (device->signaller), ==,
-      1 + len);
+                    1 + len);
   /* Replayed when the channel is gone. */
   p2p_channel_close (viewer->channel);
   wait_until (device->closed >= 1);
   eve_says (eve, topic, g_bytes_get_data (first, NULL), len, FALSE);
   settle (&broker);
   g_assert_cmpuint (p2p_signaller_get_rejected (device->signaller), ==,
-      2 + len);
+                    2 + len);
   g_assert_cmpuint (device->opened, ==, 4);
 
   /* Reflected: what the device said is no message to it, and the other way. */
   assert_conversation (viewer);
   messages = viewer->messages->len;
-  wait_until (g_str_has_prefix (strrchr (eve->topics->pdata[
-                  eve->topics->len - 1], '/') - 6, "viewer"));
+  wait_until (g_str_has_prefix (
+      strrchr (eve->topics->pdata[eve->topics->len - 1], '/') - 6, "viewer"));
   for (i = eve->topics->len; i-- > 0;) {
     GBytes *payload = eve->payloads->pdata[i];
 
     if (strstr (eve->topics->pdata[i], "/viewer/")) {
       eve_says (eve, topic, g_bytes_get_data (payload, NULL),
-          g_bytes_get_size (payload), FALSE);
-      eve_says (eve, eve->topics->pdata[i], g_bytes_get_data (first, NULL),
-          len, FALSE);
+                g_bytes_get_size (payload), FALSE);
+      eve_says (eve, eve->topics->pdata[i], g_bytes_get_data (first, NULL), len,
+                FALSE);
       break;
     }
   }
@@ -518,7 +519,7 @@ test_hostile_broker (void)
   wait_until (viewer->messages->len == messages + 1);
   g_assert_cmpuint (p2p_signaller_get_rejected (viewer->signaller), >=, 1);
   g_assert_cmpuint (p2p_signaller_get_rejected (device->signaller), ==,
-      3 + len);
+                    3 + len);
   node_free (viewer);
   node_free (device);
   eve_free (eve);
@@ -600,7 +601,7 @@ eve_sees_other (Eve *eve, GBytes *than)
   for (i = eve->topics->len; i-- > 0;) {
     if (g_str_has_suffix (eve->topics->pdata[i], "/presence"))
       return g_bytes_get_size (eve->payloads->pdata[i]) > 0
-          && !g_bytes_equal (eve->payloads->pdata[i], than);
+             && !g_bytes_equal (eve->payloads->pdata[i], than);
   }
   return FALSE;
 }
@@ -632,8 +633,8 @@ test_presence_replayed (void)
   node_free (device);
   device = node_online (broker.uri, P2P_ROLE_DEVICE, KEY);
   for (i = 0; i < 20; i++)
-    eve_says (eve, topic, g_bytes_get_data (old, NULL),
-        g_bytes_get_size (old), TRUE);
+    eve_says (eve, topic, g_bytes_get_data (old, NULL), g_bytes_get_size (old),
+              TRUE);
   /* Each of them has come back to her, and then the right one. */
   wait_until (eve_count (eve, old) == 21 && eve_sees_other (eve, old));
   viewer = node_online (broker.uri, P2P_ROLE_VIEWER, KEY);
@@ -663,9 +664,9 @@ test_stale_presence (void)
   presence = eve_heard (eve, "/presence", &topic);
   node_free (device);
   wait_until (g_bytes_get_size (eve->payloads->pdata[eve->payloads->len - 1])
-      == 0);
+              == 0);
   eve_says (eve, topic, g_bytes_get_data (presence, NULL),
-      g_bytes_get_size (presence), TRUE);
+            g_bytes_get_size (presence), TRUE);
   p2p_signaller_open_channel (viewer->signaller);
   wait_until (viewer->opened == 1);
 
@@ -737,7 +738,7 @@ test_broker_restart (void)
     assert_conversation (viewer);
     broker_kill (&broker);
     wait_until (device->state == P2P_SIGNALLER_OFFLINE
-        && viewer->state == P2P_SIGNALLER_OFFLINE);
+                && viewer->state == P2P_SIGNALLER_OFFLINE);
     wait_until (device->closed == round && viewer->closed == round);
     g_assert_cmpstr (viewer->state_reason, ==, P2P_REASON_HEARTBEAT);
     g_assert_cmpstr (viewer->close_reason, ==, P2P_REASON_HEARTBEAT);
@@ -755,8 +756,8 @@ test_broker_restart (void)
 static void
 test_no_broker (void)
 {
-  g_autofree gchar *uri = g_strdup_printf ("mqtt://me:secret@127.0.0.1:%u",
-      free_port ());
+  g_autofree gchar *uri
+      = g_strdup_printf ("mqtt://me:secret@127.0.0.1:%u", free_port ());
   Node *viewer = quick_node (uri, P2P_ROLE_VIEWER, KEY);
 
   node_start (viewer);
@@ -775,8 +776,8 @@ test_no_broker (void)
 static void
 test_unknown_name (void)
 {
-  Node *viewer = quick_node ("mqtt://no-such-host.invalid", P2P_ROLE_VIEWER,
-      KEY);
+  Node *viewer
+      = quick_node ("mqtt://no-such-host.invalid", P2P_ROLE_VIEWER, KEY);
 
   node_start (viewer);
   wait_until (viewer->state_reason);
@@ -789,8 +790,8 @@ static void
 test_not_authorised (void)
 {
   Broker broker = broker_start ("allow_anonymous false");
-  g_autofree gchar *uri = g_strdup_printf ("mqtt://me:secret@localhost:%u",
-      broker.port);
+  g_autofree gchar *uri
+      = g_strdup_printf ("mqtt://me:secret@localhost:%u", broker.port);
   Node *viewer = quick_node (uri, P2P_ROLE_VIEWER, KEY);
 
   node_start (viewer);
@@ -810,8 +811,8 @@ test_acl (void)
   Broker broker;
   Node *device;
 
-  g_assert_true (g_file_set_contents (acl, "topic readwrite other/#\n", -1,
-          NULL));
+  g_assert_true (
+      g_file_set_contents (acl, "topic readwrite other/#\n", -1, NULL));
   broker = broker_start (options);
   device = quick_node (broker.uri, P2P_ROLE_DEVICE, KEY);
   p2p_signaller_get_timing (device->signaller)->connect = 200;
@@ -841,16 +842,17 @@ test_black_hole (void)
   fds = count_fds ();
   threads = count_threads ();
   for (i = 0; i < 40; i++) {
-    g_autofree gchar *uri = g_strdup_printf ("%s://%s:%u", schemes[i / 2 % 2],
-        i % 2 ? "localhost" : "127.0.0.1", port);
+    g_autofree gchar *uri
+        = g_strdup_printf ("%s://%s:%u", schemes[i / 2 % 2],
+                           i % 2 ? "localhost" : "127.0.0.1", port);
     Node *node = node_new (uri, i < 20 ? P2P_ROLE_DEVICE : P2P_ROLE_VIEWER,
-        DEVICE, KEY);
+                           DEVICE, KEY);
     guint steps = 0;
     gint64 start;
 
     node_start (node);
-    while (p2p_signaller_get_state (node->signaller)
-        == P2P_SIGNALLER_CONNECTING && !node->signaller->running)
+    while (p2p_signaller_get_state (node->signaller) == P2P_SIGNALLER_CONNECTING
+           && !node->signaller->running)
       g_main_context_iteration (NULL, TRUE);
     for (steps = 0; steps < i; steps++)
       g_main_context_iteration (NULL, FALSE);
@@ -882,7 +884,7 @@ test_deaf_broker (void)
 /* Not MQTT at all: whatever answers, it does not end well. */
 static gboolean
 on_garbage_client (GSocketService *service, GSocketConnection *connection,
-    GObject *source, gpointer user)
+                   GObject *source, gpointer user)
 {
   guint8 noise[4000];
   gsize i;
@@ -890,9 +892,10 @@ on_garbage_client (GSocketService *service, GSocketConnection *connection,
   for (i = 0; i < sizeof noise; i++)
     noise[i] = g_test_rand_int_range (0, 256);
   g_output_stream_write (g_io_stream_get_output_stream (
-          G_IO_STREAM (connection)), noise, sizeof noise, NULL, NULL);
+                             G_IO_STREAM (connection)),
+                         noise, sizeof noise, NULL, NULL);
   g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);
-  ++*(guint *) user;
+  ++*(guint *)user;
   return TRUE;
 }
 
@@ -900,8 +903,9 @@ static void
 test_garbage_broker (void)
 {
   g_autoptr (GSocketService) service = g_socket_service_new ();
-  guint16 port = g_socket_listener_add_any_inet_port (
-      G_SOCKET_LISTENER (service), NULL, NULL);
+  guint16 port
+      = g_socket_listener_add_any_inet_port (G_SOCKET_LISTENER (service), NULL,
+                                             NULL);
   g_autofree gchar *uri = g_strdup_printf ("mqtt://127.0.0.1:%u", port);
   Node *viewer = quick_node (uri, P2P_ROLE_VIEWER, KEY);
   guint clients = 0;
@@ -910,7 +914,7 @@ test_garbage_broker (void)
   p2p_signaller_get_timing (viewer->signaller)->backoff_max = 1;
   p2p_signaller_get_timing (viewer->signaller)->connect = 200;
   g_signal_connect (service, "incoming", G_CALLBACK (on_garbage_client),
-      &clients);
+                    &clients);
   node_start (viewer);
   wait_until (clients >= 50);
   g_assert_cmpuint (viewer->online, ==, 0);
@@ -948,10 +952,10 @@ test_stop_in_callbacks (void)
       Node *viewer = node_online (broker.uri, P2P_ROLE_VIEWER, KEY);
 
       node_start (device);
-      if (event == 0)           /* CONNECTING */
+      if (event == 0) /* CONNECTING */
         device->on_event = ways[way];
       wait_until (device->online == 1 || device->on_event
-          || !device->signaller);
+                  || !device->signaller);
       if (event == 0) {
         wait_until (!device->signaller || device->signaller->stopped);
         goto next;
@@ -964,7 +968,7 @@ test_stop_in_callbacks (void)
         (event == 2 ? device : viewer)->on_event = ways[way];
         p2p_channel_send (viewer->channel, "{}");
         wait_until (event == 2 ? device->opened && viewer->closed
-            : viewer->messages->len);
+                               : viewer->messages->len);
       } else if (event == 4) {
         viewer->on_event = ways[way];
         node_free (g_steal_pointer (&device));
@@ -981,8 +985,7 @@ test_stop_in_callbacks (void)
 
 /* -- TLS ------------------------------------------------------------------ */
 
-static void G_GNUC_PRINTF (1, 2)
-openssl (const gchar *format, ...)
+static void G_GNUC_PRINTF (1, 2) openssl (const gchar *format, ...)
 {
   g_autofree gchar *arguments = NULL, *command = NULL;
   va_list args;
@@ -991,7 +994,7 @@ openssl (const gchar *format, ...)
   arguments = g_strdup_vprintf (format, args);
   va_end (args);
   command = g_strdup_printf ("cd '%s' && openssl %s 2>openssl.log", directory,
-      arguments);
+                             arguments);
   if (system (command) != 0)
     g_error ("failed: %s", command);
 }
@@ -1000,7 +1003,8 @@ static void
 make_ca (const gchar *name)
 {
   openssl ("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-      "-days 2 -subj /CN=%s -keyout %s.key -out %s.crt", name, name, name);
+           "-days 2 -subj /CN=%s -keyout %s.key -out %s.crt",
+           name, name, name);
 }
 
 static void
@@ -1010,18 +1014,21 @@ make_server (const gchar *name, const gchar *san)
   g_autofree gchar *names = g_strdup_printf ("subjectAltName=%s\n", san);
 
   openssl ("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
-      "-subj /CN=broker -keyout %s.key -out %s.csr", name, name);
+           "-subj /CN=broker -keyout %s.key -out %s.csr",
+           name, name);
   g_assert_true (g_file_set_contents (ext, names, -1, NULL));
   openssl ("x509 -req -in %s.csr -CA ca.crt -CAkey ca.key -CAcreateserial "
-      "-days 2 -extfile ext -out %s.crt", name, name);
+           "-days 2 -extfile ext -out %s.crt",
+           name, name);
 }
 
 static Broker
 tls_broker (const gchar *server)
 {
-  g_autofree gchar *options = g_strdup_printf (ANYONE "\n"
-      "certfile %s/%s.crt\nkeyfile %s/%s.key", directory, server, directory,
-      server);
+  g_autofree gchar *options
+      = g_strdup_printf (ANYONE "\n"
+                                "certfile %s/%s.crt\nkeyfile %s/%s.key",
+                         directory, server, directory, server);
 
   return broker_start (options);
 }
@@ -1030,13 +1037,13 @@ static gchar *
 tls_uri (Broker *broker, const gchar *host, const gchar *ca)
 {
   return ca ? g_strdup_printf ("mqtts://%s:%u?ca-file=%s/%s", host,
-      broker->port, directory, ca)
-      : g_strdup_printf ("mqtts://%s:%u", host, broker->port);
+                               broker->port, directory, ca)
+            : g_strdup_printf ("mqtts://%s:%u", host, broker->port);
 }
 
 static void
 assert_tls_refused (Broker *broker, const gchar *host, const gchar *ca,
-    const gchar *why)
+                    const gchar *why)
 {
   g_autofree gchar *uri = tls_uri (broker, host, ca);
   Node *device = quick_node (uri, P2P_ROLE_DEVICE, KEY);
@@ -1093,8 +1100,8 @@ main (int argc, char **argv)
     return be_device (argv[2]);
   g_test_init (&argc, &argv, NULL);
   mosquitto = g_find_program_in_path ("mosquitto");
-  if (!mosquitto && g_file_test ("/usr/sbin/mosquitto",
-          G_FILE_TEST_IS_EXECUTABLE))
+  if (!mosquitto
+      && g_file_test ("/usr/sbin/mosquitto", G_FILE_TEST_IS_EXECUTABLE))
     mosquitto = g_strdup ("/usr/sbin/mosquitto");
   if (!mosquitto) {
     g_print ("1..0 # SKIP mosquitto is not installed\n");

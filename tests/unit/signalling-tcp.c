@@ -61,7 +61,7 @@ test_ipv6 (void)
     return;
   }
   uri = g_strdup_printf ("tcp://[::1]:%u",
-      p2p_signaller_get_port (device->signaller));
+                         p2p_signaller_get_port (device->signaller));
   viewer = node_online (uri, P2P_ROLE_VIEWER, KEY);
   assert_conversation (viewer);
   g_assert_cmpstr (p2p_channel_get_remote (viewer->channel), ==, uri + 6);
@@ -73,8 +73,9 @@ static void
 test_name (void)
 {
   Node *device = node_online ("tcp://localhost:0", P2P_ROLE_DEVICE, KEY);
-  g_autofree gchar *uri = g_strdup_printf ("tcp://localhost:%u",
-      p2p_signaller_get_port (device->signaller));
+  g_autofree gchar *uri
+      = g_strdup_printf ("tcp://localhost:%u",
+                         p2p_signaller_get_port (device->signaller));
   Node *viewer = node_online (uri, P2P_ROLE_VIEWER, KEY);
 
   assert_conversation (viewer);
@@ -106,7 +107,10 @@ static void
 test_bad_json (void)
 {
   static const gchar *const bad[] = {
-    "", "[]", "{", "{\"a\":[[[[[[[[]]]]]]]]}",
+    "",
+    "[]",
+    "{",
+    "{\"a\":[[[[[[[[]]]]]]]]}",
   };
   Node *device = tcp_device ();
   Node *viewer = viewer_of (device, KEY);
@@ -167,8 +171,8 @@ be_refused (guint16 port, P2pCredential *credential)
   gsize len;
 
   g_assert_cmpint (hello->data[2], ==, P2P_FRAME_HELLO);
-  envelope = p2p_envelope_new (credential, P2P_ROLE_VIEWER, hello->data + 11,
-      id);
+  envelope
+      = p2p_envelope_new (credential, P2P_ROLE_VIEWER, hello->data + 11, id);
   first = p2p_envelope_seal (envelope, P2P_ENVELOPE_MESSAGE, "{}", 2);
   len = g_bytes_get_size (first) + 1;
   header[0] = len >> 8;
@@ -195,24 +199,28 @@ test_refusals_alike (void)
 {
   Node *device = tcp_device ();
   guint16 port = p2p_signaller_get_port (device->signaller);
-  gint64 timer_us = p2p_signaller_get_timing (device->signaller)->refuse
-      * 1000LL;
+  gint64 timer_us
+      = p2p_signaller_get_timing (device->signaller)->refuse * 1000LL;
   static const guint8 refused[] = { 0, 1, P2P_FRAME_REFUSED };
-  struct { const gchar *id, *key; } strangers[] = {
-    { "no-such-device", KEY }, { DEVICE, WRONG_KEY },
+  struct
+  {
+    const gchar *id, *key;
+  } strangers[] = {
+    { "no-such-device", KEY },
+    { DEVICE, WRONG_KEY },
     { "no-such-device", WRONG_KEY },
   };
   gsize i;
 
   for (i = 0; i < G_N_ELEMENTS (strangers); i++) {
-    g_autoptr (P2pCredential) credential = p2p_credential_new (
-        strangers[i].id, strangers[i].key, NULL, NULL);
+    g_autoptr (P2pCredential) credential
+        = p2p_credential_new (strangers[i].id, strangers[i].key, NULL, NULL);
     Refusal refusal;
 
     p2p_credential_stretch (credential);
     refusal = be_refused (port, credential);
     g_assert_cmpmem (refusal.bytes->data, refusal.bytes->len, refused,
-        sizeof refused);
+                     sizeof refused);
     g_assert_cmpint (refusal.took_us, >=, timer_us - 2000);
     g_byte_array_unref (refusal.bytes);
   }
@@ -223,8 +231,8 @@ test_refusals_alike (void)
 static void
 assert_garbage_refused (Node *device, gconstpointer data, gsize len)
 {
-  g_autoptr (GSocket) socket = raw_connect (
-      p2p_signaller_get_port (device->signaller));
+  g_autoptr (GSocket) socket
+      = raw_connect (p2p_signaller_get_port (device->signaller));
   guint64 rejected = p2p_signaller_get_rejected (device->signaller);
   GByteArray *hello, *rest;
 
@@ -234,7 +242,7 @@ assert_garbage_refused (Node *device, gconstpointer data, gsize len)
   g_assert_cmpuint (rest->len, ==, 3);
   g_assert_cmpint (rest->data[2], ==, P2P_FRAME_REFUSED);
   g_assert_cmpuint (p2p_signaller_get_rejected (device->signaller), ==,
-      rejected + 1);
+                    rejected + 1);
   g_byte_array_unref (hello);
   g_byte_array_unref (rest);
 }
@@ -261,7 +269,7 @@ test_garbage (void)
   assert_garbage_refused (device, "\0\1\2", 3); /* an empty envelope */
   assert_garbage_refused (device, "\0\1\1", 3); /* a hello from a viewer */
   assert_garbage_refused (device, "\0\1\3", 3); /* a refusal from a viewer */
-  assert_garbage_refused (device, "\x20\x2d\2", 3);     /* the rest never comes */
+  assert_garbage_refused (device, "\x20\x2d\2", 3); /* the rest never comes */
   noise[0] = 0;
   noise[1] = 200;
   noise[2] = P2P_FRAME_ENVELOPE;
@@ -286,8 +294,8 @@ static void
 test_replay_and_tampering (void)
 {
   Node *device = node_new ("tcp://127.0.0.1:0", P2P_ROLE_DEVICE, DEVICE, KEY);
-  g_autoptr (P2pCredential) credential = p2p_credential_new (DEVICE, KEY, NULL,
-      NULL);
+  g_autoptr (P2pCredential) credential
+      = p2p_credential_new (DEVICE, KEY, NULL, NULL);
   guint8 challenge[P2P_CHALLENGE_BYTES] = { 0 };
   guint8 id[P2P_CHANNEL_ID_BYTES] = { 0 };
   P2pEnvelope *envelope;
@@ -304,21 +312,21 @@ test_replay_and_tampering (void)
   header[1] = g_bytes_get_size (first) + 1;
   g_byte_array_append (frame, header, 3);
   g_byte_array_append (frame, g_bytes_get_data (first, NULL),
-      g_bytes_get_size (first));
+                       g_bytes_get_size (first));
   assert_garbage_refused (device, frame->data, frame->len);
 
   for (at = 3; at < frame->len; at += 5) {
-    g_autoptr (GSocket) socket = raw_connect (
-        p2p_signaller_get_port (device->signaller));
+    g_autoptr (GSocket) socket
+        = raw_connect (p2p_signaller_get_port (device->signaller));
     GByteArray *hello = raw_read (socket, 3 + P2P_TCP_HELLO_BYTES), *rest;
 
     p2p_envelope_free (envelope);
     g_bytes_unref (first);
-    envelope = p2p_envelope_new (credential, P2P_ROLE_VIEWER, hello->data + 11,
-        id);
+    envelope
+        = p2p_envelope_new (credential, P2P_ROLE_VIEWER, hello->data + 11, id);
     first = p2p_envelope_seal (envelope, P2P_ENVELOPE_MESSAGE, "{}", 2);
     memcpy (frame->data + 3, g_bytes_get_data (first, NULL),
-        g_bytes_get_size (first));
+            g_bytes_get_size (first));
     frame->data[at] ^= 0x10;
     raw_send (socket, frame->data, frame->len);
     rest = raw_read_all (socket);
@@ -347,7 +355,8 @@ test_flood (void)
 
   for (i = 0; i < G_N_ELEMENTS (sockets); i++) {
     sockets[i] = raw_connect (port);
-    while (g_main_context_iteration (NULL, FALSE));
+    while (g_main_context_iteration (NULL, FALSE))
+      ;
   }
   wait_until (p2p_signaller_get_rejected (device->signaller) > 0);
   held = count_fds () - before - G_N_ELEMENTS (sockets);
@@ -408,7 +417,7 @@ on_accepted (GObject *listener, GAsyncResult *result, gpointer user)
   GSocketConnection **connection = user;
 
   *connection = g_socket_listener_accept_finish (G_SOCKET_LISTENER (listener),
-      result, NULL, NULL);
+                                                 result, NULL, NULL);
 }
 
 /* Both sides still have a connection, but one has fallen silent. */
@@ -421,8 +430,9 @@ test_silence (void)
   g_autofree gchar *uri = g_strdup_printf ("tcp://127.0.0.1:%u", port);
   Node *viewer = node_new (uri, P2P_ROLE_VIEWER, DEVICE, KEY);
   GSocketConnection *connection = NULL;
-  guint8 hello[3 + P2P_TCP_HELLO_BYTES] = { 0, 1 + P2P_TCP_HELLO_BYTES,
-    P2P_FRAME_HELLO, 'I', 'V', 'P', '2', P2P_ENVELOPE_VERSION };
+  guint8 hello[3 + P2P_TCP_HELLO_BYTES]
+      = { 0,   1 + P2P_TCP_HELLO_BYTES, P2P_FRAME_HELLO, 'I', 'V', 'P',
+          '2', P2P_ENVELOPE_VERSION };
 
   p2p_signaller_get_timing (viewer->signaller)->stream_ping = 20;
   p2p_signaller_get_timing (viewer->signaller)->stream_dead = 100;
@@ -451,15 +461,15 @@ test_pings_keep_alive (void)
   node_start (device);
   wait_until (device->online);
   uri = g_strdup_printf ("tcp://127.0.0.1:%u",
-      p2p_signaller_get_port (device->signaller));
+                         p2p_signaller_get_port (device->signaller));
   viewer = node_new (uri, P2P_ROLE_VIEWER, DEVICE, KEY);
-  *p2p_signaller_get_timing (viewer->signaller) =
-      *p2p_signaller_get_timing (device->signaller);
+  *p2p_signaller_get_timing (viewer->signaller)
+      = *p2p_signaller_get_timing (device->signaller);
   node_start (viewer);
   assert_conversation (viewer);
   until = g_get_monotonic_time () + 1500 * 1000;
   wait_until (g_get_monotonic_time () > until || viewer->closed
-      || device->closed);
+              || device->closed);
   g_assert_cmpuint (viewer->closed + device->closed, ==, 0);
   node_free (viewer);
   node_free (device);
@@ -469,8 +479,9 @@ static void
 test_address_in_use (void)
 {
   Node *device = tcp_device ();
-  g_autofree gchar *uri = g_strdup_printf ("tcp://127.0.0.1:%u",
-      p2p_signaller_get_port (device->signaller));
+  g_autofree gchar *uri
+      = g_strdup_printf ("tcp://127.0.0.1:%u",
+                         p2p_signaller_get_port (device->signaller));
   Node *second = node_new (uri, P2P_ROLE_DEVICE, DEVICE, KEY);
   Node *viewer;
 
@@ -535,18 +546,18 @@ test_stop_in_callbacks (void)
       Node *device = tcp_device ();
       Node *viewer = viewer_of (device, event == 3 ? WRONG_KEY : KEY);
 
-      if (event == 0)           /* channel_open of a viewer */
+      if (event == 0) /* channel_open of a viewer */
         viewer->on_event = ways[way];
-      if (event == 1)           /* channel_open of a device */
+      if (event == 1) /* channel_open of a device */
         device->on_event = ways[way];
-      if (event == 3)           /* rejected */
+      if (event == 3) /* rejected */
         device->on_event = ways[way];
       p2p_signaller_open_channel (viewer->signaller);
       wait_until (event == 3 ? device->rejected : viewer->opened);
       if (event == 1) {
         p2p_channel_send (viewer->channel, "{}");
         wait_until (device->opened == 1 && viewer->closed == 1);
-      } else if (event == 2) {  /* message */
+      } else if (event == 2) { /* message */
         viewer->on_event = ways[way];
         p2p_channel_send (viewer->channel, "{}");
         wait_until (viewer->messages->len == 1);
@@ -577,7 +588,8 @@ test_black_hole (void)
     gint64 start;
 
     p2p_signaller_open_channel (viewer->signaller);
-    while (g_main_context_iteration (NULL, FALSE));
+    while (g_main_context_iteration (NULL, FALSE))
+      ;
     start = g_get_monotonic_time ();
     node_free (viewer);
     if (!g_getenv ("P2P_VALGRIND"))

@@ -16,8 +16,9 @@
 gint64
 wait_deadline (void)
 {
-  return g_get_monotonic_time () + G_USEC_PER_SEC
-      * (g_getenv ("P2P_VALGRIND") ? PATIENCE_VALGRIND_S : PATIENCE_S);
+  return g_get_monotonic_time ()
+         + G_USEC_PER_SEC
+               * (g_getenv ("P2P_VALGRIND") ? PATIENCE_VALGRIND_S : PATIENCE_S);
 }
 
 static gboolean
@@ -53,8 +54,8 @@ noted (Node *node)
 }
 
 static void
-on_state (P2pSignaller *signaller, P2pSignallerState state,
-    const gchar *reason, const gchar *detail, gpointer user)
+on_state (P2pSignaller *signaller, P2pSignallerState state, const gchar *reason,
+          const gchar *detail, gpointer user)
 {
   Node *node = user;
 
@@ -65,7 +66,7 @@ on_state (P2pSignaller *signaller, P2pSignallerState state,
   node->state_reason = g_strdup (reason);
   node->state_detail = g_strdup (detail);
   g_test_message ("state %d %s: %s", state, reason ? reason : "",
-      detail ? detail : "");
+                  detail ? detail : "");
   noted (node);
 }
 
@@ -81,7 +82,7 @@ on_open (P2pSignaller *signaller, P2pChannel *channel, gpointer user)
 
 static void
 on_message (P2pSignaller *signaller, P2pChannel *channel, const gchar *text,
-    gsize len, gpointer user)
+            gsize len, gpointer user)
 {
   Node *node = user;
 
@@ -94,7 +95,7 @@ on_message (P2pSignaller *signaller, P2pChannel *channel, const gchar *text,
 
 static void
 on_closed (P2pSignaller *signaller, P2pChannel *channel, const gchar *reason,
-    const gchar *detail, gpointer user)
+           const gchar *detail, gpointer user)
 {
   Node *node = user;
 
@@ -112,7 +113,7 @@ on_closed (P2pSignaller *signaller, P2pChannel *channel, const gchar *reason,
 
 static void
 on_rejected (P2pSignaller *signaller, guint count, const gchar *from,
-    gpointer user)
+             gpointer user)
 {
   Node *node = user;
 
@@ -122,13 +123,12 @@ on_rejected (P2pSignaller *signaller, guint count, const gchar *from,
   noted (node);
 }
 
-static const P2pSignallerCallbacks callbacks = {
-  on_state, on_open, on_message, on_closed, on_rejected
-};
+static const P2pSignallerCallbacks callbacks
+    = { on_state, on_open, on_message, on_closed, on_rejected };
 
 Node *
 node_new (const gchar *uri, P2pRole role, const gchar *device_id,
-    const gchar *key)
+          const gchar *key)
 {
   Node *node = g_new0 (Node, 1);
   g_autoptr (GError) error = NULL;
@@ -138,8 +138,8 @@ node_new (const gchar *uri, P2pRole role, const gchar *device_id,
   node->echo = role == P2P_ROLE_DEVICE;
   credential = p2p_credential_new (device_id, key, NULL, &error);
   g_assert_no_error (error);
-  node->signaller = p2p_signaller_new (uri, role, credential, &callbacks, node,
-      &error);
+  node->signaller
+      = p2p_signaller_new (uri, role, credential, &callbacks, node, &error);
   g_assert_no_error (error);
   p2p_credential_unref (credential);
   return node;
@@ -176,8 +176,9 @@ node_free (Node *node)
 Node *
 viewer_of (Node *device, const gchar *key)
 {
-  g_autofree gchar *uri = g_strdup_printf ("tcp://127.0.0.1:%u",
-      p2p_signaller_get_port (device->signaller));
+  g_autofree gchar *uri
+      = g_strdup_printf ("tcp://127.0.0.1:%u",
+                         p2p_signaller_get_port (device->signaller));
 
   return node_online (uri, P2P_ROLE_VIEWER, key);
 }
@@ -204,7 +205,7 @@ raw_connect (guint16 port)
 
   address = g_inet_socket_address_new_from_string ("127.0.0.1", port);
   socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM,
-      G_SOCKET_PROTOCOL_TCP, &error);
+                         G_SOCKET_PROTOCOL_TCP, &error);
   g_assert_no_error (error);
   g_socket_connect (socket, address, NULL, &error);
   g_assert_no_error (error);
@@ -219,15 +220,15 @@ raw_send (GSocket *socket, gconstpointer data, gsize len)
 
   while (sent < len) {
     g_autoptr (GError) error = NULL;
-    gssize n = g_socket_send (socket, (const gchar *) data + sent, len - sent,
-        NULL, &error);
+    gssize n = g_socket_send (socket, (const gchar *)data + sent, len - sent,
+                              NULL, &error);
 
     if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
       g_main_context_iteration (NULL, FALSE);
       continue;
     }
     if (n < 0)
-      return;                   /* the other side has had enough */
+      return; /* the other side has had enough */
     sent += n;
   }
 }
@@ -248,16 +249,17 @@ read_some (GSocket *socket, gsize len)
   while (all->len < len) {
     g_autoptr (GError) error = NULL;
     guint8 buffer[512];
-    gssize n = g_socket_receive (socket, (gchar *) buffer,
-        MIN (sizeof buffer, len - all->len), NULL, &error);
+    gssize n
+        = g_socket_receive (socket, (gchar *)buffer,
+                            MIN (sizeof buffer, len - all->len), NULL, &error);
 
     if (n > 0) {
       g_byte_array_append (all, buffer, n);
     } else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK)) {
       GSource *source = g_socket_create_source (socket, G_IO_IN, NULL);
 
-      g_source_set_callback (source, (GSourceFunc) (void (*) (void)) quit,
-          NULL, NULL);
+      g_source_set_callback (source, (GSourceFunc)(void (*) (void))quit, NULL,
+                             NULL);
       g_source_attach (source, NULL);
       wait_step (deadline, "bytes on a raw socket");
       g_source_destroy (source);
