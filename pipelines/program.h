@@ -29,7 +29,7 @@ typedef struct
 /* Parses the common options and `entries`, and starts GStreamer. FALSE: what
  * is wrong has been said. */
 gboolean program_init (int *argc, char ***argv, ProgramOptions *options,
-    const GOptionEntry *entries, const gchar *summary);
+                       const GOptionEntry *entries, const gchar *summary);
 void program_options_clear (ProgramOptions *options);
 
 /* Sets the properties that the options name on p2psink or p2psrc. */
@@ -44,7 +44,7 @@ void program_print_error (GstMessage *message, const gchar *who);
 /* The pipeline could not start: says why, sets `failed`, and lets the loop end
  * as soon as it runs. */
 void program_fail (GMainLoop *loop, GstBus *bus, const gchar *who,
-    gboolean *failed);
+                   gboolean *failed);
 
 /* SIGINT and SIGTERM, and, if not 0, `seconds`, end the loop. */
 void program_quit_by_signal (GMainLoop *loop);
@@ -53,11 +53,12 @@ void program_quit_after (GMainLoop *loop, gint seconds);
 typedef struct _FrameLog FrameLog;
 
 /* One line for each frame that passes a pad: microseconds of the monotonic
- * clock, the pad's name, `key` or `delta`, bytes, and a checksum of the content,
- * by which the logs of two programs are compared. */
+ * clock, the pad's name, `key` or `delta`, bytes, and a checksum of the
+ * content, by which the logs of two programs are compared. */
 FrameLog *frame_log_new (const gchar *path, GError **error);
 void frame_log_watch (FrameLog *log, GstPad *pad);
-/* The last line says when this was. The pads must be at rest. NULL is allowed. */
+/* The last line says when this was. The pads must be at rest. NULL is allowed.
+ */
 void frame_log_close (FrameLog *log);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FrameLog, frame_log_close)
