@@ -106,6 +106,7 @@ struct HalContext {
 
 struct HalStream {
   HalContext *context;
+  HalCodec codec;         /* constant */
   HalStreamConfig config; /* in force; protected by lock */
   HalSegments segments;   /* of the reading thread */
   /* Of halstream.c. */

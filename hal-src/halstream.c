@@ -109,6 +109,7 @@ hal_stream_init (HalStream *stream, HalContext *context,
     const HalStreamConfig *config)
 {
   stream->context = context;
+  stream->codec = config->codec;
   stream->config = *config;
   stream->config.device = stream->config.encoder = NULL;
   stream->wake.fd = -1;
@@ -333,7 +334,7 @@ hal_stream_request_idr (HalStream *stream, HalError *error)
 {
   HalStatus status;
 
-  if (stream->config.codec == HAL_CODEC_JPEG)
+  if (stream->codec == HAL_CODEC_JPEG)
     return HAL_OK;
   if ((stream->context->info.caps & HAL_CAP_IDR) == 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
@@ -394,7 +395,7 @@ count (HalStream *stream, uint64_t *counter)
 static HalStatus
 finish_frame (HalStream *stream, HalFrame *frame, HalError *error)
 {
-  HalCodec codec = stream->config.codec;
+  HalCodec codec = stream->codec;
   unsigned i;
 
   frame->segments = stream->segments.items;

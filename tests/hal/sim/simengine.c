@@ -46,19 +46,18 @@ static Channel channels[SIM_MAX_CHANNELS]; /* all protected by lock */
 static uint64_t virtual_now;
 static int64_t real_offset;
 static unsigned running;
-static SimControl control;
 
 static void advance (uint64_t us);
 static void reset (void);
 static void settings_of (unsigned id, uint32_t *ret_bitrate, unsigned *ret_gop,
     unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max);
 
+static SimControl control
+    = { .advance = advance, .reset = reset, .settings = settings_of };
+
 SimControl *
 sim_engine_control (void)
 {
-  control.advance = advance;
-  control.reset = reset;
-  control.settings = settings_of;
   return &control;
 }
 
@@ -157,12 +156,12 @@ static void
 reset (void)
 {
   pthread_mutex_lock (&lock);
-  memset (&control, 0, sizeof control);
+  /* The functions at its end stay. */
+  memset (&control, 0, offsetof (SimControl, advance));
   running = 0;
   virtual_now = 0;
   pthread_mutex_unlock (&lock);
   mode_from_environment ();
-  sim_engine_control ();
 }
 
 static uint64_t
