@@ -22,6 +22,9 @@ demo="gcc libc6-dev meson ninja-build pkg-config
   gstreamer1.0-plugins-ugly gstreamer1.0-libav"
 nat="coturn mosquitto nftables iproute2 python3 openssl util-linux"
 all="clang libclang-rt-14-dev valgrind
+  qemu-user gcc-arm-linux-gnueabi libc6-dev-armel-cross
+  gcc-mipsel-linux-gnu libc6-dev-mipsel-cross
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   gstreamer1.0-plugins-base-apps mosquitto-clients"
 
 case ${1:-} in

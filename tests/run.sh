@@ -18,7 +18,7 @@ builds=${P2P_BUILD_DIR:-$root/build-tests}
 fuzz_seconds=${P2P_FUZZ_SECONDS:-8}
 soak=no
 
-jobs="build-gcc build-clang unit sim element loopback leaks lab asan tsan valgrind fuzz"
+jobs="build-gcc build-clang unit sim hal element loopback leaks lab asan tsan valgrind fuzz"
 
 describe () {
   cat <<'END'
@@ -26,6 +26,7 @@ build-gcc    everything with gcc, warnings are errors
 build-clang  everything with clang, warnings are errors, and the fuzzers
 unit         pure logic: codecs, keys, signalling, timeline
 sim          the engine in virtual time: UDT4's defects, networks, invariants
+hal          SoC sources: back ends on simulated vendor libraries, layouts, qemu
 element      p2psink and p2psrc one by one
 loopback     camera and viewer in one process over 127.0.0.1
 leaks        element and loopback under GStreamer's leaks tracer
@@ -65,7 +66,7 @@ tree () {
   name=$1; compiler=$2; shift 2
   if [ ! -f "$builds/$name/build.ninja" ]; then
     CC=$compiler meson setup "$builds/$name" --werror -Dp2p=enabled \
-      -Dmqtt=enabled -Dtests=enabled -Dpipelines=enabled "$@" || return 1
+      -Dmqtt=enabled -Dsoc=enabled -Dtests=enabled -Dpipelines=enabled "$@" || return 1
   fi
   ninja -C "$builds/$name"
 }
@@ -85,6 +86,7 @@ job_build_gcc () { gcc_tree; }
 job_build_clang () { tree clang clang -Dfuzz=true -Db_lundef=false; }
 job_unit () { gcc_tree && run gcc unit; }
 job_sim () { gcc_tree && run gcc sim; }
+job_hal () { gcc_tree && run gcc hal; }
 job_element () { gcc_tree && run gcc element; }
 job_loopback () { gcc_tree && run gcc loopback; }
 job_leaks () {
