@@ -38,6 +38,6 @@ for empty in "$@"; do
 done
 # shellcheck disable=SC2086
 $cc $flags -o "$work/suite" "$hal"/*.c "$hal/$family"/*.c \
-  "$test"/conformance.c "$test"/harness.c "$test/$family"/targets.c \
+  "$test"/case-*.c "$test"/conformance.c "$test"/harness.c "$test/$family"/targets.c \
   -lpthread -ldl
 HAL_SIM_DIR=$work "$qemu" -L "/usr/$triple" "$work/suite" "$target"

@@ -12,6 +12,26 @@
 /* Long enough for a busy machine; a wait that lasts so long is a failure. */
 #define PATIENCE (10 * HAL_SECOND)
 
+#define SIM (1u << 31)
+#define N_CODECS 3
+
+typedef struct {
+  const char *name;
+  void (*run) (void);
+  uint32_t needs; /* HAL_CAP_..., SIM: faults */
+} ConformanceCase;
+
+/* The cases of a file, with its own count of failures. */
+typedef struct {
+  const ConformanceCase *cases;
+  unsigned n;
+  unsigned *failures;
+} ConformanceGroup;
+
+extern const ConformanceGroup conformance_open, conformance_frames,
+    conformance_control, conformance_time;
+extern const HalCodec conformance_codecs[N_CODECS];
+
 typedef struct {
   HalFrame frame; /* its segments are not valid any more */
   uint8_t *data;  /* joined */
@@ -22,6 +42,11 @@ extern const ConformanceTarget *target;
 
 /* The directory of the target's libraries; NULL: none is needed. */
 const char *target_path (void);
+uint32_t target_caps (void);
+bool has_codec (HalCodec codec);
+/* Whatever was done, it was done in the vendor's order and nothing is left;
+ * says what is. */
+bool is_clean (void);
 /* NULL for a real family. */
 SimControl *target_sim (void);
 void sim_begin (void); /* faults and counters at zero */
