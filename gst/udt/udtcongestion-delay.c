@@ -8,8 +8,13 @@
  * what random loss takes off the delivered rate is added back, as measured in
  * rounds that were not probing.
  *
+ * A queue that stands after three times falling back is somebody else's: the
+ * target rises until there is a fair share, what overflows is shed, and every
+ * few seconds the rate is halved for a moment to see if he is still there, for
+ * others like us leave when they can.
+ *
  * Phases: START doubles per round until a queue forms or the rate no longer
- * grows; DRAIN empties the queue; CRUISE.
+ * grows; DRAIN empties the queue; CRUISE; LOOK for others.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -37,7 +42,19 @@
 /* Of modest bursts, after a fast one has queued. */
 #define BURST_WAIT (1 * SECOND)
 
-typedef enum { START, DRAIN, CRUISE } Phase;
+/* Beside somebody who fills the queue: how often to look if he is still there,
+ * and for how long at most. */
+#define BASE_WINDOW (60 * SECOND)
+#define LOOK_EVERY (3 * SECOND)
+#define MAX_LOOK_EVERY (12 * SECOND)
+#define LOOK_DELAYS 6
+/* Loss beyond what the path has anyway, per mille, and what is left then. */
+#define CONTENDED_LOSS 10
+#define SHED 80
+/* The target rises by this. */
+#define BOOST (15 * MS)
+
+typedef enum { START, DRAIN, CRUISE, LOOK } Phase;
 
 typedef struct
 {
@@ -58,6 +75,7 @@ typedef struct
   unsigned slot;
   uint64_t model; /* the highest of them */
   UdtTime min_rtt, srtt;
+  UdtTime base_now, base_before, base_at;
   /* This round */
   UdtTime round_delay, round_peak;
   bool round_has_delay, round_limited, round_resumed;
@@ -65,7 +83,10 @@ typedef struct
   /* Queue */
   unsigned over_rounds, backoffs;
   UdtTime target_boost;
-  uint32_t loss; /* per mille, averaged */
+  bool shed; /* last round */
+  UdtTime look_at, look_until, look_every;
+  UdtTime known_boost, known_until; /* he was there not long ago */
+  uint32_t loss;                    /* per mille, averaged */
 } Law;
 
 static UdtTime
@@ -150,10 +171,23 @@ back_off (Law *law)
 {
   if (law->round_rate > 0 && law->round_rate < law->model)
     set_model (law, law->round_rate);
-  if (++law->backoffs >= 3) {
+  law->backoffs++;
+  if (law->known_boost > law->target_boost && law->now < law->known_until) {
+    /* He is still there. */
+    law->target_boost = law->known_boost;
+    law->known_boost = 0;
+    law->look_every *= 2;
+    if (law->look_every > MAX_LOOK_EVERY)
+      law->look_every = MAX_LOOK_EVERY;
+    law->look_at = law->now + law->look_every;
+  } else if (law->backoffs >= 3) {
     /* It does not go away by itself: somebody else fills the queue. Stand
      * beside him rather than starve. */
-    law->target_boost += MIN_TARGET;
+    if (law->target_boost == 0) {
+      law->look_every = LOOK_EVERY;
+      law->look_at = law->now + LOOK_EVERY;
+    }
+    law->target_boost += BOOST;
     if (law->target_boost > MAX_CONTENDED_TARGET)
       law->target_boost = MAX_CONTENDED_TARGET;
   }
@@ -179,12 +213,26 @@ start_round (Law *law)
   }
 }
 
+/* The queue is empty: he has gone, or only paused. */
+static void
+forget_boost (Law *law, UdtTime boost)
+{
+  if (law->target_boost > law->known_boost || law->now >= law->known_until)
+    law->known_boost = law->target_boost;
+  if (law->target_boost > 0)
+    law->known_until = law->now + LOOK_EVERY;
+  law->target_boost = boost;
+  law->backoffs = 0;
+}
+
 static void
 steady_round (Law *law)
 {
   UdtTime target = target_delay (law);
 
   if (!law->round_has_delay)
+    return;
+  if (law->phase == LOOK)
     return;
   if (law->round_delay > target) {
     law->over_rounds++;
@@ -194,7 +242,9 @@ steady_round (Law *law)
     }
   } else {
     law->over_rounds = 0;
-    if (law->round_delay < MIN_TARGET / 2 || law->round_delay < target / 2) {
+    if (law->round_delay < MIN_TARGET / 2) {
+      forget_boost (law, law->target_boost / 2);
+    } else if (law->round_delay < target / 2) {
       law->backoffs = 0;
       if (law->target_boost > 0)
         law->target_boost -= law->target_boost < MS ? law->target_boost : MS;
@@ -215,11 +265,31 @@ steady_round (Law *law)
     law->probe_from = law->model;
 }
 
+/* Beside somebody who fills the queue, what it has no room for is shed by all
+ * in equal parts. */
+static void
+share_full_queue (Law *law, uint64_t total)
+{
+  if (total < 10ull * law->mtu || law->shed
+      || law->round_lost * 1000 < total * (law->loss + CONTENDED_LOSS)) {
+    law->shed = false;
+    return;
+  }
+  /* Not twice for what was sent before the first. */
+  law->shed = true;
+  set_model (law, law->model * SHED / 100);
+}
+
 static void
 measure_loss (Law *law)
 {
   uint64_t total = law->round_acked + law->round_lost;
   uint32_t loss;
+
+  if (law->target_boost > 0) {
+    share_full_queue (law, total);
+    return;
+  }
 
   /* Not the loss that a probe or the start caused itself. */
   if (total < 20ull * law->mtu || law->phase == START
@@ -293,7 +363,7 @@ watch_queue (Law *law, const UdtAckBatch *batch)
       enter_drain (law);
     return;
   }
-  if (law->late_acks < LATE_ACKS || batch->rate == 0
+  if (law->phase == LOOK || law->late_acks < LATE_ACKS || batch->rate == 0
       || batch->now - law->late_since < law->min_rtt / 2 + MIN_TARGET)
     return;
   law->late_acks = 0;
@@ -301,13 +371,60 @@ watch_queue (Law *law, const UdtAckBatch *batch)
   back_off (law);
 }
 
+/* Others like us would leave as soon as they can: make room, and see. */
 static void
-law_on_ack (void *state, const UdtAckBatch *batch)
+look (Law *law, const UdtAckBatch *batch)
+{
+  if (law->phase == CRUISE && law->target_boost > 0
+      && batch->now >= law->look_at) {
+    law->phase = LOOK;
+    law->look_until
+        = batch->now + LOOK_DELAYS * (batch->delay_min + MIN_TARGET);
+    return;
+  }
+  if (law->phase != LOOK)
+    return;
+  if (batch->has_delay && !batch->resumed
+      && batch->delay_min < MIN_TARGET / 2) {
+    forget_boost (law, 0);
+  } else if (batch->now < law->look_until) {
+    return;
+  }
+  law->look_at = batch->now + law->look_every;
+  law->phase = CRUISE;
+  law->cycle = 3;
+  law->bold = false;
+}
+
+/* The connection forgets its lowest round trip after some seconds, because
+ * paths change. A queue that others keep full for so long would look empty
+ * then: a longer memory adds what has been forgotten. */
+static UdtTime
+find_base (Law *law, const UdtAckBatch *batch)
+{
+  if (law->base_now == 0 || batch->now - law->base_at > BASE_WINDOW / 2) {
+    law->base_before = law->base_now == 0 ? batch->min_rtt : law->base_now;
+    law->base_now = batch->min_rtt;
+    law->base_at = batch->now;
+  }
+  if (batch->min_rtt < law->base_now)
+    law->base_now = batch->min_rtt;
+  law->min_rtt
+      = law->base_now < law->base_before ? law->base_now : law->base_before;
+  return batch->min_rtt - law->min_rtt;
+}
+
+static void
+law_on_ack (void *state, const UdtAckBatch *acked)
 {
   Law *law = state;
+  UdtAckBatch copy = *acked, *batch = &copy;
+  UdtTime forgotten;
 
   law->now = batch->now;
-  law->min_rtt = batch->min_rtt;
+  forgotten = find_base (law, batch);
+  batch->delay_min += forgotten;
+  batch->delay_max += forgotten;
   law->srtt = batch->srtt;
   law->round_acked += batch->acked;
   take_rate (law, batch);
@@ -333,6 +450,7 @@ law_on_ack (void *state, const UdtAckBatch *batch)
     law->cycle = 3;
     law->bold = false;
   }
+  look (law, batch);
   if (batch->round)
     end_round (law);
 }
@@ -376,6 +494,9 @@ law_rate (const void *state)
       return rate > START_RATE ? rate : START_RATE;
     case DRAIN:
       rate = law->last_delay > 2 * target_delay (law) ? rate / 2 : rate * 3 / 4;
+      break;
+    case LOOK:
+      rate /= 2;
       break;
     case CRUISE:
       if (law->limited)

@@ -164,6 +164,8 @@ udt_advance (UdtConnection *conn, UdtTime now)
 {
   if (now > conn->now)
     conn->now = now;
+  else if (now < conn->now)
+    conn->stood_still = conn->now + 1;
   return conn->now;
 }
 

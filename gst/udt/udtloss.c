@@ -485,7 +485,8 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame, UdtTime now)
   const UdtSent *newest = &acked->newest;
   UdtTime silence = now - conn->delivered_at;
 
-  if (newest->number == frame->largest)
+  /* A clock that has gone back stands still, and round trips look short. */
+  if (newest->number == frame->largest && newest->sent >= conn->stood_still)
     udt_rtt_sample (conn, now - newest->sent, frame->delay, now);
   /* A path that stood still and then delivered everything at once. */
   if (conn->delivered_at != 0 && newest->sent < conn->delivered_at

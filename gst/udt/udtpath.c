@@ -28,11 +28,17 @@ udt_rtt_sample (UdtConnection *conn, UdtTime rtt, UdtTime ack_delay,
 
   if (rtt == 0)
     rtt = 1;
-  if (first || rtt <= conn->min_rtt
-      || now - conn->min_rtt_at > UDT_MIN_RTT_WINDOW) {
-    conn->min_rtt = rtt;
+  /* The lowest of this half of the window and of the one before. */
+  if (first || now - conn->min_rtt_at > UDT_MIN_RTT_WINDOW / 2) {
+    conn->min_rtt_before = first ? rtt : conn->min_rtt_now;
+    conn->min_rtt_now = rtt;
     conn->min_rtt_at = now;
   }
+  if (rtt < conn->min_rtt_now)
+    conn->min_rtt_now = rtt;
+  conn->min_rtt = conn->min_rtt_now < conn->min_rtt_before
+                      ? conn->min_rtt_now
+                      : conn->min_rtt_before;
   if (ack_delay > UDT_MAX_ACK_DELAY)
     ack_delay = UDT_MAX_ACK_DELAY;
   adjusted = rtt > conn->min_rtt + ack_delay ? rtt - ack_delay : rtt;

@@ -196,7 +196,7 @@ struct _UdtFlowOut
   uint64_t dropped_pending; /* lists entries in OUT_DROPPED */
   size_t buffered, unsent_bytes;
   UdtTime last_submitted, interval; /* between messages, averaged */
-  uint64_t messages_sent, messages_dropped, messages_acked;
+  uint64_t messages_sent, messages_dropped, messages_acked, bytes_acked;
 };
 
 typedef enum {
@@ -331,6 +331,7 @@ struct _UdtConnection
   UdtEnv env;
   UdtConfig config;
   UdtTime now, created;
+  UdtTime stood_still; /* the clock went back just before that; 0: never */
   UdtLife life;
 
   /* Peer */
@@ -422,7 +423,8 @@ struct _UdtConnection
   bool window_tight; /* some window was cut for want of room */
 
   /* Round trip and delay */
-  UdtTime srtt, rttvar, latest_rtt, min_rtt, min_rtt_at;
+  UdtTime srtt, rttvar, latest_rtt, min_rtt;
+  UdtTime min_rtt_now, min_rtt_before, min_rtt_at; /* by half windows */
   bool has_delay_base;
   uint32_t delay_base;
   UdtDelayFloor delay_floor;
