@@ -20,6 +20,11 @@
 
 G_BEGIN_DECLS
 
+/* Requests have one number space per session: those of the device have the top
+ * bit set, so that either side can close either's. Offers, which only viewers
+ * make, count as requests of theirs. */
+#define P2P_DEVICE_REQUEST 0x80000000u
+
 /* Limits of what one peer can make us keep. */
 #define P2P_MAX_REQUESTS_PER_PEER 16
 #define P2P_MAX_STREAMS_PER_REQUEST 16
@@ -44,6 +49,22 @@ G_BEGIN_DECLS
 
 typedef struct _P2pPeer P2pPeer;
 typedef struct _P2pOutStream P2pOutStream;
+
+/* What a peer wants of us, or takes of what we offered. */
+typedef struct
+{
+  guint32 id;
+  gchar *params;
+  P2pOffer *offer;              /* that it takes; a reference, or NULL */
+} P2pRemoteRequest;
+
+/* What a peer has to send. */
+typedef struct
+{
+  guint32 id;
+  gchar *params;
+  P2pRequest *taker;            /* a reference, or NULL */
+} P2pRemoteOffer;
 
 /* -- Endpoint -------------------------------------------------------------- */
 
@@ -76,7 +97,8 @@ struct _P2pEndpoint
   GPtrArray *peers;             /* alive and closing; owned */
   GPtrArray *streams;           /* P2pStream, one reference each */
   GPtrArray *requests;          /* P2pRequest, one reference each */
-  guint next_request;
+  GPtrArray *offers;            /* P2pOffer, one reference each */
+  guint next_request;           /* and offer */
   guint closing_agents;
   gboolean stopping;
   gint64 stop_deadline;
@@ -164,6 +186,7 @@ struct _P2pStream
   guint64 least, most;          /* [lock] */
   guint viewers;                /* [lock] */
   guint64 skipped;              /* [lock] frames */
+  P2pStreamStats stats;         /* [lock] without queued_bytes and skipped */
 
   /* [net] */
   GPtrArray *outs;              /* P2pOutStream, owned by their peers */
@@ -172,6 +195,7 @@ struct _P2pStream
   gboolean ended;
   gboolean key_wanted, key_headers;
   gint64 key_asked_us;
+  guint64 frames_of_gone, dropped_of_gone;
 };
 
 static inline guint
@@ -188,9 +212,21 @@ void p2p_stream_drain (P2pStream * stream);
 void p2p_stream_tick (P2pStream * stream, gint64 now);
 void p2p_stream_want_key_unit (P2pStream * stream, gboolean all_headers);
 void p2p_stream_update_backlog (P2pStream * stream);
-gboolean p2p_stream_matches (P2pStream * stream, const gchar * params);
+gboolean p2p_stream_matches (P2pStream * stream, P2pPeer * peer,
+    const P2pRemoteRequest * request);
 void p2p_stream_attach_all (P2pStream * stream);
 void p2p_stream_outs_changed (P2pStream * stream);
+
+struct _P2pOffer
+{
+  gint refs;                    /* [atomic] */
+  P2pEndpoint *endpoint;        /* [const] a reference */
+  gchar *params;                /* [const] */
+  guint32 id;                   /* [net] */
+};
+
+P2pOffer *p2p_offer_ref (P2pOffer * offer);
+void p2p_offer_unref (P2pOffer * offer);
 
 /* One stream on its way to one peer, for one request. [net] */
 struct _P2pOutStream
@@ -204,6 +240,7 @@ struct _P2pOutStream
   gboolean caps_sent;
   guint8 caps_version;
   guint64 frames;               /* given to the engine */
+  guint64 bytes;                /* of them */
   guint64 dropped;
   GQueue pending;               /* without deadline: engine was full */
   guint64 pending_bytes;
@@ -233,6 +270,7 @@ void p2p_out_writable (P2pOutStream * out);
 /* TRUE: nothing is left of an orphan. */
 gboolean p2p_out_tick (P2pOutStream * out, gint64 now);
 guint64 p2p_out_get_backlog (P2pOutStream * out);
+void p2p_out_get_stats (P2pOutStream * out, P2pStreamStats * stats);
 void p2p_out_reconfigure (P2pOutStream * out);
 
 /* -- Streams that come in -------------------------------------------------- */
@@ -245,6 +283,7 @@ struct _P2pRequest
   P2pRequestCallbacks callbacks;        /* [const] */
   gpointer user;
   gchar *params;                /* [const] */
+  gboolean accepts;             /* [const] takes offers; `params` say which */
   guint32 id;                   /* [net] */
   GHashTable *epochs;           /* [net] peer and name to count */
   GPtrArray *leftovers;         /* [net] P2pInStream whose session has ended
@@ -268,6 +307,7 @@ struct _P2pInStream
   /* [net] */
   P2pPeer *peer;                /* NULL: closed */
   P2pRequest *request;          /* NULL: not announced yet; a reference */
+  guint32 offer;                /* 0, or that of the peer which it belongs to */
   guint16 flow;
   P2pWireKind kind;
   gchar *name;
@@ -290,8 +330,9 @@ struct _P2pInStream
 
 /* p2pin.c [net] */
 P2pInStream *p2p_in_unannounced (P2pPeer * peer, guint16 flow);
+/* `offer` NULL: one of what `request` asked for. */
 void p2p_in_announce (P2pInStream * in, P2pRequest * request,
-    P2pWireKind kind, const gchar * name);
+    const P2pRemoteOffer * offer, P2pWireKind kind, const gchar * name);
 gboolean p2p_in_caps (P2pInStream * in, guint8 version, const gchar * caps);
 void p2p_in_message (P2pInStream * in, UdtReceived * message);
 void p2p_in_gap (P2pInStream * in, guint32 count);
@@ -313,12 +354,6 @@ typedef enum
   P2P_PEER_CLOSING,             /* goodbyes under way */
   P2P_PEER_GONE,                /* to be freed at the next tick */
 } P2pPeerState;
-
-typedef struct
-{
-  guint32 id;
-  gchar *params;
-} P2pRemoteRequest;
 
 /* One session with one peer. [net], all of it. */
 struct _P2pPeer
@@ -375,6 +410,7 @@ struct _P2pPeer
   GQueue control;               /* of GBytes; engine was full */
   gboolean hello_sent, hello_received;
   GPtrArray *remote_requests;   /* P2pRemoteRequest */
+  GPtrArray *offers;            /* P2pRemoteOffer */
   GPtrArray *outs;              /* P2pOutStream */
   GHashTable *ins;              /* flow to P2pInStream, a reference each */
   guint unannounced;
@@ -430,6 +466,21 @@ void p2p_peer_open_request (P2pPeer * peer, P2pRequest * request);
 void p2p_peer_close_request (P2pPeer * peer, P2pRequest * request);
 void p2p_peer_drop_streams (P2pPeer * peer, gboolean lost);
 P2pWireString p2p_wire_text (const gchar * text);
+P2pRemoteRequest *p2p_peer_find_remote_request (P2pPeer * peer, guint32 id,
+    guint * index);
+void p2p_peer_add_remote_request (P2pPeer * peer, guint32 id,
+    const gchar * params, P2pOffer * offer);
+void p2p_peer_close_offer (P2pPeer * peer, P2pOffer * offer);
+
+/* p2poffer.c */
+void p2p_peer_open_offer (P2pPeer * peer, P2pOffer * offer);
+void p2p_peer_on_offer_open (P2pPeer * peer, const P2pWireControl * message);
+void p2p_peer_on_offer_accept (P2pPeer * peer, const P2pWireControl * message);
+P2pRemoteOffer *p2p_peer_find_offer (P2pPeer * peer, guint32 id);
+/* Someone new takes offers; someone no longer does. */
+void p2p_peer_accept_offers (P2pPeer * peer);
+void p2p_peer_leave_offers (P2pPeer * peer, P2pRequest * taker);
+void p2p_peer_drop_offer (P2pPeer * peer, P2pRemoteOffer * offer);
 
 G_END_DECLS
 

@@ -137,6 +137,7 @@ endpoint_new (const P2pEndpointConfig *config, P2pCredential *credential,
   endpoint->peers = g_ptr_array_new ();
   endpoint->streams = g_ptr_array_new ();
   endpoint->requests = g_ptr_array_new ();
+  endpoint->offers = g_ptr_array_new ();
   endpoint->snapshot = g_new0 (P2pEndpointStats, 1);
   endpoint->snapshot->peers = g_ptr_array_new ();
   endpoint->wake = g_source_new (&inbox_funcs, sizeof (GSource));
@@ -174,6 +175,7 @@ p2p_endpoint_unref (P2pEndpoint *endpoint)
   g_ptr_array_unref (endpoint->peers);
   g_ptr_array_unref (endpoint->streams);
   g_ptr_array_unref (endpoint->requests);
+  g_ptr_array_unref (endpoint->offers);
   g_source_destroy (endpoint->wake);
   g_source_unref (endpoint->wake);
   g_main_context_unref (endpoint->context);

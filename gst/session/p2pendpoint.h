@@ -130,6 +130,29 @@ typedef struct
       guint request, const gchar * params, gpointer user);
   void (*request_removed) (P2pEndpoint * endpoint, const gchar * peer,
       guint request, gpointer user);
+
+  /* The peer has streams to send (talk), with these params. They come to who
+   * accepts them, see p2p_endpoint_accept(). Numbers are those of the peer's
+   * requests: no offer and request of a peer share one. */
+  void (*offer_added) (P2pEndpoint * endpoint, const gchar * peer,
+      guint offer, const gchar * params, gpointer user);
+  void (*offer_removed) (P2pEndpoint * endpoint, const gchar * peer,
+      guint offer, gpointer user);
+
+  /* A command of a peer. The reply, of at most P2P_COMMAND_MAX bytes, which the
+   * caller unrefs; NULL: none, and the peer is told that it was refused. On a
+   * thread of its own, which may take its time: one at a time for each peer, in
+   * the order sent, after peer_added() for that peer; other peers go on. If
+   * several listeners take commands they are asked in the order added until one
+   * replies. Not begun once the session has ended; the reply of one that was
+   * under way then goes nowhere. */
+  GBytes *(*command) (P2pEndpoint * endpoint, const gchar * peer,
+      GBytes * command, gpointer user);
+  /* NULL: removing the listener waits for a command() under way in another
+   * thread, as it does for the others. Otherwise it does not, and this is
+   * called, on any thread, when the last callback has returned: `user` must
+   * live until then. */
+  GDestroyNotify destroy;
 } P2pListener;
 
 /* Every member may be NULL. Returns an id for remove. */
@@ -140,10 +163,50 @@ void p2p_endpoint_remove_listener (P2pEndpoint * endpoint, guint id);
 /* Device: says goodbye to a viewer. FALSE: no such peer. */
 gboolean p2p_endpoint_kick (P2pEndpoint * endpoint, const gchar * peer);
 
+/* -- Commands: a message to the peer's application, and its reply ---------- */
+
+#define P2P_COMMAND_MAX 65536           /* bytes, of a command and of a reply */
+#define P2P_MAX_COMMANDS 16             /* of a peer and to one, without a reply
+                                           yet */
+#define P2P_COMMAND_TIMEOUT_MS 30000
+
+/* Why there is no reply. */
+#define P2P_COMMAND_NOT_CONNECTED "not-connected"       /* no such session now */
+#define P2P_COMMAND_PEER_GONE "peer-gone"       /* it ended before the reply;
+                                                   the command may have been
+                                                   carried out */
+#define P2P_COMMAND_NO_ANSWER "no-answer"       /* in time; the same */
+#define P2P_COMMAND_REFUSED "refused"   /* nobody there takes it */
+#define P2P_COMMAND_BUSY "busy"         /* P2P_MAX_COMMANDS have no reply yet */
+#define P2P_COMMAND_TOO_BIG "too-big"
+#define P2P_COMMAND_CLOSED "closed"     /* this endpoint ended, or was never
+                                           started */
+
+/* One of `reply` (borrowed) and `error` (P2P_COMMAND_…) is NULL. */
+typedef void (*P2pReplyFunc) (GBytes * reply, const gchar * error,
+    gpointer user);
+
+/* `peer` NULL: the device (on a viewer), or the only viewer (on a device).
+ * `timeout_ms` 0: P2P_COMMAND_TIMEOUT_MS. `func` (may be NULL) is called
+ * exactly once, then `destroy`: on the notify thread, or, when the endpoint has
+ * ended or never started, on the one that finds that out, at the latest that
+ * of the last release. */
+void p2p_endpoint_send_command (P2pEndpoint * endpoint, const gchar * peer,
+    GBytes * command, guint timeout_ms, P2pReplyFunc func, gpointer user,
+    GDestroyNotify destroy);
+
 /* -- Sending: a stream is published once and goes to every request that its
  * match takes, encoded once ---------------------------------------------- */
 
 typedef struct _P2pStream P2pStream;
+typedef struct _P2pOffer P2pOffer;
+
+/* Viewer: it has streams to send to the device, which takes them or not; stands
+ * again by itself after each reconnect. `params` tell the device what they are
+ * ("action=voice&channel=0"). */
+P2pOffer *p2p_endpoint_offer (P2pEndpoint * endpoint, const gchar * params);
+/* Frees it. Its streams are unpublished before. */
+void p2p_offer_close (P2pOffer * offer);
 
 typedef struct
 {
@@ -153,6 +216,12 @@ typedef struct
   gint priority;                /* -1: by kind; 0 is the highest */
   gint deadline_ms;             /* -1: by the receiver's latency, data 0;
                                    0: never dropped */
+  P2pOffer *offer;              /* NULL, or the offer that it belongs to: then
+                                   it goes to who takes that, and `match` does
+                                   not count. Fixed once published */
+  const gchar *only_peer;       /* NULL, or the only peer it goes to, */
+  guint only_request;           /* and 0, or the only request: it is for this
+                                   one alone, as request_added() told it */
 } P2pStreamConfig;
 
 typedef struct
@@ -205,6 +274,24 @@ guint p2p_stream_count_viewers (P2pStream * stream);
 void p2p_stream_get_backlog (P2pStream * stream, guint64 * least,
     guint64 * most);
 
+/* The engine's own numbers, at most 100 ms old; of the most backlogged viewer,
+ * if there are several. All 0 without any, but frames_sent and frames_dropped,
+ * which count all viewers, those that went included. */
+typedef struct
+{
+  guint viewers;
+  guint64 queued_bytes;         /* not yet with the engine */
+  guint64 unsent_bytes;         /* with the engine, have not left */
+  guint64 unacknowledged_bytes; /* these, and those that left */
+  guint64 sent_bytes;           /* payload given to the engine */
+  guint64 acknowledged_bytes;   /* of these, of whole frames */
+  guint64 frames_sent, frames_dropped;
+  guint64 rtt_us, min_rtt_us, queue_delay_us;   /* of the viewer's path */
+  guint64 pacing_rate, delivery_rate;   /* bit/s, of its whole session */
+} P2pStreamStats;
+
+void p2p_stream_get_stats (P2pStream * stream, P2pStreamStats * stats);
+
 /* -- Receiving: a request is opened once and stands again by itself after each
  * reconnect -------------------------------------------------------------- */
 
@@ -216,7 +303,8 @@ typedef struct
   P2pWireKind kind;
   const gchar *name;            /* as the sender's pad: "video_0" */
   const gchar *peer;
-  guint request;
+  guint request;                /* ours, or the number of the peer's offer */
+  const gchar *params;          /* of the request, or of the offer */
 } P2pInStreamInfo;
 
 typedef struct
@@ -252,6 +340,14 @@ P2pRequest *p2p_endpoint_request (P2pEndpoint * endpoint,
     const gchar * params, const P2pRequestCallbacks * callbacks,
     gpointer user);
 void p2p_request_close (P2pRequest * request);  /* frees it */
+
+/* Device: takes what viewers offer, every one whose params `match` takes (as in
+ * P2pStreamConfig; NULL or "": all). An offer goes to the first that takes it.
+ * The streams of each come as those of a request do, and are closed when the
+ * viewer goes (`lost`) or takes them back; they say whose they are in
+ * P2pInStreamInfo. Ends with p2p_request_close(). */
+P2pRequest *p2p_endpoint_accept (P2pEndpoint * endpoint, const gchar * match,
+    const P2pRequestCallbacks * callbacks, gpointer user);
 
 /* `stream` must not have been closed; both may be called from any thread. */
 void p2p_in_stream_request_key_unit (P2pInStream * stream,

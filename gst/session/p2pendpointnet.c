@@ -113,6 +113,8 @@ drop_lists (P2pEndpoint *endpoint)
     p2p_request_drop_leftovers (request);
     p2p_request_unref (request);
   }
+  while (endpoint->offers->len > 0)
+    p2p_offer_unref (g_ptr_array_remove_index_fast (endpoint->offers, 0));
 }
 
 static void

@@ -124,14 +124,15 @@ tell_closed (P2pInStream *in, gboolean lost)
 
 /* The same stream of a new session takes the place of what was left. */
 static void
-drop_leftover (P2pRequest *request, const gchar *peer, const gchar *name)
+drop_leftover (P2pRequest *request, const P2pInStream *by)
 {
   guint i;
 
   for (i = request->leftovers->len; i-- > 0;) {
     P2pInStream *in = g_ptr_array_index (request->leftovers, i);
 
-    if (!g_str_equal (in->name, name) || !g_str_equal (in->peer_id, peer))
+    if (!g_str_equal (in->name, by->name)
+        || !g_str_equal (in->peer_id, by->peer_id) || in->offer != by->offer)
       continue;
     g_ptr_array_remove_index (request->leftovers, i);
     tell_closed (in, TRUE);
@@ -153,28 +154,31 @@ p2p_request_drop_leftovers (P2pRequest *request)
 }
 
 void
-p2p_in_announce (P2pInStream *in, P2pRequest *request, P2pWireKind kind,
+p2p_in_announce (P2pInStream *in, P2pRequest *request,
+                 const P2pRemoteOffer *offer, P2pWireKind kind,
                  const gchar *name)
 {
   P2pInStreamInfo info = { 0 };
+  guint epoch;
 
-  drop_leftover (request, in->peer->id, name);
   in->request = p2p_request_ref (request);
   in->kind = kind;
   in->name = g_strdup (name);
   in->peer_id = g_strdup (in->peer->id);
+  in->offer = offer != NULL ? offer->id : 0;
   in->peer->unannounced--;
+  drop_leftover (request, in);
   info.kind = kind;
   info.name = in->name;
-  info.peer = in->peer->id;
-  info.request = request->id;
+  info.peer = in->peer_id;
+  info.request = offer != NULL ? offer->id : request->id;
+  info.params = offer != NULL ? offer->params : request->params;
+  /* A viewer's next session is another peer: nothing of it comes again. */
+  epoch = offer != NULL ? 0 : next_epoch (request, in->peer_id, name);
   if (p2p_guard_enter (&request->guard)) {
     if (request->callbacks.stream_opened != NULL)
-      in->handle
-          = request->callbacks.stream_opened (request, in, &info,
-                                              next_epoch (request, in->peer->id,
-                                                          name),
-                                              request->user);
+      in->handle = request->callbacks.stream_opened (request, in, &info, epoch,
+                                                     request->user);
     p2p_guard_leave (&request->guard);
   }
   p2p_in_retry (in);

@@ -30,6 +30,8 @@ typedef enum {
   EVENT_PEER_REMOVED,
   EVENT_REQUEST_ADDED,
   EVENT_REQUEST_REMOVED,
+  EVENT_OFFER_ADDED,
+  EVENT_OFFER_REMOVED,
 } EventType;
 
 typedef struct
@@ -151,6 +153,16 @@ tell_one (P2pNotify *notify, const Listener *l, const Event *event)
       if (l->calls.request_removed != NULL)
         l->calls.request_removed (endpoint, event->texts[0], event->request,
                                   l->user);
+      break;
+    case EVENT_OFFER_ADDED:
+      if (l->calls.offer_added != NULL)
+        l->calls.offer_added (endpoint, event->texts[0], event->request,
+                              event->texts[1], l->user);
+      break;
+    case EVENT_OFFER_REMOVED:
+      if (l->calls.offer_removed != NULL)
+        l->calls.offer_removed (endpoint, event->texts[0], event->request,
+                                l->user);
       break;
     case EVENT_AUTHORIZE:
       break;
@@ -346,13 +358,13 @@ p2p_notify_peer_removed (P2pNotify *notify, const gchar *peer,
   post (notify, event);
 }
 
-void
-p2p_notify_request_added (P2pNotify *notify, const gchar *peer, guint request,
-                          const gchar *params)
+static void
+post_request (P2pNotify *notify, EventType type, const gchar *peer,
+              guint request, const gchar *params)
 {
   Event *event = g_new0 (Event, 1);
 
-  event->type = EVENT_REQUEST_ADDED;
+  event->type = type;
   event->texts[0] = g_strdup (peer);
   event->texts[1] = g_strdup (params);
   event->request = request;
@@ -360,14 +372,29 @@ p2p_notify_request_added (P2pNotify *notify, const gchar *peer, guint request,
 }
 
 void
+p2p_notify_request_added (P2pNotify *notify, const gchar *peer, guint request,
+                          const gchar *params)
+{
+  post_request (notify, EVENT_REQUEST_ADDED, peer, request, params);
+}
+
+void
 p2p_notify_request_removed (P2pNotify *notify, const gchar *peer, guint request)
 {
-  Event *event = g_new0 (Event, 1);
+  post_request (notify, EVENT_REQUEST_REMOVED, peer, request, NULL);
+}
 
-  event->type = EVENT_REQUEST_REMOVED;
-  event->texts[0] = g_strdup (peer);
-  event->request = request;
-  post (notify, event);
+void
+p2p_notify_offer_added (P2pNotify *notify, const gchar *peer, guint offer,
+                        const gchar *params)
+{
+  post_request (notify, EVENT_OFFER_ADDED, peer, offer, params);
+}
+
+void
+p2p_notify_offer_removed (P2pNotify *notify, const gchar *peer, guint offer)
+{
+  post_request (notify, EVENT_OFFER_REMOVED, peer, offer, NULL);
 }
 
 static gboolean

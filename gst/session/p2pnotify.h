@@ -35,6 +35,11 @@ void p2p_notify_request_added (P2pNotify * notify, const gchar * peer,
 void p2p_notify_request_removed (P2pNotify * notify, const gchar * peer,
     guint request);
 
+void p2p_notify_offer_added (P2pNotify * notify, const gchar * peer,
+    guint offer, const gchar * params);
+void p2p_notify_offer_removed (P2pNotify * notify, const gchar * peer,
+    guint offer);
+
 /* FALSE: no listener decides, the viewer is welcome. TRUE: `decided` comes on
  * the notify thread, or is not called at all when the endpoint ends first;
  * `destroy` is called in either case. */

@@ -159,6 +159,8 @@ leave_stream (P2pOutStream *out)
   if (stream == NULL)
     return;
   out->stream = NULL;
+  stream->frames_of_gone += out->frames;
+  stream->dropped_of_gone += out->dropped;
   g_ptr_array_remove_fast (stream->outs, out);
   p2p_stream_outs_changed (stream);
 }
@@ -217,6 +219,31 @@ p2p_out_get_backlog (P2pOutStream *out)
   return backlog;
 }
 
+/* Of one viewer. */
+void
+p2p_out_get_stats (P2pOutStream *out, P2pStreamStats *stats)
+{
+  UdtFlowStats flow;
+  UdtStats engine;
+
+  memset (stats, 0, sizeof *stats);
+  if (udt_connection_get_flow_stats (out->peer->engine, out->flow, now_us (),
+                                     &flow)
+      != UDT_OK)
+    return;
+  udt_connection_get_stats (out->peer->engine, now_us (), &engine);
+  stats->queued_bytes = out->pending_bytes;
+  stats->unsent_bytes = flow.unsent;
+  stats->unacknowledged_bytes = flow.buffered;
+  stats->sent_bytes = out->bytes;
+  stats->acknowledged_bytes = flow.bytes_acknowledged;
+  stats->rtt_us = engine.rtt;
+  stats->min_rtt_us = engine.min_rtt;
+  stats->queue_delay_us = engine.queue_delay;
+  stats->pacing_rate = engine.pacing_rate;
+  stats->delivery_rate = engine.delivery_rate;
+}
+
 void
 p2p_out_send_caps (P2pOutStream *out)
 {
@@ -260,6 +287,7 @@ submit (P2pOutStream *out, GBytes *payload, const guint8 *header,
       = udt_connection_send (out->peer->engine, out->flow, &message, now_us ());
   if (status == UDT_OK) {
     out->frames++;
+    out->bytes += header_len + len;
     out->peer->frames_sent++;
     p2p_peer_media (out->peer);
   } else {

@@ -322,6 +322,7 @@ p2p_peer_new (P2pEndpoint *endpoint, P2pRole role, const gchar *id,
   peer->local_candidates = g_array_new (FALSE, FALSE, sizeof (P2pCandidate));
   peer->held_steps = g_ptr_array_new_with_free_func (held_step_free);
   peer->remote_requests = g_ptr_array_new ();
+  peer->offers = g_ptr_array_new ();
   peer->outs = g_ptr_array_new ();
   peer->ins = g_hash_table_new (NULL, NULL);
   g_queue_init (&peer->control);
@@ -345,6 +346,7 @@ p2p_peer_free (P2pPeer *peer)
   g_array_unref (peer->local_candidates);
   g_ptr_array_unref (peer->held_steps);
   g_ptr_array_unref (peer->remote_requests);
+  g_ptr_array_unref (peer->offers);
   g_ptr_array_unref (peer->outs);
   g_hash_table_unref (peer->ins);
   g_queue_clear_full (&peer->control, (GDestroyNotify)g_bytes_unref);

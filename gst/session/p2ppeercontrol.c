@@ -5,15 +5,10 @@
  *
  * All on the network thread. Everything here comes from an authenticated peer
  * and is still limited: a peer that breaks a rule loses its session.
- *
- * Requests have one number space per session: those of the device have the top
- * bit set, so that either side can close either's.
  */
 #include "p2pendpoint-private.h"
 
 #include <string.h>
-
-#define DEVICE_REQUEST 0x80000000u
 
 P2pWireString
 p2p_wire_text (const gchar *text)
@@ -106,7 +101,7 @@ send_request_close (P2pPeer *peer, guint32 request, const gchar *reason)
 static guint32
 wire_request (P2pPeer *peer, guint32 id)
 {
-  return peer->role == P2P_ROLE_DEVICE ? id | DEVICE_REQUEST : id;
+  return peer->role == P2P_ROLE_DEVICE ? id | P2P_DEVICE_REQUEST : id;
 }
 
 void
@@ -116,6 +111,10 @@ p2p_peer_open_request (P2pPeer *peer, P2pRequest *request)
 
   if (peer->engine == NULL || peer->state > P2P_PEER_UP)
     return;
+  if (request->accepts) {
+    p2p_peer_accept_offers (peer);
+    return;
+  }
   m.type = P2P_WIRE_REQUEST_OPEN;
   m.request = wire_request (peer, request->id);
   m.text = p2p_wire_text (request->params);
@@ -134,13 +133,25 @@ close_in_streams (P2pPeer *peer, P2pRequest *request, gboolean lost)
   g_list_free (ins);
 }
 
+static void
+close_behind_end (P2pInStream *in)
+{
+  if (in->end_known && !in->ended)
+    in->close_owed = TRUE; /* behind the frames that are still to come */
+  else
+    p2p_in_close (in, FALSE);
+}
+
 void
 p2p_peer_close_request (P2pPeer *peer, P2pRequest *request)
 {
   if (peer->engine == NULL || peer->state > P2P_PEER_UP)
     return;
   close_in_streams (peer, request, FALSE);
-  send_request_close (peer, wire_request (peer, request->id), "");
+  if (request->accepts)
+    p2p_peer_leave_offers (peer, request);
+  else
+    send_request_close (peer, wire_request (peer, request->id), "");
 }
 
 /* The engine has just come to life. */
@@ -161,6 +172,8 @@ p2p_peer_control_start (P2pPeer *peer)
   for (i = 0; i < peer->endpoint->requests->len; i++)
     p2p_peer_open_request (peer,
                            g_ptr_array_index (peer->endpoint->requests, i));
+  for (i = 0; i < peer->endpoint->offers->len; i++)
+    p2p_peer_open_offer (peer, g_ptr_array_index (peer->endpoint->offers, i));
 }
 
 static P2pRequest *
@@ -171,7 +184,7 @@ find_own_request (P2pPeer *peer, guint32 wire)
   for (i = 0; i < peer->endpoint->requests->len; i++) {
     P2pRequest *request = g_ptr_array_index (peer->endpoint->requests, i);
 
-    if (wire_request (peer, request->id) == wire)
+    if (!request->accepts && wire_request (peer, request->id) == wire)
       return request;
   }
   return NULL;
@@ -179,8 +192,8 @@ find_own_request (P2pPeer *peer, guint32 wire)
 
 /* -- The peer's requests --------------------------------------------------- */
 
-static P2pRemoteRequest *
-find_remote_request (P2pPeer *peer, guint32 id, guint *index)
+P2pRemoteRequest *
+p2p_peer_find_remote_request (P2pPeer *peer, guint32 id, guint *index)
 {
   guint i;
 
@@ -188,7 +201,8 @@ find_remote_request (P2pPeer *peer, guint32 id, guint *index)
     P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests, i);
 
     if (request->id == id) {
-      *index = i;
+      if (index != NULL)
+        *index = i;
       return request;
     }
   }
@@ -214,25 +228,21 @@ attach_streams (P2pPeer *peer, P2pRemoteRequest *request)
     P2pStream *stream = g_ptr_array_index (peer->endpoint->streams, i);
 
     if (n < P2P_MAX_STREAMS_PER_REQUEST
-        && p2p_stream_matches (stream, request->params)
+        && p2p_stream_matches (stream, peer, request)
         && p2p_out_open (peer, stream, request->id) != NULL)
       n++;
   }
-  send_ready (peer, request->id);
+  if (request->offer == NULL)
+    send_ready (peer, request->id);
 }
 
-static void
-on_request_open (P2pPeer *peer, const P2pWireControl *m)
+void
+p2p_peer_add_remote_request (P2pPeer *peer, guint32 id, const gchar *params,
+                             P2pOffer *offer)
 {
-  gboolean from_device = (m->request & DEVICE_REQUEST) != 0;
   P2pRemoteRequest *request;
-  guint index;
 
-  if (from_device != (peer->role == P2P_ROLE_VIEWER)) {
-    p2p_peer_violation (peer, "request number of the wrong side");
-    return;
-  }
-  if (find_remote_request (peer, m->request, &index) != NULL) {
+  if (p2p_peer_find_remote_request (peer, id, NULL) != NULL) {
     p2p_peer_violation (peer, "request opened twice");
     return;
   }
@@ -241,13 +251,31 @@ on_request_open (P2pPeer *peer, const P2pWireControl *m)
     return;
   }
   request = g_new0 (P2pRemoteRequest, 1);
-  request->id = m->request;
-  request->params
-      = g_strndup (m->text.data != NULL ? m->text.data : "", m->text.len);
+  request->id = id;
+  request->params = g_strdup (params);
+  request->offer = offer != NULL ? p2p_offer_ref (offer) : NULL;
   g_ptr_array_add (peer->remote_requests, request);
-  p2p_notify_request_added (peer->endpoint->notify, peer->id, request->id,
-                            request->params);
+  p2p_notify_request_added (peer->endpoint->notify, peer->id, id, params);
   attach_streams (peer, request);
+}
+
+static void
+on_request_open (P2pPeer *peer, const P2pWireControl *m)
+{
+  gboolean from_device = (m->request & P2P_DEVICE_REQUEST) != 0;
+  gchar *params;
+
+  if (from_device != (peer->role == P2P_ROLE_VIEWER)) {
+    p2p_peer_violation (peer, "request number of the wrong side");
+    return;
+  }
+  if (p2p_peer_find_offer (peer, m->request) != NULL) {
+    p2p_peer_violation (peer, "request opened twice");
+    return;
+  }
+  params = g_strndup (m->text.data != NULL ? m->text.data : "", m->text.len);
+  p2p_peer_add_remote_request (peer, m->request, params, NULL);
+  g_free (params);
 }
 
 static void
@@ -264,18 +292,92 @@ drop_remote_request (P2pPeer *peer, guint index)
       p2p_out_free (out);
   }
   p2p_notify_request_removed (peer->endpoint->notify, peer->id, request->id);
+  if (request->offer != NULL)
+    p2p_offer_unref (request->offer);
   g_free (request->params);
   g_free (request);
+}
+
+/* The streams of an offer are told of one by one: the peer may take the offer
+ * again at once, and must know old from new. `politely`: what was unpublished
+ * before and is still under way goes on. */
+static void
+drop_offer_request (P2pPeer *peer, guint index, gboolean politely)
+{
+  P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests, index);
+  guint i;
+
+  for (i = peer->outs->len; i-- > 0;) {
+    P2pOutStream *out = g_ptr_array_index (peer->outs, i);
+
+    if (out->request != request->id)
+      continue;
+    if (out->stream != NULL)
+      p2p_out_detach (out, politely ? NULL : P2P_REASON_CLOSED);
+    if (politely)
+      out->request = 0;
+  }
+  drop_remote_request (peer, index);
+}
+
+void
+p2p_peer_close_offer (P2pPeer *peer, P2pOffer *offer)
+{
+  guint index;
+
+  if (peer->engine == NULL || peer->state > P2P_PEER_UP)
+    return;
+  if (p2p_peer_find_remote_request (peer, offer->id, &index) != NULL)
+    drop_offer_request (peer, index, TRUE);
+  send_request_close (peer, offer->id, "");
+}
+
+static void
+on_offer_stop (P2pPeer *peer, const P2pWireControl *m)
+{
+  P2pRemoteRequest *request;
+  guint index;
+
+  request = p2p_peer_find_remote_request (peer, m->request, &index);
+  if (request != NULL && request->offer != NULL)
+    drop_offer_request (peer, index, FALSE);
+}
+
+/* What has ended is still taken in. */
+static void
+on_offer_close (P2pPeer *peer, P2pRemoteOffer *offer)
+{
+  GList *ins = g_hash_table_get_values (peer->ins);
+  GList *l;
+
+  for (l = ins; l != NULL; l = l->next) {
+    P2pInStream *in = l->data;
+
+    if (in->offer == offer->id)
+      close_behind_end (in);
+  }
+  g_list_free (ins);
+  p2p_peer_drop_offer (peer, offer);
 }
 
 static void
 on_request_close (P2pPeer *peer, const P2pWireControl *m)
 {
+  P2pRemoteOffer *offer = p2p_peer_find_offer (peer, m->request);
+  P2pRemoteRequest *request;
   guint index;
   P2pRequest *own;
 
-  if (find_remote_request (peer, m->request, &index) != NULL) {
-    drop_remote_request (peer, index);
+  if (offer != NULL) {
+    on_offer_close (peer, offer);
+    return;
+  }
+  request = p2p_peer_find_remote_request (peer, m->request, &index);
+  if (request != NULL) {
+    if (request->offer != NULL)
+      drop_offer_request (peer, index, FALSE);
+    else
+      drop_remote_request (peer, index);
     return;
   }
   own = find_own_request (peer, m->request);
@@ -307,7 +409,7 @@ find_in (P2pPeer *peer, guint16 flow)
 }
 
 static guint
-count_in (P2pPeer *peer, P2pRequest *request)
+count_in (P2pPeer *peer, P2pRequest *request, guint32 offer)
 {
   GHashTableIter iter;
   gpointer in;
@@ -315,7 +417,8 @@ count_in (P2pPeer *peer, P2pRequest *request)
 
   g_hash_table_iter_init (&iter, peer->ins);
   while (g_hash_table_iter_next (&iter, NULL, &in))
-    n += ((P2pInStream *)in)->request == request;
+    n += ((P2pInStream *)in)->request == request
+         && ((P2pInStream *)in)->offer == offer;
   return n;
 }
 
@@ -331,6 +434,7 @@ static void
 on_stream_open (P2pPeer *peer, const P2pWireControl *m)
 {
   P2pRequest *request = find_own_request (peer, m->request);
+  P2pRemoteOffer *offer = p2p_peer_find_offer (peer, m->request);
   P2pInStream *in = find_in (peer, m->stream);
   gchar *name;
 
@@ -341,6 +445,8 @@ on_stream_open (P2pPeer *peer, const P2pWireControl *m)
   }
   peer->any_in = TRUE;
   peer->highest_in = m->stream;
+  if (offer != NULL)
+    request = offer->taker;
   if (request == NULL) {
     /* Just closed by us. The peer will know in a moment. */
     if (in != NULL)
@@ -348,14 +454,15 @@ on_stream_open (P2pPeer *peer, const P2pWireControl *m)
     return;
   }
   if (g_hash_table_size (peer->ins) >= P2P_MAX_IN_STREAMS
-      || count_in (peer, request) >= P2P_MAX_STREAMS_PER_REQUEST) {
+      || count_in (peer, request, offer != NULL ? offer->id : 0)
+             >= P2P_MAX_STREAMS_PER_REQUEST) {
     p2p_peer_violation (peer, "too many streams");
     return;
   }
   if (in == NULL)
     in = p2p_in_unannounced (peer, m->stream);
   name = g_strndup (m->text.data, m->text.len);
-  p2p_in_announce (in, request, m->kind, name);
+  p2p_in_announce (in, request, offer, m->kind, name);
   g_free (name);
 }
 
@@ -399,10 +506,8 @@ on_stream_gone (P2pPeer *peer, const P2pWireControl *m)
     return;
   if (m->type == P2P_WIRE_STREAM_END)
     p2p_in_end (in, m->frames);
-  else if (in->end_known && !in->ended)
-    in->close_owed = TRUE; /* behind the frames that are still to come */
   else
-    p2p_in_close (in, FALSE);
+    close_behind_end (in);
 }
 
 /* -- Dispatch -------------------------------------------------------------- */
@@ -445,6 +550,15 @@ on_control (P2pPeer *peer, const guint8 *data, gsize len)
       break;
     case P2P_WIRE_KEY_UNIT:
       on_key_unit (peer, &m);
+      break;
+    case P2P_WIRE_OFFER_OPEN:
+      p2p_peer_on_offer_open (peer, &m);
+      break;
+    case P2P_WIRE_OFFER_ACCEPT:
+      p2p_peer_on_offer_accept (peer, &m);
+      break;
+    case P2P_WIRE_OFFER_STOP:
+      on_offer_stop (peer, &m);
       break;
     default:
       break; /* of a later version */
@@ -538,4 +652,6 @@ p2p_peer_drop_streams (P2pPeer *peer, gboolean lost)
   close_in_streams (peer, NULL, lost);
   while (peer->remote_requests->len > 0)
     drop_remote_request (peer, peer->remote_requests->len - 1);
+  while (peer->offers->len > 0)
+    p2p_peer_drop_offer (peer, g_ptr_array_index (peer->offers, 0));
 }

@@ -41,13 +41,14 @@ add_request (P2pEndpoint *endpoint, gpointer data)
     p2p_peer_open_request (g_ptr_array_index (endpoint->peers, i), request);
 }
 
-P2pRequest *
-p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
-                      const P2pRequestCallbacks *callbacks, gpointer user)
+static P2pRequest *
+open_request (P2pEndpoint *endpoint, const gchar *params, gboolean accepts,
+              const P2pRequestCallbacks *callbacks, gpointer user)
 {
   P2pRequest *request = g_new0 (P2pRequest, 1);
 
   request->refs = 1;
+  request->accepts = accepts;
   request->endpoint = p2p_endpoint_ref (endpoint);
   request->params
       = g_strndup (params != NULL ? params : "", P2P_WIRE_MAX_PARAMS);
@@ -60,6 +61,21 @@ p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
   p2p_endpoint_post (endpoint, add_request, p2p_request_ref (request),
                      (GDestroyNotify)p2p_request_unref);
   return request;
+}
+
+P2pRequest *
+p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
+                      const P2pRequestCallbacks *callbacks, gpointer user)
+{
+  return open_request (endpoint, params, FALSE, callbacks, user);
+}
+
+P2pRequest *
+p2p_endpoint_accept (P2pEndpoint *endpoint, const gchar *match,
+                     const P2pRequestCallbacks *callbacks, gpointer user)
+{
+  g_return_val_if_fail (endpoint->config.role == P2P_ROLE_DEVICE, NULL);
+  return open_request (endpoint, match, TRUE, callbacks, user);
 }
 
 static void

@@ -76,6 +76,9 @@ p2p_stream_unref (P2pStream *stream)
   g_free (stream->caps);
   g_free ((gchar *)stream->config.name);
   g_free ((gchar *)stream->config.match);
+  g_free ((gchar *)stream->config.only_peer);
+  if (stream->config.offer != NULL)
+    p2p_offer_unref (stream->config.offer);
   p2p_guard_clear (&stream->guard);
   g_mutex_clear (&stream->lock);
   p2p_endpoint_unref (stream->endpoint);
@@ -84,16 +87,31 @@ p2p_stream_unref (P2pStream *stream)
 
 /* -- Network thread: viewers ----------------------------------------------- */
 
-gboolean
-p2p_stream_matches (P2pStream *stream, const gchar *params)
+static gboolean
+matches (const P2pStreamConfig *config, P2pPeer *peer,
+         const P2pRemoteRequest *request)
 {
-  gboolean matches;
+  if (config->offer != request->offer)
+    return FALSE;
+  if (config->only_peer != NULL && !g_str_equal (config->only_peer, peer->id))
+    return FALSE;
+  if (config->only_request != 0)
+    return config->only_request == request->id;
+  return request->offer != NULL
+         || p2p_wire_match (config->match, request->params,
+                            strlen (request->params));
+}
+
+gboolean
+p2p_stream_matches (P2pStream *stream, P2pPeer *peer,
+                    const P2pRemoteRequest *request)
+{
+  gboolean yes;
 
   g_mutex_lock (&stream->lock);
-  matches = !stream->closed
-            && p2p_wire_match (stream->config.match, params, strlen (params));
+  yes = !stream->closed && matches (&stream->config, peer, request);
   g_mutex_unlock (&stream->lock);
-  return matches;
+  return yes;
 }
 
 void
@@ -109,9 +127,30 @@ p2p_stream_attach_all (P2pStream *stream)
          j++) {
       P2pRemoteRequest *request = g_ptr_array_index (peer->remote_requests, j);
 
-      if (p2p_stream_matches (stream, request->params))
+      if (p2p_stream_matches (stream, peer, request))
         p2p_out_open (peer, stream, request->id);
     }
+  }
+}
+
+/* Of the most backlogged viewer. */
+static void
+take_stats (P2pStream *stream, P2pOutStream *worst, P2pStreamStats *stats)
+{
+  guint i;
+
+  if (worst != NULL)
+    p2p_out_get_stats (worst, stats);
+  else
+    memset (stats, 0, sizeof *stats);
+  stats->viewers = stream->outs->len;
+  stats->frames_sent = stream->frames_of_gone;
+  stats->frames_dropped = stream->dropped_of_gone;
+  for (i = 0; i < stream->outs->len; i++) {
+    P2pOutStream *out = g_ptr_array_index (stream->outs, i);
+
+    stats->frames_sent += out->frames;
+    stats->frames_dropped += out->dropped;
   }
 }
 
@@ -121,6 +160,8 @@ publish_backlog (P2pStream *stream, guint64 taken)
 {
   guint64 least = G_MAXUINT64, most = 0;
   guint room = get_high (stream) - get_high (stream) / 8;
+  P2pOutStream *worst = NULL;
+  P2pStreamStats stats;
   gboolean writable;
   guint i;
 
@@ -128,10 +169,14 @@ publish_backlog (P2pStream *stream, guint64 taken)
     P2pOutStream *out = g_ptr_array_index (stream->outs, i);
     guint64 backlog = p2p_out_get_backlog (out);
 
+    if (worst == NULL || backlog > most)
+      worst = out;
     least = MIN (least, backlog);
     most = MAX (most, backlog);
   }
+  take_stats (stream, worst, &stats);
   g_mutex_lock (&stream->lock);
+  stream->stats = stats;
   stream->least = stream->outs->len > 0 ? least : 0;
   stream->most = most;
   stream->queued_bytes -= taken;
@@ -328,10 +373,11 @@ p2p_stream_drain (P2pStream *stream)
 static void
 copy_config (P2pStream *stream, const P2pStreamConfig *config)
 {
-  g_free ((gchar *)stream->config.name);
-  g_free ((gchar *)stream->config.match);
   stream->config = *config;
   stream->config.name = g_strdup (config->name);
+  stream->config.only_peer = g_strdup (config->only_peer);
+  if (config->offer != NULL)
+    p2p_offer_ref (config->offer);
   stream->config.match = g_strdup (config->match != NULL ? config->match : "");
 }
 
@@ -534,5 +580,16 @@ p2p_stream_get_backlog (P2pStream *stream, guint64 *least, guint64 *most)
   g_mutex_lock (&stream->lock);
   *least = stream->viewers > 0 ? stream->least + stream->queued_bytes : 0;
   *most = stream->viewers > 0 ? stream->most + stream->queued_bytes : 0;
+  g_mutex_unlock (&stream->lock);
+}
+
+void
+p2p_stream_get_stats (P2pStream *stream, P2pStreamStats *stats)
+{
+  g_mutex_lock (&stream->lock);
+  *stats = stream->stats;
+  if (stats->viewers > 0)
+    stats->queued_bytes += stream->queued_bytes;
+  stats->frames_dropped += stream->skipped;
   g_mutex_unlock (&stream->lock);
 }

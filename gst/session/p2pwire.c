@@ -232,7 +232,15 @@ kind_is_known (unsigned kind)
 bool
 p2p_wire_type_is_known (unsigned type)
 {
-  return type >= P2P_WIRE_HELLO && type <= P2P_WIRE_KEY_UNIT;
+  return (type >= P2P_WIRE_HELLO && type <= P2P_WIRE_KEY_UNIT)
+         || (type >= P2P_WIRE_OFFER_OPEN && type <= P2P_WIRE_OFFER_STOP);
+}
+
+static bool
+is_of_request (unsigned type)
+{
+  return (type >= P2P_WIRE_REQUEST_OPEN && type <= P2P_WIRE_REQUEST_READY)
+         || (type >= P2P_WIRE_OFFER_OPEN && type <= P2P_WIRE_OFFER_STOP);
 }
 
 static void
@@ -248,7 +256,8 @@ static void
 write_request (Writer *writer, const P2pWireControl *message)
 {
   write_number (writer, message->request, UINT32_MAX);
-  if (message->type == P2P_WIRE_REQUEST_OPEN)
+  if (message->type == P2P_WIRE_REQUEST_OPEN
+      || message->type == P2P_WIRE_OFFER_OPEN)
     write_text (writer, message->text, P2P_WIRE_MAX_PARAMS);
   else if (message->type == P2P_WIRE_REQUEST_CLOSE)
     write_text (writer, message->text, P2P_WIRE_MAX_NAME);
@@ -293,7 +302,7 @@ p2p_wire_write_control (const P2pWireControl *message, uint8_t *out,
   write_byte (&writer, (uint8_t)message->type);
   if (message->type == P2P_WIRE_HELLO)
     write_hello (&writer, message);
-  else if (message->type <= P2P_WIRE_REQUEST_READY)
+  else if (is_of_request (message->type))
     write_request (&writer, message);
   else
     write_of_stream (&writer, message);
@@ -316,7 +325,8 @@ static void
 read_request (Reader *reader, P2pWireControl *message)
 {
   message->request = (uint32_t)read_number (reader, UINT32_MAX);
-  if (message->type == P2P_WIRE_REQUEST_OPEN)
+  if (message->type == P2P_WIRE_REQUEST_OPEN
+      || message->type == P2P_WIRE_OFFER_OPEN)
     message->text = read_text (reader, P2P_WIRE_MAX_PARAMS);
   else if (message->type == P2P_WIRE_REQUEST_CLOSE)
     message->text = read_text (reader, P2P_WIRE_MAX_NAME);
@@ -372,7 +382,7 @@ p2p_wire_read_control (const uint8_t *data, size_t len, P2pWireControl *message)
     reader.at = reader.end;
   } else if (result.type == P2P_WIRE_HELLO) {
     read_hello (&reader, &result);
-  } else if (result.type <= P2P_WIRE_REQUEST_READY) {
+  } else if (is_of_request (result.type)) {
     read_request (&reader, &result);
   } else {
     read_of_stream (&reader, &result);

@@ -46,8 +46,11 @@ typedef enum
   P2P_WIRE_STREAM_CLOSE = 8,    /* sender: stream goes without EOS */
   P2P_WIRE_KEY_UNIT = 9,        /* receiver: stream, all_headers, count */
   P2P_WIRE_TAGS = 10,           /* reserved */
-  P2P_WIRE_COMMAND = 11,        /* reserved for commands */
-  P2P_WIRE_REPLY = 12,
+  P2P_WIRE_COMMAND = 11,        /* not among the control messages, see */
+  P2P_WIRE_REPLY = 12,          /* P2pWireCommand */
+  P2P_WIRE_OFFER_OPEN = 13,     /* viewer: request, params: has streams to send */
+  P2P_WIRE_OFFER_ACCEPT = 14,   /* device: request: takes them */
+  P2P_WIRE_OFFER_STOP = 15,     /* device: request: no longer */
 } P2pWireType;
 
 typedef enum
@@ -66,7 +69,7 @@ typedef struct
 typedef struct
 {
   P2pWireType type;
-  uint32_t request;             /* REQUEST_*, STREAM_OPEN; the viewer's number */
+  uint32_t request;             /* REQUEST_*, OFFER_*, STREAM_OPEN */
   uint16_t stream;              /* STREAM_*, KEY_UNIT */
   P2pWireKind kind;             /* STREAM_OPEN */
   uint8_t caps_version;         /* STREAM_CAPS */

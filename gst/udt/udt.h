@@ -243,6 +243,7 @@ typedef struct
   size_t buffered, unsent;      /* bytes */
   uint64_t messages_sent, messages_dropped, messages_acknowledged;
   UdtTime oldest_age;           /* of the oldest message not acknowledged */
+  uint64_t bytes_acknowledged;  /* of whole messages */
 } UdtFlowStats;
 
 typedef struct _UdtConnection UdtConnection;

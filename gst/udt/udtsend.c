@@ -235,6 +235,7 @@ udt_out_check_done (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out)
   if (out->state != OUT_LIVE || out->pieces > 0 || udt_out_has_unsent (out))
     return;
   flow->messages_acked++;
+  flow->bytes_acked += out->size;
   udt_out_release (conn, flow, out);
   udt_out_remove (conn, flow, out);
   udt_check_writable (conn);

@@ -45,6 +45,7 @@ udt_connection_get_flow_stats (const UdtConnection *conn, uint16_t flow,
     stats->messages_sent = f->messages_sent;
     stats->messages_dropped = f->messages_dropped;
     stats->messages_acknowledged = f->messages_acked;
+    stats->bytes_acknowledged = f->bytes_acked;
     while (out != NULL && out->state != OUT_LIVE)
       out = out->next;
     if (out != NULL && now > out->submitted)

@@ -349,7 +349,8 @@ void
 source_open (Source *source, Side *side, P2pWireKind kind, const gchar *name,
     const gchar *match, gint deadline_ms)
 {
-  P2pStreamConfig config = { kind, name, match, -1, deadline_ms };
+  P2pStreamConfig config = { .kind = kind, .name = name, .match = match,
+    .priority = -1, .deadline_ms = deadline_ms };
 
   memset (source, 0, sizeof *source);
   source->stream = p2p_endpoint_publish (side->endpoint, &config,
