@@ -60,15 +60,16 @@ typedef enum {
   HAL_NO_DEVICE,     /* no such hardware, or its driver is not loaded */
   HAL_BUSY,          /* someone else uses it */
   HAL_NO_PERMISSION,
-  HAL_NO_MEMORY,     /* ours, or the SoC's carve-out for video */
-  HAL_INVALID,       /* a parameter out of range */
-  HAL_REFUSED,       /* the vendor's library refused a valid request */
-  HAL_INSANE,        /* the library answered what cannot be true */
-  HAL_VENDOR,        /* any other error of the vendor's library */
+  HAL_NO_MEMORY, /* ours, or the SoC's carve-out for video */
+  HAL_INVALID,   /* a parameter out of range */
+  HAL_REFUSED,   /* the vendor's library refused a valid request */
+  HAL_INSANE,    /* the library answered what cannot be true */
+  HAL_VENDOR,    /* any other error of the vendor's library */
 } HalStatus;
 
 /* What went wrong, for people. Written only on failure. */
-typedef struct {
+typedef struct
+{
   HalStatus status;
   int64_t code;   /* the vendor's, 0 if there is none */
   char call[64];  /* the function or file that failed, "" if none */
@@ -119,13 +120,15 @@ enum {
 };
 
 /* Where a family looks; tests put their own in place. */
-typedef struct {
+typedef struct
+{
   const char *library_path; /* directories, ':' between; NULL: the usual */
   const char *root;         /* put before /proc and /dev; NULL: "" */
   const char *self;         /* the running program; NULL: /proc/self/exe */
 } HalEnv;
 
-typedef struct {
+typedef struct
+{
   const char *family;    /* name of the family */
   char generation[16];   /* "v4"; "" if not known */
   char version[80];      /* the SDK's version string; "" if not known */
@@ -137,28 +140,30 @@ typedef struct {
 } HalInfo;
 
 /* How to run what is before the encoder: sensor, ISP, scaler. */
-typedef struct {
+typedef struct
+{
   /* The sensor's description in the vendor's own format. NULL: sensor and
    * ISP are run by another program, only the encoder is ours. */
   const char *sensor_config;
 } HalContextConfig;
 
-typedef struct {
-  unsigned id;            /* 0 main, 1 sub, ... */
+typedef struct
+{
+  unsigned id; /* 0 main, 1 sub, ... */
   HalCodec codec;
   HalProfile profile;
   unsigned width, height; /* 0: the sensor's */
   unsigned fps_num, fps_den;
-  unsigned input_fps;     /* of the sensor; 0: as fps */
-  uint32_t bitrate;       /* bit/s */
-  uint32_t max_bitrate;   /* bit/s, for variable rates; 0: as needed */
-  unsigned gop;           /* frames from one IDR to the next */
+  unsigned input_fps;   /* of the sensor; 0: as fps */
+  uint32_t bitrate;     /* bit/s */
+  uint32_t max_bitrate; /* bit/s, for variable rates; 0: as needed */
+  unsigned gop;         /* frames from one IDR to the next */
   HalRateControl rate_control;
-  int qp_min, qp_max;     /* -1: the encoder's choice */
-  unsigned jpeg_quality;  /* 1 to 100 */
+  int qp_min, qp_max;    /* -1: the encoder's choice */
+  unsigned jpeg_quality; /* 1 to 100 */
   /* Which output of the scaler feeds the encoder; -1: the usual one. */
   int input_group, input_channel;
-  bool attach;            /* join the stream that already runs */
+  bool attach; /* join the stream that already runs */
   /* Where there may be several. Read by hal_stream_create alone; in what
    * hal_stream_get_config returns they mean nothing. */
   const char *device;
@@ -176,14 +181,16 @@ enum {
 };
 
 /* A contiguous part of a pack; a pack that wraps round a ring has two. */
-typedef struct {
+typedef struct
+{
   const uint8_t *data;
   size_t size;
   unsigned pack; /* counts from 0 within the frame */
 } HalSegment;
 
 /* One access unit, in the vendor's memory, until it is released. */
-typedef struct {
+typedef struct
+{
   const HalSegment *segments;
   unsigned n_segments;
   size_t size;       /* of all segments */
@@ -193,21 +200,23 @@ typedef struct {
   bool key;          /* starts with a random access point, by its NALs */
 } HalFrame;
 
-typedef struct {
+typedef struct
+{
   uint64_t frames, bytes;
   uint64_t idr_requests;
   uint64_t empty_wakeups; /* announced, but nothing there */
   uint64_t vendor_errors; /* failures that passed */
   uint64_t sequence_gaps;
-  unsigned held;          /* frames got and not released: 0 or 1 */
+  unsigned held; /* frames got and not released: 0 or 1 */
 } HalStreamStats;
 
-typedef struct {
-  bool output; /* a loudspeaker, not a microphone */
-  unsigned rate, channels;   /* of S16LE */
-  unsigned samples;          /* per channel and frame; 0: 20 ms or so */
-  int device;                /* -1: the usual one */
-  int volume;                /* percent; -1: leave as it is */
+typedef struct
+{
+  bool output;             /* a loudspeaker, not a microphone */
+  unsigned rate, channels; /* of S16LE */
+  unsigned samples;        /* per channel and frame; 0: 20 ms or so */
+  int device;              /* -1: the usual one */
+  int volume;              /* percent; -1: leave as it is */
   /* Set by the family: channels are not interleaved, each is a segment. */
   bool planar;
 } HalAudioConfig;
@@ -223,36 +232,37 @@ const char *hal_family_long_name (const HalFamily *family);
 /* Looks for the hardware and its libraries without touching the hardware.
  * HAL_NOT_FOUND or HAL_NO_DEVICE if there is none. */
 HalStatus hal_probe (const HalFamily *family, const HalEnv *env,
-    HalInfo *ret_info, HalError *error);
+                     HalInfo *ret_info, HalError *error);
 
 /* Contexts */
 HalStatus hal_context_acquire (const HalFamily *family, const HalEnv *env,
-    const HalContextConfig *config, HalContext **ret_context, HalError *error);
+                               const HalContextConfig *config,
+                               HalContext **ret_context, HalError *error);
 void hal_context_release (HalContext *context);
 const HalInfo *hal_context_info (const HalContext *context);
 /* The vendor's clock, on which the timestamps of all frames are. */
 HalStatus hal_context_clock (HalContext *context, uint64_t *ret_ns,
-    HalError *error);
+                             HalError *error);
 
 /* Streams */
 void hal_stream_config_init (HalStreamConfig *config);
 /* Whether the values are possible at all; says in words what is not. */
 HalStatus hal_stream_config_check (const HalStreamConfig *config,
-    HalError *error);
+                                   HalError *error);
 HalStatus hal_stream_create (HalContext *context, const HalStreamConfig *config,
-    HalStream **ret_stream, HalError *error);
+                             HalStream **ret_stream, HalError *error);
 void hal_stream_destroy (HalStream *stream);
 HalStatus hal_stream_start (HalStream *stream, HalError *error);
 void hal_stream_stop (HalStream *stream);
 /* What is in force: sizes rounded, rates as the encoder took them. */
 void hal_stream_get_config (HalStream *stream, HalStreamConfig *ret_config);
 HalStatus hal_stream_set (HalStream *stream, const HalStreamConfig *want,
-    uint32_t what, HalError *error);
+                          uint32_t what, HalError *error);
 HalStatus hal_stream_request_idr (HalStream *stream, HalError *error);
 /* Waits at most timeout ns. On HAL_OK the frame is the caller's until
  * hal_stream_release_frame; only one is out at a time. */
 HalStatus hal_stream_get_frame (HalStream *stream, uint64_t timeout,
-    HalFrame *ret_frame, HalError *error);
+                                HalFrame *ret_frame, HalError *error);
 HalStatus hal_stream_release_frame (HalStream *stream, HalError *error);
 /* While on, hal_stream_get_frame returns HAL_INTERRUPTED at once. */
 void hal_stream_interrupt (HalStream *stream, bool on);
@@ -260,22 +270,23 @@ void hal_stream_get_stats (HalStream *stream, HalStreamStats *ret_stats);
 
 /* Gets the parts of one JPEG; they are gone when it returns. */
 typedef void (*HalSnapshotFunc) (void *user, const HalSegment *segments,
-    unsigned n_segments);
+                                 unsigned n_segments);
 HalStatus hal_stream_snapshot (HalStream *stream, unsigned quality,
-    uint64_t timeout, HalSnapshotFunc func, void *user, HalError *error);
+                               uint64_t timeout, HalSnapshotFunc func,
+                               void *user, HalError *error);
 
 /* Audio */
 void hal_audio_config_init (HalAudioConfig *config);
 HalStatus hal_audio_open (HalContext *context, const HalAudioConfig *config,
-    HalAudio **ret_audio, HalError *error);
+                          HalAudio **ret_audio, HalError *error);
 void hal_audio_get_config (HalAudio *audio, HalAudioConfig *ret_config);
 void hal_audio_close (HalAudio *audio);
 HalStatus hal_audio_read (HalAudio *audio, uint64_t timeout,
-    HalFrame *ret_frame, HalError *error);
+                          HalFrame *ret_frame, HalError *error);
 HalStatus hal_audio_release (HalAudio *audio, HalError *error);
 /* Takes the whole of data, or fails. */
 HalStatus hal_audio_write (HalAudio *audio, const void *data, size_t size,
-    uint64_t timeout, HalError *error);
+                           uint64_t timeout, HalError *error);
 void hal_audio_interrupt (HalAudio *audio, bool on);
 
 #endif /* HAL_H */

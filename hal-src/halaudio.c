@@ -29,7 +29,7 @@ hal_audio_config_init (HalAudioConfig *config)
 
 void
 hal_audio_init (HalAudio *audio, HalContext *context,
-    const HalAudioConfig *config)
+                const HalAudioConfig *config)
 {
   audio->context = context;
   audio->config = *config;
@@ -48,17 +48,19 @@ hal_audio_finish (HalAudio *audio)
 
 static HalStatus
 check_config (const HalContext *context, const HalAudioConfig *config,
-    HalError *error)
+              HalError *error)
 {
   uint32_t cap = config->output ? HAL_CAP_AUDIO_OUT : HAL_CAP_AUDIO_IN;
 
   if (context->family->audio_open == NULL || (context->info.caps & cap) == 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL, "%s has no audio %s",
-        context->family->long_name, config->output ? "output" : "input");
+                     context->family->long_name,
+                     config->output ? "output" : "input");
   if (config->rate < 8000 || config->rate > MAX_RATE || config->channels < 1
       || config->channels > MAX_CHANNELS || config->samples > MAX_SAMPLES
       || config->volume > 100)
-    return hal_fail (error, HAL_INVALID, "", 0, NULL,
+    return hal_fail (
+        error, HAL_INVALID, "", 0, NULL,
         "audio of %u Hz, %u channels, %u samples a frame is not possible",
         config->rate, config->channels, config->samples);
   return HAL_OK;
@@ -67,13 +69,13 @@ check_config (const HalContext *context, const HalAudioConfig *config,
 static size_t
 frame_size (const HalAudio *audio)
 {
-  return (size_t) audio->config.samples * audio->config.channels
-      * BYTES_PER_SAMPLE;
+  return (size_t)audio->config.samples * audio->config.channels
+         * BYTES_PER_SAMPLE;
 }
 
 HalStatus
 hal_audio_open (HalContext *context, const HalAudioConfig *config,
-    HalAudio **ret_audio, HalError *error)
+                HalAudio **ret_audio, HalError *error)
 {
   HalAudioConfig full = *config;
   HalAudio *audio = NULL;
@@ -91,7 +93,7 @@ hal_audio_open (HalContext *context, const HalAudioConfig *config,
       || (full.output && audio->partial == NULL)) {
     context->family->audio_close (audio);
     return hal_fail (error, HAL_NO_MEMORY, "", 0, NULL,
-        "out of memory or file descriptors");
+                     "out of memory or file descriptors");
   }
   *ret_audio = audio;
   return HAL_OK;
@@ -150,7 +152,7 @@ slice_until (uint64_t deadline)
 
 HalStatus
 hal_audio_read (HalAudio *audio, uint64_t timeout, HalFrame *ret_frame,
-    HalError *error)
+                HalError *error)
 {
   uint64_t deadline = deadline_of (timeout);
   HalStatus status;
@@ -159,15 +161,16 @@ hal_audio_read (HalAudio *audio, uint64_t timeout, HalFrame *ret_frame,
 
   if (audio->out || audio->config.output)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        audio->out ? "the last frame was not released" : "not an input");
+                     audio->out ? "the last frame was not released"
+                                : "not an input");
   if (hal_wake_wait (&audio->wake, -1, 0) == HAL_INTERRUPTED)
     return HAL_INTERRUPTED;
   do {
     memset (&frame, 0, sizeof frame);
     frame.pts = HAL_TIME_NONE;
     audio->segments.n = 0;
-    status = audio->context->family->audio_read (audio,
-        slice_until (deadline), &frame, error);
+    status = audio->context->family->audio_read (audio, slice_until (deadline),
+                                                 &frame, error);
     status = after_try (audio, status, deadline);
   } while (status == HAL_AGAIN);
   if (status != HAL_OK)
@@ -193,15 +196,16 @@ hal_audio_release (HalAudio *audio, HalError *error)
 
 static HalStatus
 write_frame (HalAudio *audio, const uint8_t *data, uint64_t deadline,
-    HalError *error)
+             HalError *error)
 {
   HalStatus status;
 
   if (hal_wake_wait (&audio->wake, -1, 0) == HAL_INTERRUPTED)
     return HAL_INTERRUPTED;
   do {
-    status = audio->context->family->audio_write (audio, data,
-        frame_size (audio), slice_until (deadline), error);
+    status
+        = audio->context->family->audio_write (audio, data, frame_size (audio),
+                                               slice_until (deadline), error);
     status = after_try (audio, status, deadline);
   } while (status == HAL_AGAIN);
   return status;
@@ -209,7 +213,7 @@ write_frame (HalAudio *audio, const uint8_t *data, uint64_t deadline,
 
 HalStatus
 hal_audio_write (HalAudio *audio, const void *data, size_t size,
-    uint64_t timeout, HalError *error)
+                 uint64_t timeout, HalError *error)
 {
   uint64_t deadline = deadline_of (timeout);
   const uint8_t *from = data;

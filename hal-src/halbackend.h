@@ -28,7 +28,8 @@
 #define HAL_PRINTF(fmt, args)
 #endif
 
-struct HalFamily {
+struct HalFamily
+{
   const char *name;      /* "hisi" */
   const char *long_name; /* "HiSilicon / Goke" */
 
@@ -38,14 +39,15 @@ struct HalFamily {
   /* Loads and initialises; *ret_context embeds a HalContext whose info is
    * complete. */
   HalStatus (*open) (const HalEnv *env, const HalContextConfig *config,
-      HalContext **ret_context, HalError *error);
+                     HalContext **ret_context, HalError *error);
   void (*close) (HalContext *context);
   /* NULL without HAL_CAP_CLOCK. */
   HalStatus (*clock) (HalContext *context, uint64_t *ret_ns, HalError *error);
 
   /* *ret_stream embeds a HalStream whose config is what is in force. */
   HalStatus (*stream_create) (HalContext *context,
-      const HalStreamConfig *config, HalStream **ret_stream, HalError *error);
+                              const HalStreamConfig *config,
+                              HalStream **ret_stream, HalError *error);
   void (*stream_destroy) (HalStream *stream);
   HalStatus (*stream_start) (HalStream *stream, HalError *error);
   void (*stream_stop) (HalStream *stream);
@@ -55,8 +57,7 @@ struct HalFamily {
   int (*stream_fd) (HalStream *stream);
   /* Blocks in the vendor's library, never longer than slice ns: HAL_OK if a
    * frame waits, HAL_AGAIN if not. NULL with a descriptor. */
-  HalStatus (*stream_wait) (HalStream *stream, uint64_t slice,
-      HalError *error);
+  HalStatus (*stream_wait) (HalStream *stream, uint64_t slice, HalError *error);
   /* Never blocks. Adds the segments with hal_segments_add to
    * stream->segments and fills in pts, raw_pts and sequence. HAL_AGAIN:
    * nothing there. HAL_VENDOR: may pass, is tried again a few times. */
@@ -66,23 +67,23 @@ struct HalFamily {
   /* Takes over the fields named by what from want into the encoder. Does not
    * write stream->config: on HAL_OK the caller does. */
   HalStatus (*set) (HalStream *stream, const HalStreamConfig *want,
-      uint32_t what, HalError *error);
+                    uint32_t what, HalError *error);
   HalStatus (*request_idr) (HalStream *stream, HalError *error);
   /* NULL without HAL_CAP_SNAPSHOT. */
   HalStatus (*snapshot) (HalStream *stream, unsigned quality, uint64_t timeout,
-      HalSnapshotFunc func, void *user, HalError *error);
+                         HalSnapshotFunc func, void *user, HalError *error);
 
   /* NULL without HAL_CAP_AUDIO_IN and HAL_CAP_AUDIO_OUT. */
   HalStatus (*audio_open) (HalContext *context, const HalAudioConfig *config,
-      HalAudio **ret_audio, HalError *error);
+                           HalAudio **ret_audio, HalError *error);
   void (*audio_close) (HalAudio *audio);
   /* May block in the vendor's library, never longer than slice ns. */
   HalStatus (*audio_read) (HalAudio *audio, uint64_t slice, HalFrame *frame,
-      HalError *error);
+                           HalError *error);
   HalStatus (*audio_release) (HalAudio *audio, HalError *error);
   /* Takes the bytes of exactly one frame; HAL_AGAIN: no room just now. */
   HalStatus (*audio_write) (HalAudio *audio, const void *data, size_t size,
-      uint64_t slice, HalError *error);
+                            uint64_t slice, HalError *error);
 };
 
 /* The longest that a family may block in a vendor call that nothing can
@@ -90,12 +91,14 @@ struct HalFamily {
 #define HAL_WAIT_SLICE (20 * HAL_MSECOND)
 
 /* Segments of the frame that is out; grows once and is kept. */
-typedef struct {
+typedef struct
+{
   HalSegment *items;
   unsigned n, allocated;
 } HalSegments;
 
-struct HalContext {
+struct HalContext
+{
   const HalFamily *family;
   HalInfo info;
   /* Of halcontext.c, protected by its lock. */
@@ -104,7 +107,8 @@ struct HalContext {
   char *sensor_config;
 };
 
-struct HalStream {
+struct HalStream
+{
   HalContext *context;
   HalCodec codec;         /* constant */
   HalStreamConfig config; /* in force; protected by lock */
@@ -112,8 +116,8 @@ struct HalStream {
   /* Of halstream.c. */
   pthread_mutex_t lock;
   HalWake wake;
-  bool started;           /* protected by lock */
-  HalStreamStats stats;   /* protected by stats_lock */
+  bool started;         /* protected by lock */
+  HalStreamStats stats; /* protected by stats_lock */
   pthread_mutex_t stats_lock;
   bool have_sequence; /* reading thread, as those below */
   uint32_t next_sequence;
@@ -121,7 +125,8 @@ struct HalStream {
   unsigned failures, empties, insane;
 };
 
-struct HalAudio {
+struct HalAudio
+{
   HalContext *context;
   HalAudioConfig config; /* in force */
   HalSegments segments;
@@ -135,27 +140,28 @@ struct HalAudio {
 
 /* For families: the base part of what they return. */
 void hal_stream_init (HalStream *stream, HalContext *context,
-    const HalStreamConfig *config);
+                      const HalStreamConfig *config);
 void hal_stream_finish (HalStream *stream);
 void hal_audio_init (HalAudio *audio, HalContext *context,
-    const HalAudioConfig *config);
+                     const HalAudioConfig *config);
 void hal_audio_finish (HalAudio *audio);
 
 /* Fails with HAL_INSANE where data or size cannot be a part of a frame. Empty
  * segments are left out. */
 HalStatus hal_segments_add (HalSegments *segments, const void *data,
-    size_t size, unsigned pack, HalError *error);
+                            size_t size, unsigned pack, HalError *error);
 
 /* Fills in error, if there is one, and returns status. */
 HalStatus hal_fail (HalError *error, HalStatus status, const char *call,
-    int64_t code, const char *hint, const char *format, ...) HAL_PRINTF (6, 7);
+                    int64_t code, const char *hint, const char *format, ...)
+    HAL_PRINTF (6, 7);
 
 /* root and path as one; the result is freed by the caller, NULL: no memory. */
 char *hal_env_path (const HalEnv *env, const char *path);
 bool hal_env_exists (const HalEnv *env, const char *path);
 /* The first line that contains what, without the line's end; false: none. */
 bool hal_env_find_line (const HalEnv *env, const char *path, const char *what,
-    char *ret_line, size_t size);
+                        char *ret_line, size_t size);
 
 /* CLOCK_MONOTONIC, for waiting only: never for timestamps. */
 uint64_t hal_monotonic (void);
@@ -163,7 +169,8 @@ uint64_t hal_monotonic (void);
 /* A counter that may wrap at 2^32, continued; frames may be asked about in
  * either order around the wrap. A counter of more than 32 bits passes
  * unchanged. Zeroed and serialised by the caller. */
-typedef struct {
+typedef struct
+{
   uint64_t last, epochs;
   bool any;
 } HalUnwrap;

@@ -22,7 +22,7 @@
 static double
 difference (uint64_t a, uint64_t b)
 {
-  return a >= b ? (double) (a - b) : -(double) (b - a);
+  return a >= b ? (double)(a - b) : -(double)(b - a);
 }
 
 static double
@@ -70,7 +70,7 @@ fit (const HalClockMap *map, double *ret_offset, double *ret_slope)
 
   for (i = 0; i < map->n; i++) {
     const HalClockSample *sample = &map->samples[i];
-    double error = (double) (sample->cost + LEAST_COST);
+    double error = (double)(sample->cost + LEAST_COST);
     double weight = 1 / (error * error);
     double dx = difference (sample->vendor, newest->vendor);
     double dy = difference (sample->local, newest->local) - dx;
@@ -85,7 +85,7 @@ fit (const HalClockMap *map, double *ret_offset, double *ret_slope)
   }
   spread = xx - x * x / n;
   *ret_slope = map->slope;
-  if (map->n >= 3 && -oldest >= (double) MIN_SPAN && spread > 0)
+  if (map->n >= 3 && -oldest >= (double)MIN_SPAN && spread > 0)
     *ret_slope = (xy - x * y / n) / spread;
   if (*ret_slope > MAX_SLOPE)
     *ret_slope = MAX_SLOPE;
@@ -110,7 +110,7 @@ begin (HalClockMap *map, const HalClockSample *sample)
 
 bool
 hal_clock_map_add (HalClockMap *map, uint64_t vendor, uint64_t local,
-    uint64_t cost)
+                   uint64_t cost)
 {
   HalClockSample sample = { vendor, local, cost };
   double before, off, offset, slope;
@@ -121,8 +121,8 @@ hal_clock_map_add (HalClockMap *map, uint64_t vendor, uint64_t local,
   }
   before = apply (map, vendor);
   off = difference (local, map->local_base) - before;
-  if (off > (double) (HAL_CLOCK_JUMP + cost)
-      || off < -(double) (HAL_CLOCK_JUMP + cost)) {
+  if (off > (double)(HAL_CLOCK_JUMP + cost)
+      || off < -(double)(HAL_CLOCK_JUMP + cost)) {
     begin (map, &sample);
     map->jumps++;
     return true;
@@ -142,8 +142,8 @@ hal_clock_map_add (HalClockMap *map, uint64_t vendor, uint64_t local,
   /* The new line passes offset beside the newest sample, which is this one;
    * the correction keeps the value of the old line there. */
   map->correction = before - difference (local, map->local_base) - offset;
-  map->local_base = offset < 0 ? local - (uint64_t) (-offset)
-                               : local + (uint64_t) offset;
+  map->local_base
+      = offset < 0 ? local - (uint64_t)(-offset) : local + (uint64_t)offset;
   map->vendor_base = vendor;
   map->slope = slope;
   map->corrected_at = vendor;
@@ -159,11 +159,11 @@ hal_clock_map_apply (const HalClockMap *map, uint64_t vendor)
     return HAL_TIME_NONE;
   distance = apply (map, vendor);
   if (distance < 0) {
-    uint64_t back = (uint64_t) -distance;
+    uint64_t back = (uint64_t)-distance;
 
     return back < map->local_base ? map->local_base - back : 0;
   }
-  return map->local_base + (uint64_t) distance;
+  return map->local_base + (uint64_t)distance;
 }
 
 double

@@ -23,12 +23,14 @@
 /* Further off than this a clock has jumped rather than drifted. */
 #define HAL_CLOCK_JUMP (40 * HAL_MSECOND)
 
-typedef struct {
+typedef struct
+{
   uint64_t vendor, local;
   uint64_t cost; /* how long reading the pair took */
 } HalClockSample;
 
-typedef struct {
+typedef struct
+{
   HalClockSample samples[HAL_CLOCK_SAMPLES]; /* a ring, one a second */
   unsigned n, newest;
   uint64_t began; /* the second of the newest one, vendor time */
@@ -46,7 +48,7 @@ void hal_clock_map_init (HalClockMap *map);
 /* Returns true if this pair shows that a clock jumped: the mapping begins
  * anew. */
 bool hal_clock_map_add (HalClockMap *map, uint64_t vendor, uint64_t local,
-    uint64_t cost);
+                        uint64_t cost);
 bool hal_clock_map_ready (const HalClockMap *map);
 /* HAL_TIME_NONE before the first pair. */
 uint64_t hal_clock_map_apply (const HalClockMap *map, uint64_t vendor);

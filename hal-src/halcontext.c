@@ -49,7 +49,7 @@ hal_family_long_name (const HalFamily *family)
 
 HalStatus
 hal_probe (const HalFamily *family, const HalEnv *env, HalInfo *ret_info,
-    HalError *error)
+           HalError *error)
 {
   static const HalEnv no_env;
   HalInfo info = { .family = family->name };
@@ -64,16 +64,18 @@ hal_probe (const HalFamily *family, const HalEnv *env, HalInfo *ret_info,
 /* Called with the lock. */
 static HalStatus
 share (HalContext *context, const HalEnv *env, const HalContextConfig *config,
-    HalError *error)
+       HalError *error)
 {
   if (!same_text (context->library_path, env->library_path))
-    return hal_fail (error, HAL_BUSY, "", 0,
+    return hal_fail (
+        error, HAL_BUSY, "", 0,
         "give all elements of one process the same library-path",
         "the libraries of %s are already in use, from library-path '%s'",
         context->family->long_name, context->library_path);
   if (config->sensor_config != NULL
       && !same_text (context->sensor_config, config->sensor_config))
-    return hal_fail (error, HAL_BUSY, "", 0,
+    return hal_fail (
+        error, HAL_BUSY, "", 0,
         "give all elements of one process the same sensor-config, or only the "
         "first one",
         "%s already runs with sensor-config '%s'", context->family->long_name,
@@ -85,7 +87,7 @@ share (HalContext *context, const HalEnv *env, const HalContextConfig *config,
 /* Called with the lock. */
 static HalStatus
 open_new (const HalFamily *family, const HalEnv *env,
-    const HalContextConfig *config, HalContext **slot, HalError *error)
+          const HalContextConfig *config, HalContext **slot, HalError *error)
 {
   HalContext *context = NULL;
   char *library_path = copy_text (env->library_path);
@@ -112,7 +114,8 @@ open_new (const HalFamily *family, const HalEnv *env,
 
 HalStatus
 hal_context_acquire (const HalFamily *family, const HalEnv *env,
-    const HalContextConfig *config, HalContext **ret_context, HalError *error)
+                     const HalContextConfig *config, HalContext **ret_context,
+                     HalError *error)
 {
   static const HalEnv no_env;
   static const HalContextConfig no_config;
@@ -180,6 +183,7 @@ hal_context_clock (HalContext *context, uint64_t *ret_ns, HalError *error)
   if (context->family->clock == NULL
       || (context->info.caps & HAL_CAP_CLOCK) == 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
-        "%s has no clock that can be read", context->family->long_name);
+                     "%s has no clock that can be read",
+                     context->family->long_name);
   return context->family->clock (context, ret_ns, error);
 }

@@ -35,12 +35,14 @@ enum {
   MIPS_ABI_MASK = 0xf000,
 };
 
-typedef struct {
+typedef struct
+{
   FILE *file;
   const HalElf *elf;
 } Reader;
 
-typedef struct {
+typedef struct
+{
   uint64_t offset, address, size;
 } Segment;
 
@@ -48,8 +50,8 @@ static bool
 read_at (const Reader *reader, uint64_t offset, void *data, size_t size)
 {
   return offset <= INT32_MAX
-      && fseek (reader->file, (long) offset, SEEK_SET) == 0
-      && fread (data, 1, size, reader->file) == size;
+         && fseek (reader->file, (long)offset, SEEK_SET) == 0
+         && fread (data, 1, size, reader->file) == size;
 }
 
 static uint64_t
@@ -69,18 +71,15 @@ number (const Reader *reader, const uint8_t *data, unsigned size)
 static HalLibc
 libc_by_name (const char *name)
 {
-  static const struct {
+  static const struct
+  {
     const char *prefix;
     HalLibc libc;
   } names[] = {
-    { "ld-uClibc", HAL_LIBC_UCLIBC },
-    { "ld-musl", HAL_LIBC_MUSL },
-    { "ld-linux", HAL_LIBC_GLIBC },
-    { "ld.so.1", HAL_LIBC_GLIBC },
-    { "libc.so.0", HAL_LIBC_UCLIBC },
-    { "libc.so.1", HAL_LIBC_UCLIBC },
-    { "libc.so.6", HAL_LIBC_GLIBC },
-    { "libc.musl", HAL_LIBC_MUSL },
+    { "ld-uClibc", HAL_LIBC_UCLIBC }, { "ld-musl", HAL_LIBC_MUSL },
+    { "ld-linux", HAL_LIBC_GLIBC },   { "ld.so.1", HAL_LIBC_GLIBC },
+    { "libc.so.0", HAL_LIBC_UCLIBC }, { "libc.so.1", HAL_LIBC_UCLIBC },
+    { "libc.so.6", HAL_LIBC_GLIBC },  { "libc.musl", HAL_LIBC_MUSL },
     { "libc.so", HAL_LIBC_MUSL },
   };
   const char *slash = strrchr (name, '/');
@@ -101,7 +100,7 @@ read_name (const Reader *reader, uint64_t offset, char *ret_name)
   size_t n;
 
   ret_name[0] = '\0';
-  if (offset > INT32_MAX || fseek (reader->file, (long) offset, SEEK_SET) != 0)
+  if (offset > INT32_MAX || fseek (reader->file, (long)offset, SEEK_SET) != 0)
     return;
   n = fread (ret_name, 1, MAX_NAME - 1, reader->file);
   ret_name[n] = '\0';
@@ -109,7 +108,7 @@ read_name (const Reader *reader, uint64_t offset, char *ret_name)
 
 static bool
 to_offset (const Segment *loads, unsigned n_loads, uint64_t address,
-    uint64_t *ret_offset)
+           uint64_t *ret_offset)
 {
   unsigned i;
 
@@ -125,7 +124,7 @@ to_offset (const Segment *loads, unsigned n_loads, uint64_t address,
 
 static HalLibc
 libc_of_dynamic (const Reader *reader, const Segment *dynamic,
-    const Segment *loads, unsigned n_loads)
+                 const Segment *loads, unsigned n_loads)
 {
   unsigned word = reader->elf->is_64 ? 8 : 4;
   uint64_t needed[MAX_DYNAMIC];
@@ -165,7 +164,7 @@ find_libc (const Reader *reader, const uint8_t *header)
 {
   bool is_64 = reader->elf->is_64;
   uint64_t table = number (reader, header + (is_64 ? 32 : 28), is_64 ? 8 : 4);
-  unsigned n = (unsigned) number (reader, header + (is_64 ? 56 : 44), 2);
+  unsigned n = (unsigned)number (reader, header + (is_64 ? 56 : 44), 2);
   unsigned entry = is_64 ? 56 : 32;
   Segment loads[MAX_PROGRAM_HEADERS], dynamic = { 0, 0, 0 };
   unsigned n_loads = 0;
@@ -178,7 +177,7 @@ find_libc (const Reader *reader, const uint8_t *header)
     Segment segment;
     uint64_t type;
 
-    if (!read_at (reader, table + (uint64_t) i * entry, raw, entry))
+    if (!read_at (reader, table + (uint64_t)i * entry, raw, entry))
       break;
     type = number (reader, raw, 4);
     segment.offset = number (reader, raw + word, word);
@@ -207,24 +206,23 @@ hal_elf_read (const char *path, HalElf *ret_elf)
 
   if (reader.file == NULL)
     return false;
-  good = read_at (&reader, 0, header, 52)
-      && memcmp (header, "\177ELF", 4) == 0
-      && (header[4] == 1 || header[4] == 2)
-      && (header[5] == 1 || header[5] == 2);
+  good = read_at (&reader, 0, header, 52) && memcmp (header, "\177ELF", 4) == 0
+         && (header[4] == 1 || header[4] == 2)
+         && (header[5] == 1 || header[5] == 2);
   if (good) {
     elf.is_64 = header[4] == 2;
     elf.big_endian = header[5] == 2;
     good = !elf.is_64 || read_at (&reader, 0, header, 64);
   }
   if (good) {
-    elf.machine = (unsigned) number (&reader, header + 18, 2);
+    elf.machine = (unsigned)number (&reader, header + 18, 2);
     flags = number (&reader, header + (elf.is_64 ? 48 : 36), 4);
     if (elf.machine == MACHINE_ARM && (flags & ARM_FLOAT_HARD) != 0)
       elf.float_abi = HAL_FLOAT_HARD;
     else if (elf.machine == MACHINE_ARM && (flags & ARM_FLOAT_SOFT) != 0)
       elf.float_abi = HAL_FLOAT_SOFT;
     if (elf.machine == MACHINE_MIPS) {
-      elf.mips_abi = (unsigned) (flags & (MIPS_ABI_MASK | MIPS_ABI2));
+      elf.mips_abi = (unsigned)(flags & (MIPS_ABI_MASK | MIPS_ABI2));
       elf.mips_nan2008 = (flags & MIPS_NAN2008) != 0;
     }
     elf.libc = find_libc (&reader, header);
@@ -237,8 +235,8 @@ hal_elf_read (const char *path, HalElf *ret_elf)
 const char *
 hal_elf_libc_name (HalLibc libc)
 {
-  static const char *const names[] = { "an unknown C library", "glibc",
-    "uClibc", "musl" };
+  static const char *const names[]
+      = { "an unknown C library", "glibc", "uClibc", "musl" };
 
   return names[libc];
 }
@@ -268,17 +266,17 @@ void
 hal_elf_describe (const HalElf *elf, char *ret_text, size_t size)
 {
   snprintf (ret_text, size, "%s, %s-bit %s-endian%s%s",
-      machine_name (elf->machine), elf->is_64 ? "64" : "32",
-      elf->big_endian ? "big" : "little",
-      elf->float_abi == HAL_FLOAT_HARD       ? ", hard-float"
-          : elf->float_abi == HAL_FLOAT_SOFT ? ", soft-float"
-                                             : "",
-      elf->mips_nan2008 ? ", NaN 2008" : "");
+            machine_name (elf->machine), elf->is_64 ? "64" : "32",
+            elf->big_endian ? "big" : "little",
+            elf->float_abi == HAL_FLOAT_HARD   ? ", hard-float"
+            : elf->float_abi == HAL_FLOAT_SOFT ? ", soft-float"
+                                               : "",
+            elf->mips_nan2008 ? ", NaN 2008" : "");
 }
 
 bool
 hal_elf_compatible (const HalElf *program, const HalElf *library,
-    const char **ret_why)
+                    const char **ret_why)
 {
   if (program->machine != library->machine) {
     *ret_why = "architecture";
@@ -287,8 +285,8 @@ hal_elf_compatible (const HalElf *program, const HalElf *library,
   } else if (program->big_endian != library->big_endian) {
     *ret_why = "byte order";
   } else if (program->float_abi != library->float_abi
-      && program->float_abi != HAL_FLOAT_UNKNOWN
-      && library->float_abi != HAL_FLOAT_UNKNOWN) {
+             && program->float_abi != HAL_FLOAT_UNKNOWN
+             && library->float_abi != HAL_FLOAT_UNKNOWN) {
     *ret_why = "float ABI";
   } else if (program->mips_abi != library->mips_abi) {
     *ret_why = "MIPS ABI";

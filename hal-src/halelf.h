@@ -25,7 +25,8 @@ typedef enum {
   HAL_LIBC_MUSL,
 } HalLibc;
 
-typedef struct {
+typedef struct
+{
   bool is_64, big_endian;
   unsigned machine; /* EM_... */
   unsigned mips_abi, mips_nan2008;
@@ -42,6 +43,6 @@ void hal_elf_describe (const HalElf *elf, char *ret_text, size_t size);
 /* Whether a library can be loaded into a program; ret_why says what differs.
  * The C library is not looked at: shims make some of these work. */
 bool hal_elf_compatible (const HalElf *program, const HalElf *library,
-    const char **ret_why);
+                         const char **ret_why);
 
 #endif /* HAL_ELF_H */

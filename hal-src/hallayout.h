@@ -25,16 +25,16 @@ typedef int64_t hal_s64 __attribute__ ((aligned (8)));
 /* A member that this version does not have. */
 #define HAL_NO_OFFSET UINT16_MAX
 
-#define HAL_LAYOUT_ACCESSORS(name, type)                                     \
-  static inline type hal_get_##name (const void *base, size_t offset)        \
-  {                                                                          \
-    type value;                                                              \
-    memcpy (&value, (const char *) base + offset, sizeof value);             \
-    return value;                                                            \
-  }                                                                          \
-  static inline void hal_put_##name (void *base, size_t offset, type value)  \
-  {                                                                          \
-    memcpy ((char *) base + offset, &value, sizeof value);                   \
+#define HAL_LAYOUT_ACCESSORS(name, type)                                       \
+  static inline type hal_get_##name (const void *base, size_t offset)          \
+  {                                                                            \
+    type value;                                                                \
+    memcpy (&value, (const char *)base + offset, sizeof value);                \
+    return value;                                                              \
+  }                                                                            \
+  static inline void hal_put_##name (void *base, size_t offset, type value)    \
+  {                                                                            \
+    memcpy ((char *)base + offset, &value, sizeof value);                      \
   }
 
 HAL_LAYOUT_ACCESSORS (u16, uint16_t)
@@ -55,7 +55,7 @@ hal_version_parts (const char *text, unsigned *parts, unsigned max)
     unsigned value = 0;
 
     while (*text >= '0' && *text <= '9' && value < 100000)
-      value = value * 10 + (unsigned) (*text++ - '0');
+      value = value * 10 + (unsigned)(*text++ - '0');
     parts[n++] = value;
     if (*text != '.')
       break;

@@ -30,7 +30,7 @@ nal_type (HalCodec codec, uint8_t header)
 
 bool
 hal_nal_next (HalCodec codec, const uint8_t *data, size_t size,
-    size_t *position, HalNal *ret_nal)
+              size_t *position, HalNal *ret_nal)
 {
   size_t start = find_start_code (data, size, *position);
   size_t end;
@@ -86,7 +86,7 @@ peek (const HalSegment *segments, unsigned n_segments, uint8_t *out, size_t n)
 
 bool
 hal_frame_starts_well (HalCodec codec, const HalSegment *segments,
-    unsigned n_segments)
+                       unsigned n_segments)
 {
   uint8_t head[5];
   size_t n = peek (segments, n_segments, head, sizeof head);
@@ -95,13 +95,12 @@ hal_frame_starts_well (HalCodec codec, const HalSegment *segments,
     return n >= 2 && head[0] == 0xff && head[1] == 0xd8;
   if (n >= 4 && head[0] == 0 && head[1] == 0 && head[2] == 1)
     return true;
-  return n >= 5 && head[0] == 0 && head[1] == 0 && head[2] == 0
-      && head[3] == 1;
+  return n >= 5 && head[0] == 0 && head[1] == 0 && head[2] == 0 && head[3] == 1;
 }
 
 bool
 hal_frame_is_key (HalCodec codec, const HalSegment *segments,
-    unsigned n_segments)
+                  unsigned n_segments)
 {
   unsigned zeros = 0;
   bool header_next = false;

@@ -20,7 +20,8 @@
 #define MAX_DIMENSION 16384
 #define SAR_EXTENDED 255
 
-typedef struct {
+typedef struct
+{
   const uint8_t *data;
   size_t bits, position;
   bool overrun;
@@ -95,7 +96,7 @@ get_se (Bits *bits)
 {
   uint32_t value = get_ue (bits);
 
-  return value & 1 ? (int64_t) (value / 2) + 1 : -(int64_t) (value / 2);
+  return value & 1 ? (int64_t)(value / 2) + 1 : -(int64_t)(value / 2);
 }
 
 static void
@@ -106,7 +107,7 @@ skip_scaling_list (Bits *bits, unsigned size)
 
   for (i = 0; i < size && !bits->overrun; i++) {
     if (next != 0)
-      next = (int) ((last + get_se (bits) + 256) % 256);
+      next = (int)((last + get_se (bits) + 256) % 256);
     if (next != 0)
       last = next;
   }
@@ -168,10 +169,10 @@ skip_h264_high (Bits *bits, unsigned *chroma)
 static bool
 h264_has_chroma_format (unsigned profile)
 {
-  static const uint8_t high[] = { 100, 110, 122, 244, 44, 83, 86, 118, 128,
-    138, 139, 134, 135 };
+  static const uint8_t high[]
+      = { 100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135 };
 
-  return memchr (high, (int) profile, sizeof high) != NULL;
+  return memchr (high, (int)profile, sizeof high) != NULL;
 }
 
 static void
@@ -198,11 +199,11 @@ skip_h264_poc (Bits *bits)
 static bool
 crop (unsigned *length, uint32_t first, uint32_t second, unsigned unit)
 {
-  uint64_t cut = ((uint64_t) first + second) * unit;
+  uint64_t cut = ((uint64_t)first + second) * unit;
 
   if (cut >= *length)
     return false;
-  *length -= (unsigned) cut;
+  *length -= (unsigned)cut;
   return true;
 }
 
@@ -225,25 +226,24 @@ parse_h264 (Bits *bits, HalSps *sps)
   skip_h264_poc (bits);
   get_ue (bits);
   skip (bits, 1);
-  width = ((uint64_t) get_ue (bits) + 1) * 16;
-  height = ((uint64_t) get_ue (bits) + 1) * 16;
+  width = ((uint64_t)get_ue (bits) + 1) * 16;
+  height = ((uint64_t)get_ue (bits) + 1) * 16;
   frame_only = get (bits, 1);
   field_factor = 2 - frame_only;
   height *= field_factor;
   if (width > MAX_DIMENSION || height > MAX_DIMENSION)
     return false;
-  sps->width = (unsigned) width;
-  sps->height = (unsigned) height;
+  sps->width = (unsigned)width;
+  sps->height = (unsigned)height;
   if (!frame_only)
     skip (bits, 1);
   skip (bits, 1);
   if (get (bits, 1)) {
     for (i = 0; i < 4; i++)
       cut[i] = get_ue (bits);
-    if (!crop (&sps->width, cut[0], cut[1],
-            chroma == 1 || chroma == 2 ? 2 : 1)
+    if (!crop (&sps->width, cut[0], cut[1], chroma == 1 || chroma == 2 ? 2 : 1)
         || !crop (&sps->height, cut[2], cut[3],
-            (chroma == 1 ? 2 : 1) * field_factor))
+                  (chroma == 1 ? 2 : 1) * field_factor))
       return false;
   }
   if (get (bits, 1)) {
@@ -344,7 +344,7 @@ skip_h265_references (Bits *bits, unsigned poc_bits)
   if (n > MAX_LONG_TERM)
     bits->overrun = true;
   else
-    skip (bits, (size_t) n * (poc_bits + 1));
+    skip (bits, (size_t)n * (poc_bits + 1));
 }
 
 static void
@@ -380,8 +380,8 @@ parse_h265_size (Bits *bits, HalSps *sps)
     for (i = 0; i < 4; i++)
       cut[i] = get_ue (bits);
     return crop (&sps->width, cut[0], cut[1],
-               chroma == 1 || chroma == 2 ? 2 : 1)
-        && crop (&sps->height, cut[2], cut[3], chroma == 1 ? 2 : 1);
+                 chroma == 1 || chroma == 2 ? 2 : 1)
+           && crop (&sps->height, cut[2], cut[3], chroma == 1 ? 2 : 1);
   }
   return true;
 }
@@ -429,8 +429,7 @@ parse_h265 (Bits *bits, HalSps *sps)
 }
 
 bool
-hal_sps_parse (HalCodec codec, const uint8_t *sps, size_t size,
-    HalSps *ret_sps)
+hal_sps_parse (HalCodec codec, const uint8_t *sps, size_t size, HalSps *ret_sps)
 {
   uint8_t raw[MAX_SPS_SIZE];
   Bits bits = { raw, 0, 0, false };

@@ -46,27 +46,30 @@ check_bitrate (const char *name, uint32_t value, HalError *error)
 {
   if (value < HAL_MIN_BITRATE)
     return hal_fail (error, HAL_INVALID, "", 0, HINT_UNITS,
-        "%s: %u bit/s: did you mean kbit/s?", name, (unsigned) value);
+                     "%s: %u bit/s: did you mean kbit/s?", name,
+                     (unsigned)value);
   if (value > HAL_MAX_BITRATE)
     return hal_fail (error, HAL_INVALID, "", 0, HINT_UNITS,
-        "%s: %u bit/s is more than %u", name, (unsigned) value,
-        HAL_MAX_BITRATE);
+                     "%s: %u bit/s is more than %u", name, (unsigned)value,
+                     HAL_MAX_BITRATE);
   return HAL_OK;
 }
 
 static HalStatus
 check_qp (const HalStreamConfig *config, HalError *error)
 {
-  if (config->qp_min < -1 || config->qp_min > HAL_MAX_QP
-      || config->qp_max < -1 || config->qp_max > HAL_MAX_QP)
-    return hal_fail (error, HAL_INVALID, "", 0, NULL,
+  if (config->qp_min < -1 || config->qp_min > HAL_MAX_QP || config->qp_max < -1
+      || config->qp_max > HAL_MAX_QP)
+    return hal_fail (
+        error, HAL_INVALID, "", 0, NULL,
         "qp-min %d, qp-max %d: they go from 0 to %d, -1 leaves it to the "
         "encoder",
         config->qp_min, config->qp_max, HAL_MAX_QP);
   if (config->qp_min >= 0 && config->qp_max >= 0
       && config->qp_min > config->qp_max)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "qp-min %d is above qp-max %d", config->qp_min, config->qp_max);
+                     "qp-min %d is above qp-max %d", config->qp_min,
+                     config->qp_max);
   return HAL_OK;
 }
 
@@ -79,12 +82,13 @@ hal_stream_config_check (const HalStreamConfig *config, HalError *error)
       || config->fps_num / config->fps_den > HAL_MAX_FPS
       || config->fps_num > UINT16_MAX || config->fps_den > UINT16_MAX)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "a frame rate of %u/%u is not possible", config->fps_num,
-        config->fps_den);
+                     "a frame rate of %u/%u is not possible", config->fps_num,
+                     config->fps_den);
   if (config->codec == HAL_CODEC_JPEG) {
     if (config->jpeg_quality < 1 || config->jpeg_quality > 100)
       return hal_fail (error, HAL_INVALID, "", 0, NULL,
-          "jpeg-quality %u: it goes from 1 to 100", config->jpeg_quality);
+                       "jpeg-quality %u: it goes from 1 to 100",
+                       config->jpeg_quality);
     return HAL_OK;
   }
   if (config->rate_control != HAL_RC_CQP)
@@ -96,17 +100,18 @@ hal_stream_config_check (const HalStreamConfig *config, HalError *error)
   if (config->max_bitrate != 0 && config->max_bitrate < config->bitrate
       && config->rate_control != HAL_RC_CBR)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "max-bitrate %u is below bitrate %u", (unsigned) config->max_bitrate,
-        (unsigned) config->bitrate);
+                     "max-bitrate %u is below bitrate %u",
+                     (unsigned)config->max_bitrate, (unsigned)config->bitrate);
   if (config->gop == 0 || config->gop > HAL_MAX_GOP)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "gop-size %u: it goes from 1 to %u frames", config->gop, HAL_MAX_GOP);
+                     "gop-size %u: it goes from 1 to %u frames", config->gop,
+                     HAL_MAX_GOP);
   return check_qp (config, error);
 }
 
 void
 hal_stream_init (HalStream *stream, HalContext *context,
-    const HalStreamConfig *config)
+                 const HalStreamConfig *config)
 {
   stream->context = context;
   stream->codec = config->codec;
@@ -129,15 +134,15 @@ hal_stream_finish (HalStream *stream)
 
 HalStatus
 hal_segments_add (HalSegments *segments, const void *data, size_t size,
-    unsigned pack, HalError *error)
+                  unsigned pack, HalError *error)
 {
   if (size == 0)
     return HAL_OK;
   if (data == NULL || segments->n >= HAL_MAX_SEGMENTS)
     return hal_fail (error, HAL_INSANE, "", 0, NULL,
-        data == NULL ? "a part of a frame has no address"
-                     : "a frame of more than %u parts",
-        HAL_MAX_SEGMENTS);
+                     data == NULL ? "a part of a frame has no address"
+                                  : "a frame of more than %u parts",
+                     HAL_MAX_SEGMENTS);
   if (segments->n == segments->allocated) {
     unsigned n = segments->allocated != 0 ? segments->allocated * 2 : 32;
     HalSegment *items = realloc (segments->items, n * sizeof *items);
@@ -157,14 +162,14 @@ hal_segments_add (HalSegments *segments, const void *data, size_t size,
 static uint32_t
 codec_cap (HalCodec codec)
 {
-  return codec == HAL_CODEC_H264 ? HAL_CAP_H264
-      : codec == HAL_CODEC_H265  ? HAL_CAP_H265
-                                 : HAL_CAP_JPEG;
+  return codec == HAL_CODEC_H264   ? HAL_CAP_H264
+         : codec == HAL_CODEC_H265 ? HAL_CAP_H265
+                                   : HAL_CAP_JPEG;
 }
 
 HalStatus
 hal_stream_create (HalContext *context, const HalStreamConfig *config,
-    HalStream **ret_stream, HalError *error)
+                   HalStream **ret_stream, HalError *error)
 {
   const HalInfo *info = &context->info;
   HalStream *stream = NULL;
@@ -174,24 +179,24 @@ hal_stream_create (HalContext *context, const HalStreamConfig *config,
     return status;
   if ((info->caps & codec_cap (config->codec)) == 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
-        "%s %s has no encoder for %s", context->family->long_name,
-        info->generation, hal_codec_name (config->codec));
+                     "%s %s has no encoder for %s", context->family->long_name,
+                     info->generation, hal_codec_name (config->codec));
   if (info->max_streams != 0 && config->id >= info->max_streams)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "stream-id %u: there are streams 0 to %u", config->id,
-        info->max_streams - 1);
+                     "stream-id %u: there are streams 0 to %u", config->id,
+                     info->max_streams - 1);
   if ((info->max_width != 0 && config->width > info->max_width)
       || (info->max_height != 0 && config->height > info->max_height))
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "%ux%u is more than the %ux%u of this chip", config->width,
-        config->height, info->max_width, info->max_height);
+                     "%ux%u is more than the %ux%u of this chip", config->width,
+                     config->height, info->max_width, info->max_height);
   status = context->family->stream_create (context, config, &stream, error);
   if (status != HAL_OK)
     return status;
   if (!hal_wake_init (&stream->wake)) {
     context->family->stream_destroy (stream);
     return hal_fail (error, HAL_NO_MEMORY, "eventfd", 0, NULL,
-        "no file descriptor left");
+                     "no file descriptor left");
   }
   *ret_stream = stream;
   return HAL_OK;
@@ -284,7 +289,8 @@ merge (HalStreamConfig *now, const HalStreamConfig *want, uint32_t what)
 static HalStatus
 check_settable (const HalStream *stream, uint32_t what, HalError *error)
 {
-  static const struct {
+  static const struct
+  {
     uint32_t what, cap;
     const char *name;
   } rules[] = {
@@ -300,16 +306,16 @@ check_settable (const HalStream *stream, uint32_t what, HalError *error)
     if ((what & rules[i].what) != 0
         && (stream->context->info.caps & rules[i].cap) == 0)
       return hal_fail (error, HAL_NEEDS_RESTART, "", 0, NULL,
-          "%s cannot change while the stream runs on %s %s", rules[i].name,
-          stream->context->family->long_name,
-          stream->context->info.generation);
+                       "%s cannot change while the stream runs on %s %s",
+                       rules[i].name, stream->context->family->long_name,
+                       stream->context->info.generation);
   }
   return HAL_OK;
 }
 
 HalStatus
 hal_stream_set (HalStream *stream, const HalStreamConfig *want, uint32_t what,
-    HalError *error)
+                HalError *error)
 {
   HalStreamConfig merged;
   HalStatus status;
@@ -338,8 +344,8 @@ hal_stream_request_idr (HalStream *stream, HalError *error)
     return HAL_OK;
   if ((stream->context->info.caps & HAL_CAP_IDR) == 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
-        "%s cannot be asked for a keyframe",
-        stream->context->family->long_name);
+                     "%s cannot be asked for a keyframe",
+                     stream->context->family->long_name);
   pthread_mutex_lock (&stream->lock);
   status = stream->context->family->request_idr (stream, error);
   pthread_mutex_unlock (&stream->lock);
@@ -375,7 +381,8 @@ wait_frame (HalStream *stream, uint64_t deadline, HalError *error)
     if (status == HAL_INTERRUPTED)
       return status;
     status = family->stream_wait (stream,
-        left < HAL_WAIT_SLICE ? left : HAL_WAIT_SLICE, error);
+                                  left < HAL_WAIT_SLICE ? left : HAL_WAIT_SLICE,
+                                  error);
     if (status != HAL_AGAIN)
       return status;
     if (left == 0)
@@ -409,7 +416,8 @@ finish_frame (HalStream *stream, HalFrame *frame, HalError *error)
   }
   if (!hal_frame_starts_well (codec, frame->segments, frame->n_segments)) {
     if (++stream->insane >= MAX_INSANE)
-      return hal_fail (error, HAL_INSANE, "", 0,
+      return hal_fail (
+          error, HAL_INSANE, "", 0,
           "the structures of this SDK version differ from the known ones; "
           "please report it with the version string",
           "%u frames in a row do not begin like %s", MAX_INSANE,
@@ -458,8 +466,8 @@ take_frame (HalStream *stream, HalFrame *frame, HalError *error)
 }
 
 HalStatus
-hal_stream_get_frame (HalStream *stream, uint64_t timeout,
-    HalFrame *ret_frame, HalError *error)
+hal_stream_get_frame (HalStream *stream, uint64_t timeout, HalFrame *ret_frame,
+                      HalError *error)
 {
   uint64_t now = hal_monotonic ();
   uint64_t deadline = timeout < UINT64_MAX - now ? now + timeout : UINT64_MAX;
@@ -468,7 +476,7 @@ hal_stream_get_frame (HalStream *stream, uint64_t timeout,
 
   if (stream->out)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "the last frame was not released");
+                     "the last frame was not released");
   for (;;) {
     status = wait_frame (stream, deadline, error);
     if (status == HAL_OK)
@@ -531,21 +539,22 @@ hal_stream_get_stats (HalStream *stream, HalStreamStats *ret_stats)
 
 HalStatus
 hal_stream_snapshot (HalStream *stream, unsigned quality, uint64_t timeout,
-    HalSnapshotFunc func, void *user, HalError *error)
+                     HalSnapshotFunc func, void *user, HalError *error)
 {
   HalStatus status;
 
   if (stream->context->family->snapshot == NULL
       || (stream->context->info.caps & HAL_CAP_SNAPSHOT) == 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0,
-        "use a stream with codec=jpeg", "%s cannot take a snapshot",
-        stream->context->family->long_name);
+                     "use a stream with codec=jpeg",
+                     "%s cannot take a snapshot",
+                     stream->context->family->long_name);
   if (quality < 1 || quality > 100)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
-        "a quality of %u: it goes from 1 to 100", quality);
+                     "a quality of %u: it goes from 1 to 100", quality);
   pthread_mutex_lock (&stream->lock);
   status = stream->context->family->snapshot (stream, quality, timeout, func,
-      user, error);
+                                              user, error);
   pthread_mutex_unlock (&stream->lock);
   return status;
 }

@@ -35,7 +35,7 @@ hal_status_name (HalStatus status)
     [HAL_VENDOR] = "vendor error",
   };
 
-  if ((unsigned) status >= HAL_N_ELEMENTS (names))
+  if ((unsigned)status >= HAL_N_ELEMENTS (names))
     return "?";
   return names[status];
 }
@@ -56,7 +56,7 @@ hal_codec_name (HalCodec codec)
 
 HalStatus
 hal_fail (HalError *error, HalStatus status, const char *call, int64_t code,
-    const char *hint, const char *format, ...)
+          const char *hint, const char *format, ...)
 {
   va_list args;
 
@@ -96,7 +96,7 @@ hal_env_exists (const HalEnv *env, const char *path)
 
 bool
 hal_env_find_line (const HalEnv *env, const char *path, const char *what,
-    char *ret_line, size_t size)
+                   char *ret_line, size_t size)
 {
   char line[256];
   bool found = false;
@@ -132,8 +132,7 @@ hal_unwrap32 (HalUnwrap *unwrap, uint64_t raw)
    * counter that was set anew. */
   if (unwrap->any && last >= period / 4 * 3 && raw < period / 4) {
     unwrap->epochs++;
-  } else if (unwrap->epochs > 0 && last < period / 4
-      && raw >= period / 4 * 3) {
+  } else if (unwrap->epochs > 0 && last < period / 4 && raw >= period / 4 * 3) {
     /* Taken before the wrap, asked about after it. */
     return raw + (unwrap->epochs - 1) * period;
   }

@@ -45,7 +45,7 @@ poll_timeout (uint64_t ns)
 {
   uint64_t ms = ns / HAL_MSECOND + (ns % HAL_MSECOND != 0);
 
-  return ms > INT32_MAX ? INT32_MAX : (int) ms;
+  return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
 HalStatus
@@ -76,5 +76,5 @@ hal_monotonic (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (uint64_t) now.tv_sec * HAL_SECOND + (uint64_t) now.tv_nsec;
+  return (uint64_t)now.tv_sec * HAL_SECOND + (uint64_t)now.tv_nsec;
 }

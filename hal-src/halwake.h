@@ -8,7 +8,8 @@
 
 #include "hal.h"
 
-typedef struct {
+typedef struct
+{
   int fd;
 } HalWake;
 

@@ -29,28 +29,28 @@ hisi_probe (const HalEnv *env, HalInfo *info, HalError *error)
 {
   char path[512];
   bool driver = hal_env_exists (env, "/proc/umap/sys")
-      || hal_env_exists (env, "/proc/umap/venc");
+                || hal_env_exists (env, "/proc/umap/venc");
   char kind = hisi_library_kind (env, path, sizeof path);
 
   if (kind == 0 && !driver)
     return hal_fail (error, HAL_NO_DEVICE, "", 0, NULL,
-        "no HiSilicon or Goke chip");
+                     "no HiSilicon or Goke chip");
   if (kind == 0)
-    return hal_fail (error, HAL_NOT_FOUND, "", 0,
-        "say where they are with library-path",
+    return hal_fail (
+        error, HAL_NOT_FOUND, "", 0, "say where they are with library-path",
         "the chip is there, but not libmpi.so, libhi_mpi.so or libss_mpi.so");
   if (!driver && (env->library_path == NULL || env->library_path[0] == '\0'))
     return hal_fail (error, HAL_NO_DEVICE, "/proc/umap", 0,
-        "load the vendor's kernel modules",
-        "the libraries are there, but no driver");
+                     "load the vendor's kernel modules",
+                     "the libraries are there, but no driver");
   *strrchr (path, '/') = '\0';
   snprintf (info->library_dir, sizeof info->library_dir, "%.191s", path);
   snprintf (info->generation, sizeof info->generation, "%s",
-      kind == 's' ? "v5" : "");
+            kind == 's' ? "v5" : "");
   hal_env_find_line (env, "/proc/umap/sys", "Version", info->version,
-      sizeof info->version);
+                     sizeof info->version);
   info->caps = HAL_CAP_H264 | (kind == 'm' ? 0u : HAL_CAP_H265) | HAL_CAP_JPEG
-      | HAL_CAP_AUDIO_IN;
+               | HAL_CAP_AUDIO_IN;
   info->max_streams = HISI_MAX_STREAMS;
   info->max_width = HISI_MAX_WIDTH;
   info->max_height = HISI_MAX_HEIGHT;
@@ -62,8 +62,9 @@ caps_of (const HisiLibrary *library)
 {
   const HisiApi *api = &library->api;
   uint32_t caps = HAL_CAP_H264 | HAL_CAP_JPEG | HAL_CAP_SET_BITRATE
-      | HAL_CAP_SET_GOP | HAL_CAP_SET_RATE_CONTROL | HAL_CAP_SET_FRAMERATE
-      | HAL_CAP_IDR | HAL_CAP_CLOCK | HAL_CAP_STREAM_FD;
+                  | HAL_CAP_SET_GOP | HAL_CAP_SET_RATE_CONTROL
+                  | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR | HAL_CAP_CLOCK
+                  | HAL_CAP_STREAM_FD;
 
   if (library->layout->rc_modes[1][HAL_RC_CBR] != 0)
     caps |= HAL_CAP_H265;
@@ -87,14 +88,15 @@ caps_of (const HisiLibrary *library)
 
 static HalStatus
 hisi_open (const HalEnv *env, const HalContextConfig *config,
-    HalContext **ret_context, HalError *error)
+           HalContext **ret_context, HalError *error)
 {
   HisiContext *context;
   HalStatus status;
   HalInfo *info;
 
   if (config->sensor_config != NULL)
-    return hal_fail (error, HAL_UNSUPPORTED, "", 0,
+    return hal_fail (
+        error, HAL_UNSUPPORTED, "", 0,
         "start the program that sets up sensor, ISP and scaler first",
         "sensor-config is not supported on HiSilicon and Goke");
   context = calloc (1, sizeof *context);
@@ -108,12 +110,12 @@ hisi_open (const HalEnv *env, const HalContextConfig *config,
   pthread_mutex_init (&context->clock_lock, NULL);
   info = &context->base.info;
   snprintf (info->generation, sizeof info->generation, "%s",
-      context->library.layout->name);
+            context->library.layout->name);
   snprintf (info->version, sizeof info->version, "%s",
-      context->library.version);
+            context->library.version);
   snprintf (info->chip, sizeof info->chip, "%s", context->library.chip);
   snprintf (info->library_dir, sizeof info->library_dir, "%s",
-      context->library.loader.directory);
+            context->library.loader.directory);
   info->caps = caps_of (&context->library);
   info->max_streams = HISI_MAX_STREAMS;
   info->max_width = HISI_MAX_WIDTH;
@@ -125,7 +127,7 @@ hisi_open (const HalEnv *env, const HalContextConfig *config,
 static void
 hisi_close (HalContext *base)
 {
-  HisiContext *context = (HisiContext *) base;
+  HisiContext *context = (HisiContext *)base;
 
   hisi_library_close (&context->library);
   pthread_mutex_destroy (&context->clock_lock);
@@ -135,7 +137,7 @@ hisi_close (HalContext *base)
 static HalStatus
 hisi_clock (HalContext *base, uint64_t *ret_ns, HalError *error)
 {
-  HisiContext *context = (HisiContext *) base;
+  HisiContext *context = (HisiContext *)base;
   hal_u64 us = 0;
   int32_t code = context->library.api.sys_get_pts (&us);
 

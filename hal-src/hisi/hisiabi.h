@@ -28,37 +28,46 @@ enum {
 };
 
 /* Codes in the low 13 bits of an error; v5 has numbers of its own. */
-#define HISI_ERROR(module, code)                                             \
-  ((int32_t) (0xa0008000u | (unsigned) (module) << 16 | (unsigned) (code)))
-#define HISI_ERROR_CODE(error) ((unsigned) (error) & 0x1fff)
-#define HISI_ERROR_MODULE(error) (((unsigned) (error) >> 16) & 0xff)
+#define HISI_ERROR(module, code)                                               \
+  ((int32_t)(0xa0008000u | (unsigned)(module) << 16 | (unsigned)(code)))
+#define HISI_ERROR_CODE(error) ((unsigned)(error)&0x1fff)
+#define HISI_ERROR_MODULE(error) (((unsigned)(error) >> 16) & 0xff)
 
 /* Modules that matter here and have the same number everywhere; VENC and VPSS
  * are in HisiLayout. */
-enum { HISI_MOD_SYS = 2, HISI_MOD_GROUP = 6, HISI_MOD_AI = 21,
-  HISI_MOD_AO = 22 };
+enum {
+  HISI_MOD_SYS = 2,
+  HISI_MOD_GROUP = 6,
+  HISI_MOD_AI = 21,
+  HISI_MOD_AO = 22
+};
 
-typedef struct {
+typedef struct
+{
   uint32_t module;
   int32_t device, channel;
 } HisiMppChn;
 
-typedef struct {
+typedef struct
+{
   int32_t n_pictures; /* -1: for ever */
 } HisiRecvParam;
 
-typedef struct {
+typedef struct
+{
   char text[64];
 } HisiVersion;
 
 #define HISI_N_PACK_INFO 8
 
-typedef struct {
+typedef struct
+{
   uint32_t type, offset, length;
 } HisiPackInfo;
 
 /* A part of a frame */
-typedef struct {
+typedef struct
+{
   uint32_t physical[2];
   uint8_t *address[2];
   uint32_t length[2]; /* the second part is at the ring's beginning */
@@ -67,7 +76,8 @@ typedef struct {
   uint32_t type, offset;
 } HisiV1Pack;
 
-typedef struct {
+typedef struct
+{
   uint32_t physical;
   uint8_t *address;
   uint32_t length;
@@ -77,7 +87,8 @@ typedef struct {
   HisiPackInfo info[HISI_N_PACK_INFO];
 } HisiV2Pack;
 
-typedef struct {
+typedef struct
+{
   hal_u64 physical;
   uint8_t *address;
   uint32_t length;
@@ -88,7 +99,8 @@ typedef struct {
 } HisiV4Pack;
 
 /* v5 of 32 bits */
-typedef struct {
+typedef struct
+{
   uint32_t physical;
   uint8_t *address;
   uint32_t length;
@@ -104,80 +116,95 @@ typedef struct {
 typedef HisiV4Pack HisiV5Pack64;
 
 /* A frame; what follows the sequence number is statistics. */
-typedef struct {
+typedef struct
+{
   void *packs;
   uint32_t n_packs, sequence;
   uint32_t info[13];
 } HisiV1Stream;
 
-typedef struct {
+typedef struct
+{
   void *packs;
   uint32_t n_packs, sequence;
   uint32_t info[15];
 } HisiV2Stream;
 
-typedef struct {
+typedef struct
+{
   void *packs;
   uint32_t n_packs, sequence;
   uint32_t info[91];
 } HisiV3Stream;
 
-typedef struct {
+typedef struct
+{
   void *packs;
   uint32_t n_packs, sequence;
   uint32_t info[15];
   hal_u64 more[39];
 } HisiV4Stream;
 
-typedef struct {
+typedef struct
+{
   void *packs;
   uint32_t n_packs, sequence;
   uint32_t info[15];
   hal_u64 more[56];
 } HisiV5Stream;
 
-typedef struct {
+typedef struct
+{
   void *packs;
   uint32_t n_packs, sequence;
   hal_u64 more[56];
 } HisiV5Stream64;
 
 /* State of a channel */
-typedef struct {
+typedef struct
+{
   int32_t registered;
   uint32_t left_pictures, left_bytes, left_frames, n_packs, more[2];
 } HisiV1Status;
 
-typedef struct {
+typedef struct
+{
   uint32_t left_pictures, left_bytes, left_frames, n_packs, more[2];
 } HisiV2Status;
 
-typedef struct {
+typedef struct
+{
   uint32_t left_pictures, left_bytes, left_frames, n_packs, more[4];
   uint32_t info[14];
 } HisiV4Status;
 
-typedef struct {
+typedef struct
+{
   uint32_t left_pictures, left_bytes, left_frames, n_packs, more[26];
 } HisiV5Status;
 
-typedef struct {
+typedef struct
+{
   uint32_t left_pictures, left_bytes, left_frames, n_packs, more[22];
 } HisiV5Status64;
 
 /* What a channel is created with. rc holds the parameters of the rate control
  * mode; HisiLayout says which is where. */
-typedef struct {
+typedef struct
+{
   uint32_t type;
-  union {
-    struct {
+  union
+  {
+    struct
+    {
       uint32_t max_width, max_height, buffer_size, profile;
       int32_t by_frame, field, main_stream;
       uint32_t priority;
       int32_t vi_field;
       uint32_t width, height;
     } h26x;
-    struct {
+    struct
+    {
       uint32_t max_width, max_height, buffer_size;
       int32_t by_frame, main_stream, vi_field;
       uint32_t priority, width, height;
@@ -188,21 +215,25 @@ typedef struct {
   void *rc_private;
 } HisiV1ChnAttr;
 
-typedef struct {
+typedef struct
+{
   uint32_t max_width, max_height, buffer_size, profile;
   int32_t by_frame;
   uint32_t width, height, n_b_frames, n_references;
 } HisiV2H26x;
 
-typedef struct {
+typedef struct
+{
   uint32_t max_width, max_height, buffer_size;
   int32_t by_frame;
   uint32_t width, height;
 } HisiV2Jpeg;
 
-typedef struct {
+typedef struct
+{
   uint32_t type;
-  union {
+  union
+  {
     HisiV2H26x h26x;
     HisiV2Jpeg jpeg;
   } codec;
@@ -211,15 +242,18 @@ typedef struct {
   void *rc_private;
 } HisiV2ChnAttr;
 
-typedef struct {
+typedef struct
+{
   uint32_t max_width, max_height, buffer_size, profile;
   int32_t by_frame;
   uint32_t width, height;
 } HisiV3H26x;
 
-typedef struct {
+typedef struct
+{
   uint32_t type;
-  union {
+  union
+  {
     HisiV3H26x h26x;
     HisiV2Jpeg jpeg;
   } codec;
@@ -231,7 +265,8 @@ typedef struct {
   uint32_t gop_more[2];
 } HisiV3ChnAttr;
 
-typedef struct {
+typedef struct
+{
   uint32_t type, max_width, max_height, buffer_size, profile;
   int32_t by_frame;
   uint32_t width, height;
@@ -243,7 +278,8 @@ typedef struct {
   uint32_t gop_more[2];
 } HisiV4ChnAttr;
 
-typedef struct {
+typedef struct
+{
   uint32_t type, max_width, max_height, buffer_size, profile;
   int32_t by_frame;
   uint32_t width, height;
@@ -259,17 +295,20 @@ typedef struct {
 typedef HisiV4ChnAttr HisiV5ChnAttr64;
 
 /* Sound */
-typedef struct {
-  uint32_t rate, bits, mode, sound_mode, ex_flag, n_frames, samples,
-      n_channels, clock;
+typedef struct
+{
+  uint32_t rate, bits, mode, sound_mode, ex_flag, n_frames, samples, n_channels,
+      clock;
 } HisiV1AioAttr;
 
-typedef struct {
-  uint32_t rate, bits, mode, sound_mode, ex_flag, n_frames, samples,
-      n_channels, clock, i2s_type;
+typedef struct
+{
+  uint32_t rate, bits, mode, sound_mode, ex_flag, n_frames, samples, n_channels,
+      clock, i2s_type;
 } HisiV4AioAttr;
 
-typedef struct {
+typedef struct
+{
   uint32_t bits, sound_mode;
   uint8_t *address[2];
   uint32_t physical[2];
@@ -277,7 +316,8 @@ typedef struct {
   uint32_t sequence, length, pool[2];
 } HisiV1AudioFrame;
 
-typedef struct {
+typedef struct
+{
   uint32_t bits, sound_mode;
   uint8_t *address[2];
   hal_u64 physical[2];
@@ -290,37 +330,44 @@ typedef HisiV1AudioFrame HisiV5AudioFrame;
 typedef HisiV4AudioFrame HisiV5AudioFrame64;
 
 /* The output of the scaler, as far as its size is known */
-typedef struct {
+typedef struct
+{
   uint32_t mode, width, height, more[15];
 } HisiV4VpssChnAttr;
 
-typedef struct {
+typedef struct
+{
   int32_t mirror, flip, border;
   uint32_t width, height, more[19];
 } HisiV5VpssChnAttr;
 
 /* Limits of the rate control, by words: where a minimum and a maximum of the
  * quantiser are depends on the mode; see HisiLayout. */
-typedef struct {
+typedef struct
+{
   uint32_t words[47];
   void *rc_private;
 } HisiV1RcParam;
 
-typedef struct {
+typedef struct
+{
   uint32_t words[41];
   void *rc_private;
 } HisiV2RcParam;
 
-typedef struct {
+typedef struct
+{
   uint32_t words[111];
   void *rc_private;
 } HisiV3RcParam;
 
-typedef struct {
+typedef struct
+{
   uint32_t words[68];
 } HisiV4RcParam;
 
-typedef struct {
+typedef struct
+{
   uint32_t words[70];
 } HisiV5RcParam;
 

@@ -14,39 +14,39 @@
  * libraries are bound lazily, and a function that is missing and needed is
  * found out below. */
 static const HalLibrary mpi_libraries[] = {
-  { "libsecurec.so", true },       { "libupvqe.so", true },
-  { "libdnvqe.so", true },         { "libVoiceEngine.so", true },
-  { "libmpi.so", false },          { "lib_hicalcflicker.so", true },
-  { "libisp.so", true },           { "lib_hiae.so", true },
-  { "lib_hiawb.so", true },        { "lib_hiir_auto.so", true },
-  { "lib_hildci.so", true },       { "lib_hidehaze.so", true },
-  { "lib_hidrc.so", true },        { "lib_hiacs.so", true },
+  { "libsecurec.so", true }, { "libupvqe.so", true },
+  { "libdnvqe.so", true },   { "libVoiceEngine.so", true },
+  { "libmpi.so", false },    { "lib_hicalcflicker.so", true },
+  { "libisp.so", true },     { "lib_hiae.so", true },
+  { "lib_hiawb.so", true },  { "lib_hiir_auto.so", true },
+  { "lib_hildci.so", true }, { "lib_hidehaze.so", true },
+  { "lib_hidrc.so", true },  { "lib_hiacs.so", true },
 };
 
 static const HalLibrary goke_libraries[] = {
-  { "libsecurec.so", true },  { "libupvqe.so", true },
-  { "libdnvqe.so", true },    { "libvoice_engine.so", true },
-  { "libgk_api.so", false },  { "libhi_mpi.so", false },
-  { "libgk_isp.so", true },   { "libgk_ae.so", true },
-  { "libhi_ae.so", true },    { "libgk_awb.so", true },
-  { "libhi_awb.so", true },   { "libir_auto.so", true },
-  { "libldci.so", true },     { "libdrc.so", true },
-  { "libdehaze.so", true },   { "libhi_isp.so", true },
+  { "libsecurec.so", true }, { "libupvqe.so", true },
+  { "libdnvqe.so", true },   { "libvoice_engine.so", true },
+  { "libgk_api.so", false }, { "libhi_mpi.so", false },
+  { "libgk_isp.so", true },  { "libgk_ae.so", true },
+  { "libhi_ae.so", true },   { "libgk_awb.so", true },
+  { "libhi_awb.so", true },  { "libir_auto.so", true },
+  { "libldci.so", true },    { "libdrc.so", true },
+  { "libdehaze.so", true },  { "libhi_isp.so", true },
 };
 
 static const HalLibrary ss_libraries[] = {
-  { "libsecurec.so", true },         { "libot_osal.so", true },
-  { "libss_mpi_sysmem.so", true },   { "libss_mpi_sysbind.so", true },
-  { "libupvqe.so", true },           { "libdnvqe.so", true },
-  { "libvoice_engine.so", true },    { "libss_mpi.so", false },
+  { "libsecurec.so", true },       { "libot_osal.so", true },
+  { "libss_mpi_sysmem.so", true }, { "libss_mpi_sysbind.so", true },
+  { "libupvqe.so", true },         { "libdnvqe.so", true },
+  { "libvoice_engine.so", true },  { "libss_mpi.so", false },
   { "libss_mpi_audio.so", true },
 };
 
 #define MPI(member, symbol) HAL_SYMBOL (HisiApi, member, "HI_MPI_" symbol)
-#define MPI_OPTIONAL(member, symbol)                                         \
+#define MPI_OPTIONAL(member, symbol)                                           \
   HAL_SYMBOL_OPTIONAL (HisiApi, member, "HI_MPI_" symbol)
 #define SS(member, symbol) HAL_SYMBOL (HisiApi, member, "ss_mpi_" symbol)
-#define SS_OPTIONAL(member, symbol)                                          \
+#define SS_OPTIONAL(member, symbol)                                            \
   HAL_SYMBOL_OPTIONAL (HisiApi, member, "ss_mpi_" symbol)
 
 static const HalSymbol mpi_symbols[] = {
@@ -156,7 +156,8 @@ static const HalSymbol v5_symbols[] = {
   SS_OPTIONAL (ao_send_frame, "ao_send_frame"),
 };
 
-typedef struct {
+typedef struct
+{
   const HalSymbol *symbols;
   unsigned n;
 } SymbolTable;
@@ -187,13 +188,13 @@ load (HisiLibrary *library, const HalEnv *env, char kind, HalError *error)
   switch (kind) {
     case 's':
       return hal_loader_open (&library->loader, env, ss_libraries,
-          HAL_N_ELEMENTS (ss_libraries), error);
+                              HAL_N_ELEMENTS (ss_libraries), error);
     case 'g':
       return hal_loader_open (&library->loader, env, goke_libraries,
-          HAL_N_ELEMENTS (goke_libraries), error);
+                              HAL_N_ELEMENTS (goke_libraries), error);
     default:
       return hal_loader_open (&library->loader, env, mpi_libraries,
-          HAL_N_ELEMENTS (mpi_libraries), error);
+                              HAL_N_ELEMENTS (mpi_libraries), error);
   }
 }
 
@@ -202,14 +203,13 @@ static HalStatus
 identify (HisiLibrary *library, char kind, HalError *error)
 {
   HisiShape shape = {
-    .groups = hal_loader_symbol (&library->loader, "HI_MPI_VENC_CreateGroup")
-        != NULL,
+    .groups
+    = hal_loader_symbol (&library->loader, "HI_MPI_VENC_CreateGroup") != NULL,
     .rc_priority
-    = hal_loader_symbol (&library->loader, "HI_MPI_VENC_SetRcPriority")
-        != NULL,
+    = hal_loader_symbol (&library->loader, "HI_MPI_VENC_SetRcPriority") != NULL,
     .recv_frame
     = hal_loader_symbol (&library->loader, "HI_MPI_VENC_StartRecvFrame")
-        != NULL,
+      != NULL,
     .ss = kind == 's',
   };
   char memory[HISI_OUT_SIZE] = { 0 };
@@ -217,11 +217,12 @@ identify (HisiLibrary *library, char kind, HalError *error)
   HalStatus status;
 
   /* Without an answer the functions decide. */
-  if (library->api.sys_get_version ((HisiVersion *) memory) != 0)
+  if (library->api.sys_get_version ((HisiVersion *)memory) != 0)
     memset (memory, 0, sizeof memory);
   snprintf (library->version, sizeof library->version, "%.63s", memory);
-  status = hisi_generation (library->version, &shape, &generation,
-      library->chip, sizeof library->chip, &library->known_version, error);
+  status
+      = hisi_generation (library->version, &shape, &generation, library->chip,
+                         sizeof library->chip, &library->known_version, error);
   if (status == HAL_OK)
     library->layout = hisi_layout (generation, sizeof (void *) == 8);
   return status;
@@ -239,18 +240,20 @@ hisi_library_open (HisiLibrary *library, const HalEnv *env, HalError *error)
   if (status != HAL_OK)
     return status;
   if (kind != 's')
-    status = hal_loader_bind (&library->loader, mpi_symbols,
-        HAL_N_ELEMENTS (mpi_symbols), &library->api, error);
+    status
+        = hal_loader_bind (&library->loader, mpi_symbols,
+                           HAL_N_ELEMENTS (mpi_symbols), &library->api, error);
   else
-    status = hal_loader_bind (&library->loader, v5_symbols,
-        HAL_N_ELEMENTS (v5_symbols), &library->api, error);
+    status
+        = hal_loader_bind (&library->loader, v5_symbols,
+                           HAL_N_ELEMENTS (v5_symbols), &library->api, error);
   if (status == HAL_OK)
     status = identify (library, kind, error);
   if (status == HAL_OK && kind != 's') {
     const SymbolTable *table = &by_generation[library->layout->generation];
 
     status = hal_loader_bind (&library->loader, table->symbols, table->n,
-        &library->api, error);
+                              &library->api, error);
   }
   if (status != HAL_OK)
     hisi_library_close (library);

@@ -12,7 +12,8 @@
 
 /* All return 0 or an error code. Structures differ by generation, so they are
  * passed as untyped memory. */
-typedef struct {
+typedef struct
+{
   /* SYS */
   int32_t (*sys_init) (void);
   int32_t (*sys_exit) (void);
@@ -54,19 +55,20 @@ typedef struct {
   int32_t (*ai_get_param) (int32_t device, int32_t chn, void *param);
   int32_t (*ai_set_param) (int32_t device, int32_t chn, const void *param);
   int32_t (*ai_get_frame) (int32_t device, int32_t chn, void *frame, void *aec,
-      int32_t ms);
+                           int32_t ms);
   int32_t (*ai_release_frame) (int32_t device, int32_t chn, void *frame,
-      void *aec);
+                               void *aec);
   int32_t (*ao_set_attr) (int32_t device, const void *attr);
   int32_t (*ao_enable) (int32_t device);
   int32_t (*ao_disable) (int32_t device);
   int32_t (*ao_enable_chn) (int32_t device, int32_t chn);
   int32_t (*ao_disable_chn) (int32_t device, int32_t chn);
   int32_t (*ao_send_frame) (int32_t device, int32_t chn, const void *frame,
-      int32_t ms);
+                            int32_t ms);
 } HisiApi;
 
-typedef struct {
+typedef struct
+{
   HalLoader loader;
   HisiApi api;
   const HisiLayout *layout;
@@ -79,11 +81,11 @@ typedef struct {
  * 0 none. ret_path: where the main one is. */
 char hisi_library_kind (const HalEnv *env, char *ret_path, size_t size);
 HalStatus hisi_library_open (HisiLibrary *library, const HalEnv *env,
-    HalError *error);
+                             HalError *error);
 void hisi_library_close (HisiLibrary *library);
 
 /* Fills in error from a vendor's error code. call: "VENC_CreateChn". */
 HalStatus hisi_fail (HalError *error, const HisiLayout *layout,
-    const char *call, int32_t code);
+                     const char *call, int32_t code);
 
 #endif /* HISI_API_H */

@@ -23,7 +23,7 @@
 static const HisiLibrary *
 library_of (const HisiAudio *audio)
 {
-  return &((HisiContext *) audio->base.context)->library;
+  return &((HisiContext *)audio->base.context)->library;
 }
 
 static void
@@ -96,22 +96,22 @@ open_output (HisiAudio *audio, HalError *error)
 
 HalStatus
 hisi_audio_open (HalContext *base, const HalAudioConfig *config,
-    HalAudio **ret_audio, HalError *error)
+                 HalAudio **ret_audio, HalError *error)
 {
   HisiAudio *audio;
   HalStatus status;
 
   if (config->output && config->channels > 1)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
-        "the loudspeaker has one channel");
+                     "the loudspeaker has one channel");
   audio = calloc (1, sizeof *audio);
   if (audio == NULL)
     return hal_fail (error, HAL_NO_MEMORY, "", 0, NULL, "out of memory");
   hal_audio_init (&audio->base, base, config);
   audio->base.config.planar = config->channels > 1;
   audio->device = config->device >= 0 ? config->device : 0;
-  status = config->output ? open_output (audio, error)
-                          : open_input (audio, error);
+  status
+      = config->output ? open_output (audio, error) : open_input (audio, error);
   if (status != HAL_OK) {
     hal_audio_finish (&audio->base);
     free (audio);
@@ -124,7 +124,7 @@ hisi_audio_open (HalContext *base, const HalAudioConfig *config,
 void
 hisi_audio_close (HalAudio *base)
 {
-  HisiAudio *audio = (HisiAudio *) base;
+  HisiAudio *audio = (HisiAudio *)base;
   const HisiApi *api = &library_of (audio)->api;
 
   if (base->config.output) {
@@ -140,7 +140,7 @@ hisi_audio_close (HalAudio *base)
 
 static HalStatus
 fail_or_again (HisiAudio *audio, unsigned module, const char *call,
-    int32_t code, HalError *error)
+               int32_t code, HalError *error)
 {
   const HisiLayout *layout = library_of (audio)->layout;
 
@@ -152,9 +152,9 @@ fail_or_again (HisiAudio *audio, unsigned module, const char *call,
 
 HalStatus
 hisi_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
-    HalError *error)
+                 HalError *error)
 {
-  HisiAudio *audio = (HisiAudio *) base;
+  HisiAudio *audio = (HisiAudio *)base;
   const HisiLibrary *library = library_of (audio);
   const HisiLayout *layout = library->layout;
   unsigned i, channels = base->config.channels;
@@ -164,30 +164,33 @@ hisi_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
 
   memset (audio->frame, 0, sizeof audio->frame);
   memset (audio->echo, 0, sizeof audio->echo);
-  code = library->api.ai_get_frame (audio->device, CHANNEL, audio->frame,
-      audio->echo, (int32_t) (slice / HAL_MSECOND));
+  code
+      = library->api.ai_get_frame (audio->device, CHANNEL, audio->frame,
+                                   audio->echo, (int32_t)(slice / HAL_MSECOND));
   if (code != 0)
     return fail_or_again (audio, HISI_MOD_AI, "AI_GetFrame", code, error);
   length = hal_get_u32 (audio->frame, layout->audio_frame.length);
   status = HAL_OK;
   if (length > base->config.samples * BYTES_PER_SAMPLE * 2
       || length % BYTES_PER_SAMPLE != 0)
-    status = hal_fail (error, HAL_INSANE, "AI_GetFrame", 0,
+    status = hal_fail (
+        error, HAL_INSANE, "AI_GetFrame", 0,
         "the structures of this SDK version differ from the known ones",
-        "a frame of %u bytes", (unsigned) length);
+        "a frame of %u bytes", (unsigned)length);
   /* One plane per channel, the length is that of each. */
   for (i = 0; status == HAL_OK && i < channels; i++)
     status = hal_segments_add (&base->segments,
-        hal_get_ptr (audio->frame,
-            layout->audio_frame.address + i * sizeof (void *)),
-        length, i, error);
+                               hal_get_ptr (audio->frame,
+                                            layout->audio_frame.address
+                                                + i * sizeof (void *)),
+                               length, i, error);
   if (status != HAL_OK) {
     library->api.ai_release_frame (audio->device, CHANNEL, audio->frame,
-        audio->echo);
+                                   audio->echo);
     return status;
   }
   frame->raw_pts = hal_get_u64 (audio->frame, layout->audio_frame.pts);
-  frame->pts = hisi_time ((HisiContext *) base->context, frame->raw_pts);
+  frame->pts = hisi_time ((HisiContext *)base->context, frame->raw_pts);
   frame->sequence = hal_get_u32 (audio->frame, layout->audio_frame.sequence);
   return HAL_OK;
 }
@@ -195,10 +198,10 @@ hisi_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
 HalStatus
 hisi_audio_release (HalAudio *base, HalError *error)
 {
-  HisiAudio *audio = (HisiAudio *) base;
+  HisiAudio *audio = (HisiAudio *)base;
   const HisiLibrary *library = library_of (audio);
   int32_t code = library->api.ai_release_frame (audio->device, CHANNEL,
-      audio->frame, audio->echo);
+                                                audio->frame, audio->echo);
 
   if (code != 0)
     return hisi_fail (error, library->layout, "AI_ReleaseFrame", code);
@@ -206,25 +209,25 @@ hisi_audio_release (HalAudio *base, HalError *error)
 }
 
 HalStatus
-hisi_audio_write (HalAudio *base, const void *data, size_t size,
-    uint64_t slice, HalError *error)
+hisi_audio_write (HalAudio *base, const void *data, size_t size, uint64_t slice,
+                  HalError *error)
 {
-  HisiAudio *audio = (HisiAudio *) base;
+  HisiAudio *audio = (HisiAudio *)base;
   const HisiLibrary *library = library_of (audio);
   const HisiLayout *layout = library->layout;
   int32_t code;
 
   memset (audio->frame, 0, sizeof audio->frame);
   hal_put_u32 (audio->frame, 0, BITS_16);
-  hal_put_ptr (audio->frame, layout->audio_frame.address, (void *) data);
+  hal_put_ptr (audio->frame, layout->audio_frame.address, (void *)data);
   hal_put_u64 (audio->frame, layout->audio_frame.pts,
-      audio->written * 1000000 / base->config.rate);
+               audio->written * 1000000 / base->config.rate);
   hal_put_u32 (audio->frame, layout->audio_frame.sequence, audio->sequence);
-  hal_put_u32 (audio->frame, layout->audio_frame.length, (uint32_t) size);
+  hal_put_u32 (audio->frame, layout->audio_frame.length, (uint32_t)size);
   code = library->api.ao_send_frame (audio->device, CHANNEL, audio->frame,
-      (int32_t) (slice / HAL_MSECOND));
-  if (code == HISI_ERROR (HISI_MOD_AO, layout->generation == HISI_V5 ? 0x17
-                                                                     : 15))
+                                     (int32_t)(slice / HAL_MSECOND));
+  if (code
+      == HISI_ERROR (HISI_MOD_AO, layout->generation == HISI_V5 ? 0x17 : 15))
     return HAL_AGAIN;
   if (code != 0)
     return hisi_fail (error, layout, "AO_SendFrame", code);

@@ -16,7 +16,7 @@
 #define VBR_MAX_QP 51
 /* How far a variable bit rate may go above the mean, if nothing is said. */
 #define VBR_HEADROOM(bitrate) ((bitrate) + (bitrate) / 2)
-#define ALIGN_UP(value, to) (((value) + (to) - 1) / (to) * (to))
+#define ALIGN_UP(value, to) (((value) + (to)-1) / (to) * (to))
 #define MIN_BUFFER (192u * 1024)
 
 /* Frames a second as the libraries have them: a number, or a fraction with
@@ -45,8 +45,8 @@ kbits (const HalStreamConfig *config)
 static uint32_t
 stat_time (const HalStreamConfig *config)
 {
-  uint32_t seconds = (uint32_t) ((uint64_t) config->gop * config->fps_den
-      / config->fps_num);
+  uint32_t seconds
+      = (uint32_t)((uint64_t)config->gop * config->fps_den / config->fps_num);
 
   return seconds < 1 ? 1 : seconds > 16 ? 16 : seconds;
 }
@@ -59,25 +59,25 @@ put_word (const HisiLayout *layout, void *attr, unsigned word, uint32_t value)
 
 static void
 fill_cqp (const HisiLayout *layout, const HalStreamConfig *config,
-    unsigned src_fps, void *attr)
+          unsigned src_fps, void *attr)
 {
   int i = config->qp_min >= 0 ? config->qp_min : CQP_I;
-  int p = config->qp_max >= 0 ? config->qp_max
-      : config->qp_min >= 0   ? config->qp_min
-                              : CQP_P;
+  int p = config->qp_max >= 0   ? config->qp_max
+          : config->qp_min >= 0 ? config->qp_min
+                                : CQP_P;
 
   put_word (layout, attr, HISI_CQP_GOP, config->gop);
   put_word (layout, attr, HISI_CQP_SRC_FPS, src_fps);
   put_word (layout, attr, HISI_CQP_DST_FPS, fr32 (config));
-  put_word (layout, attr, HISI_CQP_I, (uint32_t) i);
-  put_word (layout, attr, HISI_CQP_P, (uint32_t) p);
+  put_word (layout, attr, HISI_CQP_I, (uint32_t)i);
+  put_word (layout, attr, HISI_CQP_P, (uint32_t)p);
   if (layout->generation >= HISI_V3)
-    put_word (layout, attr, HISI_CQP_B, (uint32_t) p);
+    put_word (layout, attr, HISI_CQP_B, (uint32_t)p);
 }
 
 HalStatus
 hisi_rc_fill (const HisiLayout *layout, const HalStreamConfig *config,
-    unsigned src_fps, void *attr, HalError *error)
+              unsigned src_fps, void *attr, HalError *error)
 {
   unsigned codec = config->codec == HAL_CODEC_H265;
   unsigned mode;
@@ -87,12 +87,13 @@ hisi_rc_fill (const HisiLayout *layout, const HalStreamConfig *config,
     put_word (layout, attr, HISI_JPEG_SRC_FPS, src_fps);
     put_word (layout, attr, HISI_JPEG_DST_FPS, fr32 (config));
     put_word (layout, attr, HISI_JPEG_QUALITY,
-        config->jpeg_quality > 99 ? 99 : config->jpeg_quality);
+              config->jpeg_quality > 99 ? 99 : config->jpeg_quality);
     return HAL_OK;
   }
   mode = layout->rc_modes[codec][config->rate_control];
   if (mode == 0)
-    return hal_fail (error, HAL_UNSUPPORTED, "", 0, "try cbr or vbr",
+    return hal_fail (
+        error, HAL_UNSUPPORTED, "", 0, "try cbr or vbr",
         "%s with this rate-control does not exist in generation %s",
         hal_codec_name (config->codec), layout->name);
   hal_put_u32 (attr, layout->attr.rc_mode, mode);
@@ -107,9 +108,9 @@ hisi_rc_fill (const HisiLayout *layout, const HalStreamConfig *config,
   put_word (layout, attr, HISI_RC_BITRATE, kbits (config));
   if (layout->qp[codec][config->rate_control].place == HISI_QP_ATTR) {
     put_word (layout, attr, HISI_RC_MAX_QP,
-        (uint32_t) (config->qp_max >= 0 ? config->qp_max : VBR_MAX_QP));
+              (uint32_t)(config->qp_max >= 0 ? config->qp_max : VBR_MAX_QP));
     put_word (layout, attr, HISI_RC_MIN_QP,
-        (uint32_t) (config->qp_min >= 0 ? config->qp_min : VBR_MIN_QP));
+              (uint32_t)(config->qp_min >= 0 ? config->qp_min : VBR_MIN_QP));
   }
   return HAL_OK;
 }
@@ -131,28 +132,28 @@ profile_number (const HalStreamConfig *config)
 
 void
 hisi_attr_fill (const HisiLayout *layout, const HalStreamConfig *config,
-    unsigned src_fps, void *attr)
+                unsigned src_fps, void *attr)
 {
   bool jpeg = config->codec == HAL_CODEC_JPEG;
   uint32_t size = config->width * config->height;
   uint32_t buffer = jpeg ? size * 3 / 2 : size * 3 / 4;
 
   hal_put_u32 (attr, layout->attr.type,
-      jpeg                                  ? HISI_PT_MJPEG
-          : config->codec == HAL_CODEC_H265 ? HISI_PT_H265
-                                            : HISI_PT_H264);
+               jpeg                              ? HISI_PT_MJPEG
+               : config->codec == HAL_CODEC_H265 ? HISI_PT_H265
+                                                 : HISI_PT_H264);
   hal_put_u32 (attr, layout->attr.max_width, config->width);
   hal_put_u32 (attr, layout->attr.max_height, config->height);
   hal_put_u32 (attr, layout->attr.buffer_size,
-      ALIGN_UP (buffer < MIN_BUFFER ? MIN_BUFFER : buffer, 64));
+               ALIGN_UP (buffer < MIN_BUFFER ? MIN_BUFFER : buffer, 64));
   if (!jpeg)
     hal_put_u32 (attr, layout->attr.profile, profile_number (config));
-  hal_put_u32 (attr,
-      jpeg ? layout->attr.jpeg_by_frame : layout->attr.by_frame, 1);
+  hal_put_u32 (attr, jpeg ? layout->attr.jpeg_by_frame : layout->attr.by_frame,
+               1);
   hal_put_u32 (attr, jpeg ? layout->attr.jpeg_width : layout->attr.width,
-      config->width);
+               config->width);
   hal_put_u32 (attr, jpeg ? layout->attr.jpeg_height : layout->attr.height,
-      config->height);
+               config->height);
   if (layout->attr.ip_qp_delta != HAL_NO_OFFSET && !jpeg)
     hal_put_u32 (attr, layout->attr.ip_qp_delta, 2);
 }
@@ -167,9 +168,9 @@ limits_of (const HisiLayout *layout, const HalStreamConfig *config)
  * what the library had at first. */
 static HalStatus
 change_qp (HisiStream *stream, const HalStreamConfig *config, bool first,
-    HalError *error)
+           HalError *error)
 {
-  HisiContext *context = (HisiContext *) stream->base.context;
+  HisiContext *context = (HisiContext *)stream->base.context;
   const HisiLayout *layout = context->library.layout;
   const HisiQpLimits *limits = limits_of (layout, config);
   hal_u64 param[HISI_OUT_SIZE / 8] = { 0 };
@@ -184,8 +185,8 @@ change_qp (HisiStream *stream, const HalStreamConfig *config, bool first,
   if (code != 0)
     return hisi_fail (error, layout, "VENC_GetRcParam", code);
   if (first) {
-    stream->default_qp_min = (int) hal_get_u32 (param, limits->min);
-    stream->default_qp_max = (int) hal_get_u32 (param, limits->max);
+    stream->default_qp_min = (int)hal_get_u32 (param, limits->min);
+    stream->default_qp_max = (int)hal_get_u32 (param, limits->max);
     if (config->qp_min < 0 && config->qp_max < 0)
       return HAL_OK;
   }
@@ -195,12 +196,12 @@ change_qp (HisiStream *stream, const HalStreamConfig *config, bool first,
     max = min;
   if (min > max)
     min = max;
-  hal_put_u32 (param, limits->min, (uint32_t) min);
-  hal_put_u32 (param, limits->max, (uint32_t) max);
+  hal_put_u32 (param, limits->min, (uint32_t)min);
+  hal_put_u32 (param, limits->max, (uint32_t)max);
   if (limits->min_i != HAL_NO_OFFSET)
-    hal_put_u32 (param, limits->min_i, (uint32_t) min);
+    hal_put_u32 (param, limits->min_i, (uint32_t)min);
   if (limits->max_i != HAL_NO_OFFSET)
-    hal_put_u32 (param, limits->max_i, (uint32_t) max);
+    hal_put_u32 (param, limits->max_i, (uint32_t)max);
   code = context->library.api.set_rc_param (stream->channel, param);
   if (code != 0)
     return hisi_fail (error, layout, "VENC_SetRcParam", code);
@@ -217,23 +218,23 @@ hisi_qp_init (HisiStream *stream, HalError *error)
 
 HalStatus
 hisi_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
-    HalError *error)
+          HalError *error)
 {
-  HisiStream *stream = (HisiStream *) base;
-  HisiContext *context = (HisiContext *) base->context;
+  HisiStream *stream = (HisiStream *)base;
+  HisiContext *context = (HisiContext *)base->context;
   const HisiLayout *layout = context->library.layout;
   hal_u64 attr[HISI_OUT_SIZE / 8] = { 0 };
   bool limits_in_attr = want->codec != HAL_CODEC_JPEG
-      && limits_of (layout, want)->place != HISI_QP_PARAM;
+                        && limits_of (layout, want)->place != HISI_QP_PARAM;
   HalStatus status;
   int32_t code;
 
   if ((what & HAL_SET_FRAMERATE) != 0
       && want->fps_num > stream->src_fps * want->fps_den)
     return hal_fail (error, HAL_INVALID, "", 0,
-        "input-framerate says what the sensor delivers",
-        "%u/%u frames/s are more than the input's %u", want->fps_num,
-        want->fps_den, stream->src_fps);
+                     "input-framerate says what the sensor delivers",
+                     "%u/%u frames/s are more than the input's %u",
+                     want->fps_num, want->fps_den, stream->src_fps);
   if (what != HAL_SET_QP || limits_in_attr) {
     code = context->library.api.get_attr (stream->channel, attr);
     if (code != 0)

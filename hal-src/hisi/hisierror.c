@@ -7,32 +7,33 @@
 
 #include "halbackend.h"
 
-typedef struct {
+typedef struct
+{
   uint16_t code, v5_code; /* up to v4; v5 */
   HalStatus status;
   const char *name, *hint;
 } Code;
 
-#define HINT_MEMORY                                                          \
-  "the memory set aside for video (mmz) is used up: fewer or smaller "       \
+#define HINT_MEMORY                                                            \
+  "the memory set aside for video (mmz) is used up: fewer or smaller "         \
   "streams, or a larger mmz= on the kernel's command line"
 #define HINT_DRIVER "are the vendor's kernel modules loaded (/proc/umap)?"
-#define HINT_FRONT                                                           \
-  "sensor, ISP and scaler must run: start the program that sets them up, or " \
+#define HINT_FRONT                                                             \
+  "sensor, ISP and scaler must run: start the program that sets them up, or "  \
   "give sensor-config"
 
 static const Code codes[] = {
   { 1, 1, HAL_INVALID, "invalid device", NULL },
   { 2, 3, HAL_INVALID, "invalid channel", "try another stream-id" },
   { 3, 7, HAL_INVALID, "illegal parameter",
-      "a size or rate that this chip cannot do" },
+    "a size or rate that this chip cannot do" },
   { 4, 8, HAL_BUSY, "it exists already", "another program encodes here" },
   { 5, 9, HAL_NO_DEVICE, "it does not exist", HINT_FRONT },
   { 6, 0xa, HAL_VENDOR, "null pointer", NULL },
   { 7, 0xb, HAL_NO_DEVICE, "not configured", HINT_FRONT },
   { 8, 0xc, HAL_UNSUPPORTED, "not supported by this chip", NULL },
   { 9, 0xd, HAL_REFUSED, "not permitted now",
-      "this cannot change while the stream runs" },
+    "this cannot change while the stream runs" },
   { 12, 0x14, HAL_NO_MEMORY, "no memory", HINT_MEMORY },
   { 13, 0x15, HAL_VENDOR, "no buffer", HINT_MEMORY },
   { 14, 0x16, HAL_AGAIN, "buffer empty", NULL },
@@ -44,22 +45,23 @@ static const Code codes[] = {
 
 HalStatus
 hisi_fail (HalError *error, const HisiLayout *layout, const char *call,
-    int32_t code)
+           int32_t code)
 {
   bool v5 = layout->generation == HISI_V5;
   unsigned low = HISI_ERROR_CODE (code);
   size_t i;
 
-  if (((uint32_t) code & 0xff000000u) != 0xa0000000u)
+  if (((uint32_t)code & 0xff000000u) != 0xa0000000u)
     return hal_fail (error, HAL_VENDOR, call, code,
-        code == -1 ? HINT_DRIVER : NULL, "%s failed: %d (0x%08x)", call,
-        (int) code, (unsigned) code);
+                     code == -1 ? HINT_DRIVER : NULL, "%s failed: %d (0x%08x)",
+                     call, (int)code, (unsigned)code);
   for (i = 0; i < HAL_N_ELEMENTS (codes); i++) {
     if ((v5 ? codes[i].v5_code : codes[i].code) == low)
       return hal_fail (error, codes[i].status, call, code, codes[i].hint,
-          "%s failed: %s (0x%08x)", call, codes[i].name, (unsigned) code);
+                       "%s failed: %s (0x%08x)", call, codes[i].name,
+                       (unsigned)code);
   }
   return hal_fail (error, HAL_VENDOR, call, code, NULL,
-      "%s failed: 0x%08x (code %u of module %u)", call, (unsigned) code, low,
-      HISI_ERROR_MODULE (code));
+                   "%s failed: 0x%08x (code %u of module %u)", call,
+                   (unsigned)code, low, HISI_ERROR_MODULE (code));
 }

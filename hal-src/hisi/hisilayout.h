@@ -57,28 +57,34 @@ typedef enum {
   HISI_QP_ATTR,
 } HisiQpPlace;
 
-typedef struct {
+typedef struct
+{
   HisiQpPlace place;
   uint16_t max, min, max_i, min_i; /* HAL_NO_OFFSET: has none */
 } HisiQpLimits;
 
-typedef struct {
+typedef struct
+{
   HisiGeneration generation;
   const char *name; /* "v4" */
   unsigned venc_module, vpss_module;
   unsigned buffer_empty; /* the code of "nothing there" */
-  struct {
+  struct
+  {
     uint16_t size, packs, n_packs, sequence;
   } stream;
-  struct {
+  struct
+  {
     uint16_t size, address, length, address2, length2, pts, offset;
   } pack;
-  struct {
+  struct
+  {
     uint16_t size, n_packs;
   } status;
-  struct {
-    uint16_t size, type, max_width, max_height, buffer_size, profile,
-        by_frame, width, height;
+  struct
+  {
+    uint16_t size, type, max_width, max_height, buffer_size, profile, by_frame,
+        width, height;
     uint16_t jpeg_by_frame, jpeg_width, jpeg_height;
     uint16_t rc_mode, rc, gop_mode, ip_qp_delta;
   } attr;
@@ -87,10 +93,12 @@ typedef struct {
   uint8_t rc_modes[2][HISI_N_RC_MODES];
   uint8_t rc_jpeg;
   HisiQpLimits qp[2][HISI_N_RC_MODES];
-  struct {
+  struct
+  {
     uint16_t size, address, pts, sequence, length;
   } audio_frame;
-  struct {
+  struct
+  {
     uint16_t width, height;
   } scaler; /* HAL_NO_OFFSET: not known */
   uint16_t aio_size;
@@ -99,7 +107,8 @@ typedef struct {
 const HisiLayout *hisi_layout (HisiGeneration generation, bool is_64);
 /* By the SDK's version string and the shape of its functions. The string is
  * believed only if it agrees with the functions. */
-typedef struct {
+typedef struct
+{
   bool groups;      /* v1: channels are registered in groups */
   bool rc_priority; /* v2: gone in v3 */
   bool recv_frame;  /* v4 */
@@ -108,7 +117,7 @@ typedef struct {
 /* The chip's name is put into ret_chip. *ret_known: the version names a chip
  * that is known. */
 HalStatus hisi_generation (const char *version, const HisiShape *shape,
-    HisiGeneration *ret_generation, char *ret_chip, size_t chip_size,
-    bool *ret_known, HalError *error);
+                           HisiGeneration *ret_generation, char *ret_chip,
+                           size_t chip_size, bool *ret_known, HalError *error);
 
 #endif /* HISI_LAYOUT_H */

@@ -17,14 +17,16 @@
 #define HISI_MAX_WIDTH 3840
 #define HISI_MAX_HEIGHT 2160
 
-typedef struct {
+typedef struct
+{
   HalContext base;
   HisiLibrary library;
   pthread_mutex_t clock_lock;
   HalUnwrap clock; /* protected by clock_lock */
 } HisiContext;
 
-typedef struct {
+typedef struct
+{
   HalStream base;
   int channel;
   int fd;
@@ -37,7 +39,8 @@ typedef struct {
   hal_u64 stream[HISI_OUT_SIZE / 8]; /* the frame that is out */
 } HisiStream;
 
-typedef struct {
+typedef struct
+{
   HalAudio base;
   int device;
   hal_u64 frame[HISI_OUT_SIZE / 8];
@@ -51,17 +54,17 @@ uint64_t hisi_time (HisiContext *context, uint64_t us);
 
 /* hisiconfig.c: between HalStreamConfig and the channel's attributes */
 void hisi_attr_fill (const HisiLayout *layout, const HalStreamConfig *config,
-    unsigned src_fps, void *attr);
+                     unsigned src_fps, void *attr);
 HalStatus hisi_rc_fill (const HisiLayout *layout, const HalStreamConfig *config,
-    unsigned src_fps, void *attr, HalError *error);
-HalStatus hisi_set (HalStream *base, const HalStreamConfig *want,
-    uint32_t what, HalError *error);
+                        unsigned src_fps, void *attr, HalError *error);
+HalStatus hisi_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
+                    HalError *error);
 /* After the channel was created. */
 HalStatus hisi_qp_init (HisiStream *stream, HalError *error);
 
 /* hisivenc.c */
 HalStatus hisi_stream_create (HalContext *base, const HalStreamConfig *config,
-    HalStream **ret_stream, HalError *error);
+                              HalStream **ret_stream, HalError *error);
 void hisi_stream_destroy (HalStream *base);
 HalStatus hisi_stream_start (HalStream *base, HalError *error);
 void hisi_stream_stop (HalStream *base);
@@ -70,16 +73,16 @@ HalStatus hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error);
 HalStatus hisi_release_frame (HalStream *base, HalError *error);
 HalStatus hisi_request_idr (HalStream *base, HalError *error);
 HalStatus hisi_snapshot (HalStream *base, unsigned quality, uint64_t timeout,
-    HalSnapshotFunc func, void *user, HalError *error);
+                         HalSnapshotFunc func, void *user, HalError *error);
 
 /* hisiaudio.c */
 HalStatus hisi_audio_open (HalContext *base, const HalAudioConfig *config,
-    HalAudio **ret_audio, HalError *error);
+                           HalAudio **ret_audio, HalError *error);
 void hisi_audio_close (HalAudio *base);
 HalStatus hisi_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
-    HalError *error);
+                           HalError *error);
 HalStatus hisi_audio_release (HalAudio *base, HalError *error);
 HalStatus hisi_audio_write (HalAudio *base, const void *data, size_t size,
-    uint64_t slice, HalError *error);
+                            uint64_t slice, HalError *error);
 
 #endif /* HISI_PRIVATE_H */

@@ -21,13 +21,13 @@
 static const HisiLibrary *
 library_of (const HisiStream *stream)
 {
-  return &((HisiContext *) stream->base.context)->library;
+  return &((HisiContext *)stream->base.context)->library;
 }
 
 /* The size of the output of the scaler that feeds the channel. */
 static void
 complete_size (const HisiLibrary *library, int group, int channel,
-    HalStreamConfig *config)
+               HalStreamConfig *config)
 {
   hal_u64 attr[HISI_OUT_SIZE / 8] = { 0 };
   uint32_t width = DEFAULT_WIDTH, height = DEFAULT_HEIGHT;
@@ -53,9 +53,9 @@ static bool
 exists_already (const HisiLayout *layout, int32_t code)
 {
   return HISI_ERROR_MODULE (code) == layout->venc_module
-      && HISI_ERROR_CODE (code)
-      == (layout->generation == HISI_V5 ? ERROR_CODE_EXIST_V5
-                                        : ERROR_CODE_EXIST);
+         && HISI_ERROR_CODE (code)
+                == (layout->generation == HISI_V5 ? ERROR_CODE_EXIST_V5
+                                                  : ERROR_CODE_EXIST);
 }
 
 /* Creates the channel. One that exists is taken for what a program of ours
@@ -68,10 +68,9 @@ create_channel (HisiStream *stream, HalError *error)
   HalStatus status;
   int32_t code;
 
-  hisi_attr_fill (library->layout, &stream->base.config, stream->src_fps,
-      attr);
-  status = hisi_rc_fill (library->layout, &stream->base.config,
-      stream->src_fps, attr, error);
+  hisi_attr_fill (library->layout, &stream->base.config, stream->src_fps, attr);
+  status = hisi_rc_fill (library->layout, &stream->base.config, stream->src_fps,
+                         attr, error);
   if (status != HAL_OK)
     return status;
   code = library->api.create (stream->channel, attr);
@@ -133,7 +132,7 @@ set_route (HisiStream *stream)
   stream->from.module = layout->vpss_module;
   stream->from.device = config->input_group >= 0 ? config->input_group : 0;
   stream->from.channel = config->input_channel >= 0 ? config->input_channel
-                                                    : (int32_t) config->id;
+                                                    : (int32_t)config->id;
   stream->to.module = groups ? HISI_MOD_GROUP : layout->venc_module;
   stream->to.device = groups ? stream->channel : 0;
   stream->to.channel = groups ? 0 : stream->channel;
@@ -168,9 +167,9 @@ connect_channel (HisiStream *stream, HalError *error)
 
 static HalStatus
 create_stream (HalContext *base, const HalStreamConfig *config, int channel,
-    HisiStream **ret_stream, HalError *error)
+               HisiStream **ret_stream, HalError *error)
 {
-  HisiContext *context = (HisiContext *) base;
+  HisiContext *context = (HisiContext *)base;
   HisiStream *stream = calloc (1, sizeof *stream);
   HalStatus status;
 
@@ -182,10 +181,11 @@ create_stream (HalContext *base, const HalStreamConfig *config, int channel,
   stream->default_qp_min = stream->default_qp_max = -1;
   set_route (stream);
   complete_size (&context->library, stream->from.device, stream->from.channel,
-      &stream->base.config);
-  stream->src_fps = config->input_fps != 0
-      ? config->input_fps
-      : (config->fps_num + config->fps_den - 1) / config->fps_den;
+                 &stream->base.config);
+  stream->src_fps
+      = config->input_fps != 0
+            ? config->input_fps
+            : (config->fps_num + config->fps_den - 1) / config->fps_den;
   status = create_channel (stream, error);
   if (status == HAL_OK) {
     status = connect_channel (stream, error);
@@ -202,11 +202,11 @@ create_stream (HalContext *base, const HalStreamConfig *config, int channel,
 
 HalStatus
 hisi_stream_create (HalContext *base, const HalStreamConfig *config,
-    HalStream **ret_stream, HalError *error)
+                    HalStream **ret_stream, HalError *error)
 {
   HisiStream *stream = NULL;
   HalStatus status
-      = create_stream (base, config, (int) config->id, &stream, error);
+      = create_stream (base, config, (int)config->id, &stream, error);
 
   if (status == HAL_OK)
     *ret_stream = &stream->base;
@@ -216,7 +216,7 @@ hisi_stream_create (HalContext *base, const HalStreamConfig *config,
 void
 hisi_stream_destroy (HalStream *base)
 {
-  HisiStream *stream = (HisiStream *) base;
+  HisiStream *stream = (HisiStream *)base;
   const HisiLibrary *library = library_of (stream);
 
   library->api.sys_unbind (&stream->from, &stream->to);
@@ -248,13 +248,13 @@ start_channel (HisiStream *stream, int count, HalError *error)
 HalStatus
 hisi_stream_start (HalStream *base, HalError *error)
 {
-  return start_channel ((HisiStream *) base, -1, error);
+  return start_channel ((HisiStream *)base, -1, error);
 }
 
 void
 hisi_stream_stop (HalStream *base)
 {
-  HisiStream *stream = (HisiStream *) base;
+  HisiStream *stream = (HisiStream *)base;
 
   library_of (stream)->api.stop (stream->channel);
 }
@@ -262,7 +262,7 @@ hisi_stream_stop (HalStream *base)
 int
 hisi_stream_fd (HalStream *base)
 {
-  return ((HisiStream *) base)->fd;
+  return ((HisiStream *)base)->fd;
 }
 
 /* How many packs the next frame has, with room made for them. */
@@ -276,15 +276,16 @@ count_packs (HisiStream *stream, unsigned *ret_n, HalError *error)
 
   if (code != 0)
     return code == -1 && errno == EINTR
-        ? HAL_AGAIN
-        : hisi_fail (error, library->layout, "VENC_Query", code);
+               ? HAL_AGAIN
+               : hisi_fail (error, library->layout, "VENC_Query", code);
   n = hal_get_u32 (state, library->layout->status.n_packs);
   if (n == 0)
     return HAL_AGAIN;
   if (n > HISI_MAX_PACKS)
-    return hal_fail (error, HAL_INSANE, "VENC_Query", 0,
+    return hal_fail (
+        error, HAL_INSANE, "VENC_Query", 0,
         "the structures of this SDK version differ from the known ones",
-        "a frame of %u packs", (unsigned) n);
+        "a frame of %u packs", (unsigned)n);
   if (n > stream->n_packs) {
     uint8_t *packs = realloc (stream->packs, n * library->layout->pack.size);
 
@@ -299,7 +300,7 @@ count_packs (HisiStream *stream, unsigned *ret_n, HalError *error)
 
 static HalStatus
 add_pack (HisiStream *stream, const uint8_t *pack, unsigned number,
-    HalError *error)
+          HalError *error)
 {
   const HisiLayout *layout = library_of (stream)->layout;
   HalSegments *segments = &stream->base.segments;
@@ -313,14 +314,15 @@ add_pack (HisiStream *stream, const uint8_t *pack, unsigned number,
     size2 = hal_get_u32 (pack, layout->pack.length2);
   if (size > HISI_MAX_WIDTH * HISI_MAX_HEIGHT * 2
       || size2 > HISI_MAX_WIDTH * HISI_MAX_HEIGHT * 2
-      || offset > (uint64_t) size + size2)
-    return hal_fail (error, HAL_INSANE, "VENC_GetStream", 0,
+      || offset > (uint64_t)size + size2)
+    return hal_fail (
+        error, HAL_INSANE, "VENC_GetStream", 0,
         "the structures of this SDK version differ from the known ones",
-        "a pack of %u and %u bytes, from byte %u on", (unsigned) size,
-        (unsigned) size2, (unsigned) offset);
+        "a pack of %u and %u bytes, from byte %u on", (unsigned)size,
+        (unsigned)size2, (unsigned)offset);
   if (offset < size) {
     status = hal_segments_add (segments, data + offset, size - offset, number,
-        error);
+                               error);
     if (status != HAL_OK)
       return status;
     offset = 0;
@@ -331,7 +333,7 @@ add_pack (HisiStream *stream, const uint8_t *pack, unsigned number,
     return HAL_OK;
   data = hal_get_ptr (pack, layout->pack.address2);
   return hal_segments_add (segments, data == NULL ? NULL : data + offset,
-      size2 - offset, number, error);
+                           size2 - offset, number, error);
 }
 
 static HalStatus
@@ -348,7 +350,7 @@ get_failed (HisiStream *stream, int32_t code, HalError *error)
 HalStatus
 hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error)
 {
-  HisiStream *stream = (HisiStream *) base;
+  HisiStream *stream = (HisiStream *)base;
   const HisiLibrary *library = library_of (stream);
   const HisiLayout *layout = library->layout;
   unsigned asked = 0, i;
@@ -359,7 +361,7 @@ hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error)
   if (status != HAL_OK)
     return status;
   memset (stream->stream, 0, sizeof stream->stream);
-  memset (stream->packs, 0, (size_t) asked * layout->pack.size);
+  memset (stream->packs, 0, (size_t)asked * layout->pack.size);
   hal_put_ptr (stream->stream, layout->stream.packs, stream->packs);
   hal_put_u32 (stream->stream, layout->stream.n_packs, asked);
   code = library->api.get_stream (stream->channel, stream->stream, 0);
@@ -367,12 +369,12 @@ hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error)
     return get_failed (stream, code, error);
   n = hal_get_u32 (stream->stream, layout->stream.n_packs);
   if (n > asked)
-    status = hal_fail (error, HAL_INSANE, "VENC_GetStream", 0,
+    status = hal_fail (
+        error, HAL_INSANE, "VENC_GetStream", 0,
         "the structures of this SDK version differ from the known ones",
-        "%u packs instead of %u", (unsigned) n, asked);
+        "%u packs instead of %u", (unsigned)n, asked);
   for (i = 0; status == HAL_OK && i < n; i++)
-    status
-        = add_pack (stream, stream->packs + i * layout->pack.size, i, error);
+    status = add_pack (stream, stream->packs + i * layout->pack.size, i, error);
   if (status != HAL_OK) {
     library->api.release_stream (stream->channel, stream->stream);
     return status;
@@ -380,8 +382,7 @@ hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error)
   frame->sequence = hal_get_u32 (stream->stream, layout->stream.sequence);
   if (n > 0) {
     frame->raw_pts = hal_get_u64 (stream->packs, layout->pack.pts);
-    frame->pts
-        = hisi_time ((HisiContext *) base->context, frame->raw_pts);
+    frame->pts = hisi_time ((HisiContext *)base->context, frame->raw_pts);
   }
   return HAL_OK;
 }
@@ -389,10 +390,9 @@ hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error)
 HalStatus
 hisi_release_frame (HalStream *base, HalError *error)
 {
-  HisiStream *stream = (HisiStream *) base;
+  HisiStream *stream = (HisiStream *)base;
   const HisiLibrary *library = library_of (stream);
-  int32_t code
-      = library->api.release_stream (stream->channel, stream->stream);
+  int32_t code = library->api.release_stream (stream->channel, stream->stream);
 
   if (code != 0)
     return hisi_fail (error, library->layout, "VENC_ReleaseStream", code);
@@ -402,24 +402,24 @@ hisi_release_frame (HalStream *base, HalError *error)
 HalStatus
 hisi_request_idr (HalStream *base, HalError *error)
 {
-  HisiStream *stream = (HisiStream *) base;
+  HisiStream *stream = (HisiStream *)base;
   const HisiApi *api = &library_of (stream)->api;
   int32_t code = api->request_idr != NULL
-      ? api->request_idr (stream->channel, 1)
-      : api->request_idr_now (stream->channel);
+                     ? api->request_idr (stream->channel, 1)
+                     : api->request_idr_now (stream->channel);
 
   if (code != 0)
     return hisi_fail (error, library_of (stream)->layout, "VENC_RequestIDR",
-        code);
+                      code);
   return HAL_OK;
 }
 
 /* A channel of its own, that takes one picture where the stream takes its. */
 HalStatus
 hisi_snapshot (HalStream *base, unsigned quality, uint64_t timeout,
-    HalSnapshotFunc func, void *user, HalError *error)
+               HalSnapshotFunc func, void *user, HalError *error)
 {
-  HisiStream *of = (HisiStream *) base;
+  HisiStream *of = (HisiStream *)base;
   HalStreamConfig config = base->config;
   HisiStream *shot = NULL;
   HalFrame frame = { 0 };
@@ -432,19 +432,19 @@ hisi_snapshot (HalStream *base, unsigned quality, uint64_t timeout,
   config.input_group = of->from.device;
   config.input_channel = of->from.channel;
   status = create_stream (base->context, &config, HISI_SNAPSHOT_CHANNEL, &shot,
-      error);
+                          error);
   if (status != HAL_OK)
     return status;
   status = start_channel (shot, 1, error);
   if (status == HAL_OK) {
     fd.fd = shot->fd;
     fd.events = POLLIN;
-    status = poll (&fd, 1, ms > INT32_MAX ? INT32_MAX : (int) ms) > 0
-        ? hisi_get_frame (&shot->base, &frame, error)
-        : HAL_AGAIN;
+    status = poll (&fd, 1, ms > INT32_MAX ? INT32_MAX : (int)ms) > 0
+                 ? hisi_get_frame (&shot->base, &frame, error)
+                 : HAL_AGAIN;
     if (status == HAL_AGAIN)
       status = hal_fail (error, HAL_TIMEOUT, "VENC_GetStream", 0, NULL,
-          "no picture came in time");
+                         "no picture came in time");
     if (status == HAL_OK) {
       func (user, shot->base.segments.items, shot->base.segments.n);
       hisi_release_frame (&shot->base, NULL);

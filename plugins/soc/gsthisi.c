@@ -37,10 +37,9 @@ typedef GstSocVideoSrcClass GstHisiVencSrcClass;
 GType gst_hisi_venc_src_get_type (void);
 G_DEFINE_TYPE (GstHisiVencSrc, gst_hisi_venc_src, GST_TYPE_SOC_VIDEO_SRC);
 GST_ELEMENT_REGISTER_DEFINE (hisivencsrc, "hisivencsrc", GST_RANK_NONE,
-    gst_hisi_venc_src_get_type ());
+                             gst_hisi_venc_src_get_type ());
 
-enum
-{
+enum {
   PROP_0,
   PROP_INPUT_GROUP,
   PROP_INPUT_CHANNEL,
@@ -48,9 +47,9 @@ enum
 
 static void
 gst_hisi_venc_src_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                                GParamSpec *pspec)
 {
-  GstHisiVencSrc *src = (GstHisiVencSrc *) object;
+  GstHisiVencSrc *src = (GstHisiVencSrc *)object;
 
   GST_OBJECT_LOCK (src);
   switch (id) {
@@ -68,9 +67,9 @@ gst_hisi_venc_src_set_property (GObject *object, guint id, const GValue *value,
 
 static void
 gst_hisi_venc_src_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                                GParamSpec *pspec)
 {
-  GstHisiVencSrc *src = (GstHisiVencSrc *) object;
+  GstHisiVencSrc *src = (GstHisiVencSrc *)object;
 
   GST_OBJECT_LOCK (src);
   switch (id) {
@@ -88,9 +87,9 @@ gst_hisi_venc_src_get_property (GObject *object, guint id, GValue *value,
 
 static void
 gst_hisi_venc_src_add_config (GstSocVideoSrc *base, HalContextConfig *context,
-    HalStreamConfig *stream)
+                              HalStreamConfig *stream)
 {
-  GstHisiVencSrc *src = (GstHisiVencSrc *) base;
+  GstHisiVencSrc *src = (GstHisiVencSrc *)base;
 
   GST_OBJECT_LOCK (src);
   stream->input_group = src->group;
@@ -102,23 +101,27 @@ static void
 gst_hisi_venc_src_class_init (GstHisiVencSrcClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags flags
+      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   object_class->set_property = gst_hisi_venc_src_set_property;
   object_class->get_property = gst_hisi_venc_src_get_property;
   klass->add_config = gst_hisi_venc_src_add_config;
-  g_object_class_install_property (object_class, PROP_INPUT_GROUP,
-      g_param_spec_int ("input-group", "Input group",
+  g_object_class_install_property (
+      object_class, PROP_INPUT_GROUP,
+      g_param_spec_int (
+          "input-group", "Input group",
           "Group of the scaler (VPSS) that feeds the encoder (-1: 0)", -1, 255,
           -1, flags));
-  g_object_class_install_property (object_class, PROP_INPUT_CHANNEL,
-      g_param_spec_int ("input-channel", "Input channel",
+  g_object_class_install_property (
+      object_class, PROP_INPUT_CHANNEL,
+      g_param_spec_int (
+          "input-channel", "Input channel",
           "Output of the scaler that feeds the encoder (-1: the number of the "
           "stream)",
           -1, 255, -1, flags));
-  gst_soc_video_src_class_setup (klass, &hal_hisi,
-      "HiSilicon Encoder Source",
+  gst_soc_video_src_class_setup (
+      klass, &hal_hisi, "HiSilicon Encoder Source",
       "Live video from an encoder channel of HiSilicon and Goke chips");
 }
 
@@ -128,12 +131,14 @@ gst_hisi_venc_src_init (GstHisiVencSrc *src)
   src->group = src->channel = -1;
 }
 
-GST_SOC_AUDIO_SRC_DEFINE (GstHisiAudioSrc, gst_hisi_audio_src, hisiaudiosrc,
-    &hal_hisi, "HiSilicon Audio Source",
+GST_SOC_AUDIO_SRC_DEFINE (
+    GstHisiAudioSrc, gst_hisi_audio_src, hisiaudiosrc, &hal_hisi,
+    "HiSilicon Audio Source",
     "Live sound from the microphone of HiSilicon and Goke chips");
 
-GST_SOC_AUDIO_SINK_DEFINE (GstHisiAudioSink, gst_hisi_audio_sink,
-    hisiaudiosink, &hal_hisi, "HiSilicon Audio Sink",
+GST_SOC_AUDIO_SINK_DEFINE (
+    GstHisiAudioSink, gst_hisi_audio_sink, hisiaudiosink, &hal_hisi,
+    "HiSilicon Audio Sink",
     "Sound to the loudspeaker of HiSilicon and Goke chips");
 
 static gboolean

@@ -16,9 +16,9 @@
 #include "gstsocerror.h"
 
 #define WRITE_TIMEOUT (2 * HAL_SECOND)
-#define CAPS                                                                 \
-  "audio/x-raw, format = (string) S16LE, "                                   \
-  "layout = (string) interleaved, rate = (int) [ 8000, 96000 ], "            \
+#define CAPS                                                                   \
+  "audio/x-raw, format = (string) S16LE, "                                     \
+  "layout = (string) interleaved, rate = (int) [ 8000, 96000 ], "              \
   "channels = (int) 1"
 
 typedef struct
@@ -34,21 +34,20 @@ typedef struct
   gint device;
 } GstSocAudioSinkPrivate;
 
-enum
-{
+enum {
   PROP_0,
   PROP_LIBRARY_PATH,
   PROP_DEVICE,
 };
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstSocAudioSink, gst_soc_audio_sink,
-    GST_TYPE_BASE_SINK);
+                                     GST_TYPE_BASE_SINK);
 
 #define PRIVATE(sink) gst_soc_audio_sink_get_instance_private (sink)
 
 static void
-gst_soc_audio_sink_set_property (GObject *object, guint id,
-    const GValue *value, GParamSpec *pspec)
+gst_soc_audio_sink_set_property (GObject *object, guint id, const GValue *value,
+                                 GParamSpec *pspec)
 {
   GstSocAudioSinkPrivate *priv = PRIVATE (GST_SOC_AUDIO_SINK (object));
 
@@ -69,7 +68,7 @@ gst_soc_audio_sink_set_property (GObject *object, guint id,
 
 static void
 gst_soc_audio_sink_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                                 GParamSpec *pspec)
 {
   GstSocAudioSinkPrivate *priv = PRIVATE (GST_SOC_AUDIO_SINK (object));
 
@@ -101,7 +100,7 @@ open_context (GstSocAudioSink *sink)
   GST_OBJECT_UNLOCK (sink);
   env.library_path = path;
   status = hal_context_acquire (GST_SOC_AUDIO_SINK_GET_CLASS (sink)->family,
-      &env, NULL, &priv->context, &error);
+                                &env, NULL, &priv->context, &error);
   g_free (path);
   if (status != HAL_OK)
     gst_soc_post_error (GST_ELEMENT (sink), &error);
@@ -122,8 +121,7 @@ close_audio (GstSocAudioSink *sink)
 }
 
 static GstStateChangeReturn
-gst_soc_audio_sink_change_state (GstElement *element,
-    GstStateChange transition)
+gst_soc_audio_sink_change_state (GstElement *element, GstStateChange transition)
 {
   GstSocAudioSink *sink = GST_SOC_AUDIO_SINK (element);
   GstSocAudioSinkPrivate *priv = PRIVATE (sink);
@@ -157,7 +155,7 @@ gst_soc_audio_sink_set_caps (GstBaseSink *base, GstCaps *caps)
   gst_structure_get_int (structure, "rate", &rate);
   hal_audio_config_init (&config);
   config.output = true;
-  config.rate = (guint) rate;
+  config.rate = (guint)rate;
   GST_OBJECT_LOCK (sink);
   config.device = priv->device;
   GST_OBJECT_UNLOCK (sink);
@@ -218,7 +216,7 @@ gst_soc_audio_sink_render (GstBaseSink *base, GstBuffer *buffer)
     return GST_FLOW_NOT_NEGOTIATED;
   gst_buffer_map (buffer, &map, GST_MAP_READ);
   status = hal_audio_write (priv->audio, map.data, map.size, WRITE_TIMEOUT,
-      &error);
+                            &error);
   gst_buffer_unmap (buffer, &map);
   if (status == HAL_OK)
     return GST_FLOW_OK;
@@ -226,8 +224,7 @@ gst_soc_audio_sink_render (GstBaseSink *base, GstBuffer *buffer)
     return gst_base_sink_wait_preroll (base);
   if (status == HAL_TIMEOUT) {
     error.status = status;
-    g_strlcpy (error.text, "The loudspeaker takes no sound",
-        sizeof error.text);
+    g_strlcpy (error.text, "The loudspeaker takes no sound", sizeof error.text);
   }
   gst_soc_post_error (GST_ELEMENT (sink), &error);
   return GST_FLOW_ERROR;
@@ -257,8 +254,8 @@ gst_soc_audio_sink_class_init (GstSocAudioSinkClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS (klass);
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags flags
+      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   object_class->set_property = gst_soc_audio_sink_set_property;
   object_class->get_property = gst_soc_audio_sink_get_property;
@@ -269,29 +266,34 @@ gst_soc_audio_sink_class_init (GstSocAudioSinkClass *klass)
   base_class->unlock = gst_soc_audio_sink_unlock;
   base_class->unlock_stop = gst_soc_audio_sink_unlock_stop;
   base_class->render = gst_soc_audio_sink_render;
-  g_object_class_install_property (object_class, PROP_LIBRARY_PATH,
-      g_param_spec_string ("library-path", "Library path",
+  g_object_class_install_property (
+      object_class, PROP_LIBRARY_PATH,
+      g_param_spec_string (
+          "library-path", "Library path",
           "Directories of the vendor's libraries, ':' between them (default: "
           "the usual ones)",
           NULL, flags));
-  g_object_class_install_property (object_class, PROP_DEVICE,
+  g_object_class_install_property (
+      object_class, PROP_DEVICE,
       g_param_spec_int ("device", "Device",
-          "Number of the audio output (-1: the usual one)", -1, 255, -1,
-          flags));
+                        "Number of the audio output (-1: the usual one)", -1,
+                        255, -1, flags));
   gst_type_mark_as_plugin_api (GST_TYPE_SOC_AUDIO_SINK, 0);
 }
 
 void
 gst_soc_audio_sink_class_setup (GstSocAudioSinkClass *klass,
-    const HalFamily *family, const gchar *long_name, const gchar *description)
+                                const HalFamily *family, const gchar *long_name,
+                                const gchar *description)
 {
-  static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
-      GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
+  static GstStaticPadTemplate sink_template
+      = GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+                                 GST_STATIC_CAPS (CAPS));
 
   klass->family = family;
-  gst_element_class_set_static_metadata (GST_ELEMENT_CLASS (klass), long_name,
-      "Sink/Audio/Hardware", description,
+  gst_element_class_set_static_metadata (
+      GST_ELEMENT_CLASS (klass), long_name, "Sink/Audio/Hardware", description,
       "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
   gst_element_class_add_static_pad_template (GST_ELEMENT_CLASS (klass),
-      &sink_template);
+                                             &sink_template);
 }

@@ -25,9 +25,9 @@ GST_DEBUG_CATEGORY_STATIC (soc_audio_src_debug);
 #define DEFAULT_RATE 8000
 #define DEFAULT_CHANNELS 1
 #define DEFAULT_TIMEOUT (5 * GST_SECOND)
-#define CAPS                                                                 \
-  "audio/x-raw, format = (string) " GST_AUDIO_S16LE                          \
-  ", layout = (string) interleaved, rate = (int) [ 8000, 96000 ], "          \
+#define CAPS                                                                   \
+  "audio/x-raw, format = (string) " GST_AUDIO_S16LE                            \
+  ", layout = (string) interleaved, rate = (int) [ 8000, 96000 ], "            \
   "channels = (int) [ 1, 2 ]"
 #define GST_AUDIO_S16LE "S16LE"
 
@@ -53,25 +53,24 @@ typedef struct
   GstBufferPool *pool;
 } GstSocAudioSrcPrivate;
 
-enum
-{
+enum {
   PROP_0,
   PROP_LIBRARY_PATH,
   PROP_DEVICE,
   PROP_TIMEOUT,
 };
 
-G_DEFINE_ABSTRACT_TYPE_WITH_CODE (GstSocAudioSrc, gst_soc_audio_src,
-    GST_TYPE_PUSH_SRC,
+G_DEFINE_ABSTRACT_TYPE_WITH_CODE (
+    GstSocAudioSrc, gst_soc_audio_src, GST_TYPE_PUSH_SRC,
     G_ADD_PRIVATE (GstSocAudioSrc)
         GST_DEBUG_CATEGORY_INIT (soc_audio_src_debug, "socaudiosrc", 0,
-            "SoC audio sources"));
+                                 "SoC audio sources"));
 
 #define PRIVATE(src) gst_soc_audio_src_get_instance_private (src)
 
 static void
 gst_soc_audio_src_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                                GParamSpec *pspec)
 {
   GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (object));
 
@@ -95,7 +94,7 @@ gst_soc_audio_src_set_property (GObject *object, guint id, const GValue *value,
 
 static void
 gst_soc_audio_src_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                                GParamSpec *pspec)
 {
   GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (object));
 
@@ -129,8 +128,8 @@ open_context (GstSocAudioSrc *src)
   path = g_strdup (priv->library_path);
   GST_OBJECT_UNLOCK (src);
   env.library_path = path;
-  status = hal_context_acquire (GST_SOC_AUDIO_SRC_GET_CLASS (src)->family,
-      &env, NULL, &priv->context, &error);
+  status = hal_context_acquire (GST_SOC_AUDIO_SRC_GET_CLASS (src)->family, &env,
+                                NULL, &priv->context, &error);
   g_free (path);
   if (status != HAL_OK)
     gst_soc_post_error (GST_ELEMENT (src), &error);
@@ -166,9 +165,9 @@ gst_soc_audio_src_fixate (GstBaseSrc *base, GstCaps *caps)
   structure = gst_caps_get_structure (caps, 0);
   gst_structure_fixate_field_nearest_int (structure, "rate", DEFAULT_RATE);
   gst_structure_fixate_field_nearest_int (structure, "channels",
-      DEFAULT_CHANNELS);
-  return GST_BASE_SRC_CLASS (gst_soc_audio_src_parent_class)->fixate (base,
-      caps);
+                                          DEFAULT_CHANNELS);
+  return GST_BASE_SRC_CLASS (gst_soc_audio_src_parent_class)
+      ->fixate (base, caps);
 }
 
 static void
@@ -190,7 +189,7 @@ close_audio (GstSocAudioSrc *src)
 static gsize
 frame_bytes (const HalAudioConfig *config)
 {
-  return (gsize) config->samples * config->channels * BYTES_PER_SAMPLE;
+  return (gsize)config->samples * config->channels * BYTES_PER_SAMPLE;
 }
 
 static gboolean
@@ -202,9 +201,9 @@ make_pool (GstSocAudioSrc *src, GstCaps *caps)
   priv->pool = gst_buffer_pool_new ();
   config = gst_buffer_pool_get_config (priv->pool);
   gst_buffer_pool_config_set_params (config, caps,
-      (guint) frame_bytes (&priv->config), 2, 0);
+                                     (guint)frame_bytes (&priv->config), 2, 0);
   return gst_buffer_pool_set_config (priv->pool, config)
-      && gst_buffer_pool_set_active (priv->pool, TRUE);
+         && gst_buffer_pool_set_active (priv->pool, TRUE);
 }
 
 static gboolean
@@ -221,13 +220,12 @@ gst_soc_audio_src_set_caps (GstBaseSrc *base, GstCaps *caps)
   gst_structure_get_int (structure, "rate", &rate);
   gst_structure_get_int (structure, "channels", &channels);
   hal_audio_config_init (&priv->config);
-  priv->config.rate = (guint) rate;
-  priv->config.channels = (guint) channels;
+  priv->config.rate = (guint)rate;
+  priv->config.channels = (guint)channels;
   GST_OBJECT_LOCK (src);
   priv->config.device = priv->device;
   GST_OBJECT_UNLOCK (src);
-  if (hal_audio_open (priv->context, &priv->config, &audio, &error)
-      != HAL_OK) {
+  if (hal_audio_open (priv->context, &priv->config, &audio, &error) != HAL_OK) {
     gst_soc_post_error (GST_ELEMENT (src), &error);
     return FALSE;
   }
@@ -304,7 +302,7 @@ copy_samples (guint8 *to, const HalFrame *frame, const HalAudioConfig *config)
   for (i = 0; i < frame->n_segments; i++) {
     for (k = 0; k < n; k++)
       memcpy (to + (k * frame->n_segments + i) * BYTES_PER_SAMPLE,
-          frame->segments[i].data + k * BYTES_PER_SAMPLE, BYTES_PER_SAMPLE);
+              frame->segments[i].data + k * BYTES_PER_SAMPLE, BYTES_PER_SAMPLE);
   }
 }
 
@@ -326,14 +324,14 @@ map_time (GstSocAudioSrc *src, guint64 vendor_pts, GstClockTime duration)
     gst_soc_timeline_unref (priv->timeline);
     priv->timeline = timeline;
     pts = gst_soc_timeline_map (timeline, vendor_pts, duration,
-        &priv->timeline_jumps, &jumped);
+                                &priv->timeline_jumps, &jumped);
     pts = pts > base ? pts - base : 0;
     gst_object_unref (clock);
   }
   if (GST_CLOCK_TIME_IS_VALID (priv->next_pts)) {
     GstClockTimeDiff off = GST_CLOCK_DIFF (priv->next_pts, pts);
 
-    if (ABS (off) < (GstClockTimeDiff) duration / 2)
+    if (ABS (off) < (GstClockTimeDiff)duration / 2)
       pts = priv->next_pts + off / 16; /* drift, a little at a time */
     else
       priv->discont = TRUE;
@@ -351,12 +349,12 @@ make_buffer (GstSocAudioSrc *src, const HalFrame *frame)
 
   if (frame->size > frame_bytes (&priv->config)
       || gst_buffer_pool_acquire_buffer (priv->pool, &buffer, NULL)
-          != GST_FLOW_OK)
+             != GST_FLOW_OK)
     return NULL;
   gst_buffer_map (buffer, &map, GST_MAP_WRITE);
   copy_samples (map.data, frame, &priv->config);
   gst_buffer_unmap (buffer, &map);
-  gst_buffer_set_size (buffer, (gssize) frame->size);
+  gst_buffer_set_size (buffer, (gssize)frame->size);
   return buffer;
 }
 
@@ -392,15 +390,15 @@ gst_soc_audio_src_create (GstPushSrc *push, GstBuffer **ret_buffer)
   status = hal_audio_read (priv->audio, timeout, &frame, &error);
   if (status != HAL_OK)
     return read_failed (src, status, &error);
-  duration = gst_util_uint64_scale_int (frame.size
-          / (BYTES_PER_SAMPLE * priv->config.channels),
-      GST_SECOND, (gint) priv->config.rate);
+  duration = gst_util_uint64_scale_int (
+      frame.size / (BYTES_PER_SAMPLE * priv->config.channels), GST_SECOND,
+      (gint)priv->config.rate);
   buffer = make_buffer (src, &frame);
   pts = map_time (src, frame.pts, duration);
   hal_audio_release (priv->audio, NULL);
   if (buffer == NULL) {
     GST_ELEMENT_ERROR (src, RESOURCE, NO_SPACE_LEFT, ("Out of memory."),
-        (NULL));
+                       (NULL));
     return GST_FLOW_ERROR;
   }
   GST_BUFFER_PTS (buffer) = pts;
@@ -420,10 +418,10 @@ gst_soc_audio_src_query (GstBaseSrc *base, GstQuery *query)
   GstClockTime frame;
 
   if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY || priv->config.rate == 0)
-    return GST_BASE_SRC_CLASS (gst_soc_audio_src_parent_class)->query (base,
-        query);
+    return GST_BASE_SRC_CLASS (gst_soc_audio_src_parent_class)
+        ->query (base, query);
   frame = gst_util_uint64_scale_int (priv->config.samples, GST_SECOND,
-      (gint) priv->config.rate);
+                                     (gint)priv->config.rate);
   gst_query_set_latency (query, TRUE, frame, GST_CLOCK_TIME_NONE);
   return TRUE;
 }
@@ -455,8 +453,8 @@ gst_soc_audio_src_class_init (GstSocAudioSrcClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstBaseSrcClass *base_class = GST_BASE_SRC_CLASS (klass);
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags flags
+      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   object_class->set_property = gst_soc_audio_src_set_property;
   object_class->get_property = gst_soc_audio_src_get_property;
@@ -470,17 +468,22 @@ gst_soc_audio_src_class_init (GstSocAudioSrcClass *klass)
   base_class->unlock_stop = gst_soc_audio_src_unlock_stop;
   base_class->query = gst_soc_audio_src_query;
   GST_PUSH_SRC_CLASS (klass)->create = gst_soc_audio_src_create;
-  g_object_class_install_property (object_class, PROP_LIBRARY_PATH,
-      g_param_spec_string ("library-path", "Library path",
+  g_object_class_install_property (
+      object_class, PROP_LIBRARY_PATH,
+      g_param_spec_string (
+          "library-path", "Library path",
           "Directories of the vendor's libraries, ':' between them (default: "
           "the usual ones)",
           NULL, flags));
-  g_object_class_install_property (object_class, PROP_DEVICE,
+  g_object_class_install_property (
+      object_class, PROP_DEVICE,
       g_param_spec_int ("device", "Device",
-          "Number of the audio input (-1: the usual one)", -1, 255, -1,
-          flags));
-  g_object_class_install_property (object_class, PROP_TIMEOUT,
-      g_param_spec_uint64 ("timeout", "Timeout",
+                        "Number of the audio input (-1: the usual one)", -1,
+                        255, -1, flags));
+  g_object_class_install_property (
+      object_class, PROP_TIMEOUT,
+      g_param_spec_uint64 (
+          "timeout", "Timeout",
           "Nanoseconds without sound that are an error (0: wait for ever)", 0,
           G_MAXUINT64, DEFAULT_TIMEOUT, flags));
   gst_type_mark_as_plugin_api (GST_TYPE_SOC_AUDIO_SRC, 0);
@@ -488,15 +491,17 @@ gst_soc_audio_src_class_init (GstSocAudioSrcClass *klass)
 
 void
 gst_soc_audio_src_class_setup (GstSocAudioSrcClass *klass,
-    const HalFamily *family, const gchar *long_name, const gchar *description)
+                               const HalFamily *family, const gchar *long_name,
+                               const gchar *description)
 {
-  static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
-      GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (CAPS));
+  static GstStaticPadTemplate src_template
+      = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                                 GST_STATIC_CAPS (CAPS));
 
   klass->family = family;
-  gst_element_class_set_static_metadata (GST_ELEMENT_CLASS (klass), long_name,
-      "Source/Audio/Hardware", description,
-      "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
+  gst_element_class_set_static_metadata (
+      GST_ELEMENT_CLASS (klass), long_name, "Source/Audio/Hardware",
+      description, "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
   gst_element_class_add_static_pad_template (GST_ELEMENT_CLASS (klass),
-      &src_template);
+                                             &src_template);
 }

@@ -13,14 +13,14 @@
 
 #include "halnal.h"
 
-#define RANGES                                                               \
-  "width = (int) [ 16, 16384 ], height = (int) [ 16, 16384 ], "              \
+#define RANGES                                                                 \
+  "width = (int) [ 16, 16384 ], height = (int) [ 16, 16384 ], "                \
   "framerate = (fraction) [ 0/1, 240/1 ]"
-#define H264_CAPS                                                            \
-  "video/x-h264, stream-format = (string) byte-stream, "                     \
+#define H264_CAPS                                                              \
+  "video/x-h264, stream-format = (string) byte-stream, "                       \
   "alignment = (string) au, " RANGES
-#define H265_CAPS                                                            \
-  "video/x-h265, stream-format = (string) byte-stream, "                     \
+#define H265_CAPS                                                              \
+  "video/x-h265, stream-format = (string) byte-stream, "                       \
   "alignment = (string) au, " RANGES
 #define JPEG_CAPS "image/jpeg, parsed = (boolean) true, " RANGES
 
@@ -33,9 +33,9 @@ gst_soc_caps_template (void)
 GstCaps *
 gst_soc_caps_of_codec (HalCodec codec)
 {
-  return gst_caps_from_string (codec == HAL_CODEC_H264 ? H264_CAPS
-          : codec == HAL_CODEC_H265                    ? H265_CAPS
-                                                       : JPEG_CAPS);
+  return gst_caps_from_string (codec == HAL_CODEC_H264   ? H264_CAPS
+                               : codec == HAL_CODEC_H265 ? H265_CAPS
+                                                         : JPEG_CAPS);
 }
 
 static HalProfile
@@ -58,9 +58,8 @@ gboolean
 gst_soc_caps_to_config (const GstCaps *allowed, HalStreamConfig *config)
 {
   GstCaps *mine = gst_soc_caps_of_codec (config->codec);
-  GstCaps *common
-      = gst_caps_intersect_full ((GstCaps *) allowed, mine,
-          GST_CAPS_INTERSECT_FIRST);
+  GstCaps *common = gst_caps_intersect_full ((GstCaps *)allowed, mine,
+                                             GST_CAPS_INTERSECT_FIRST);
   gboolean possible = !gst_caps_is_empty (common);
 
   if (possible) {
@@ -70,20 +69,21 @@ gst_soc_caps_to_config (const GstCaps *allowed, HalStreamConfig *config)
 
     if (config->width != 0)
       gst_structure_fixate_field_nearest_int (structure, "width",
-          (gint) config->width);
+                                              (gint)config->width);
     if (config->height != 0)
       gst_structure_fixate_field_nearest_int (structure, "height",
-          (gint) config->height);
+                                              (gint)config->height);
     gst_structure_fixate_field_nearest_fraction (structure, "framerate",
-        (gint) config->fps_num, (gint) config->fps_den);
+                                                 (gint)config->fps_num,
+                                                 (gint)config->fps_den);
     if (gst_structure_get_int (structure, "width", &width))
-      config->width = (guint) width;
+      config->width = (guint)width;
     if (gst_structure_get_int (structure, "height", &height))
-      config->height = (guint) height;
+      config->height = (guint)height;
     if (gst_structure_get_fraction (structure, "framerate", &num, &den)
         && num > 0) {
-      config->fps_num = (guint) num;
-      config->fps_den = (guint) den;
+      config->fps_num = (guint)num;
+      config->fps_den = (guint)den;
     }
     config->profile = profile_of (structure);
     gst_structure_free (structure);
@@ -102,7 +102,7 @@ set_profile (GstCaps *caps, HalCodec codec, const HalNal *nal)
 {
   if (codec == HAL_CODEC_H264) {
     gst_codec_utils_h264_caps_set_level_and_profile (caps, nal->data + 1,
-        (guint) nal->size - 1);
+                                                     (guint)nal->size - 1);
   } else if (nal->size > H265_TIER_LEVEL_OFFSET + 12) {
     /* There is no emulation prevention that matters in the first bytes of
      * real streams but for the reserved zeros, which come after what is
@@ -120,30 +120,32 @@ set_profile (GstCaps *caps, HalCodec codec, const HalNal *nal)
       plain[to++] = nal->data[from];
     }
     gst_codec_utils_h265_caps_set_level_tier_and_profile (caps, plain,
-        (guint) to);
+                                                          (guint)to);
   }
 }
 
 static GstCaps *
 make_caps (HalCodec codec, guint width, guint height, guint num, guint den)
 {
-  GstCaps *caps = codec == HAL_CODEC_JPEG
-      ? gst_caps_new_simple ("image/jpeg", "parsed", G_TYPE_BOOLEAN, TRUE,
-          NULL)
-      : gst_caps_new_simple (
-          codec == HAL_CODEC_H265 ? "video/x-h265" : "video/x-h264",
-          "stream-format", G_TYPE_STRING, "byte-stream", "alignment",
-          G_TYPE_STRING, "au", NULL);
+  GstCaps *caps
+      = codec == HAL_CODEC_JPEG
+            ? gst_caps_new_simple ("image/jpeg", "parsed", G_TYPE_BOOLEAN, TRUE,
+                                   NULL)
+            : gst_caps_new_simple (codec == HAL_CODEC_H265 ? "video/x-h265"
+                                                           : "video/x-h264",
+                                   "stream-format", G_TYPE_STRING,
+                                   "byte-stream", "alignment", G_TYPE_STRING,
+                                   "au", NULL);
 
-  gst_caps_set_simple (caps, "width", G_TYPE_INT, (gint) width, "height",
-      G_TYPE_INT, (gint) height, "framerate", GST_TYPE_FRACTION, (gint) num,
-      (gint) den, NULL);
+  gst_caps_set_simple (caps, "width", G_TYPE_INT, (gint)width, "height",
+                       G_TYPE_INT, (gint)height, "framerate", GST_TYPE_FRACTION,
+                       (gint)num, (gint)den, NULL);
   return caps;
 }
 
 GstCaps *
 gst_soc_caps_from_frame (HalCodec codec, const guint8 *data, gsize size,
-    const HalStreamConfig *config)
+                         const HalStreamConfig *config)
 {
   gsize position = 0;
   HalNal nal;
@@ -152,7 +154,7 @@ gst_soc_caps_from_frame (HalCodec codec, const guint8 *data, gsize size,
 
   if (codec == HAL_CODEC_JPEG)
     return make_caps (codec, config->width, config->height, config->fps_num,
-        config->fps_den);
+                      config->fps_den);
   while (hal_nal_next (codec, data, size, &position, &nal)) {
     if (hal_nal_is_vcl (codec, nal.type))
       break;
@@ -162,7 +164,7 @@ gst_soc_caps_from_frame (HalCodec codec, const guint8 *data, gsize size,
     /* Encoders that follow a change of the frame rate seldom write it into
      * the parameter set: what is configured is nearer to the truth. */
     caps = make_caps (codec, sps.width, sps.height, config->fps_num,
-        config->fps_den);
+                      config->fps_den);
     set_profile (caps, codec, &nal);
     return caps;
   }

@@ -18,12 +18,12 @@ GstCaps *gst_soc_caps_of_codec (HalCodec codec);
 /* Takes size, frame rate and profile that downstream insists on. FALSE: it
  * takes nothing of this codec. */
 gboolean gst_soc_caps_to_config (const GstCaps *allowed,
-    HalStreamConfig *config);
+                                 HalStreamConfig *config);
 /* What really came: size, profile and level of the parameter sets in the
  * keyframe, or the configuration where they do not say. NULL: no parameter set
  * in it. */
 GstCaps *gst_soc_caps_from_frame (HalCodec codec, const guint8 *data,
-    gsize size, const HalStreamConfig *config);
+                                  gsize size, const HalStreamConfig *config);
 
 G_END_DECLS
 

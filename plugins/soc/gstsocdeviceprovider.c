@@ -30,13 +30,13 @@ G_DEFINE_TYPE (GstSocDevice, gst_soc_device, GST_TYPE_DEVICE);
 static GstElement *
 gst_soc_device_create_element (GstDevice *device, const gchar *name)
 {
-  return gst_element_factory_make (((GstSocDevice *) device)->factory, name);
+  return gst_element_factory_make (((GstSocDevice *)device)->factory, name);
 }
 
 static void
 gst_soc_device_finalize (GObject *object)
 {
-  g_free (((GstSocDevice *) object)->factory);
+  g_free (((GstSocDevice *)object)->factory);
   G_OBJECT_CLASS (gst_soc_device_parent_class)->finalize (object);
 }
 
@@ -64,9 +64,10 @@ typedef struct
 
 GType gst_soc_device_provider_get_type (void);
 G_DEFINE_TYPE (GstSocDeviceProvider, gst_soc_device_provider,
-    GST_TYPE_DEVICE_PROVIDER);
+               GST_TYPE_DEVICE_PROVIDER);
 GST_DEVICE_PROVIDER_REGISTER_DEFINE (socdeviceprovider, "socdeviceprovider",
-    GST_RANK_PRIMARY, gst_soc_device_provider_get_type ());
+                                     GST_RANK_PRIMARY,
+                                     gst_soc_device_provider_get_type ());
 
 static GstCaps *
 video_caps (const HalInfo *info)
@@ -92,21 +93,24 @@ video_caps (const HalInfo *info)
 
 static GstDevice *
 make_device (const HalInfo *info, const GstSocFamily *family,
-    const gchar *factory, const gchar *klass, GstCaps *caps)
+             const gchar *factory, const gchar *klass, GstCaps *caps)
 {
-  GstStructure *properties = gst_structure_new ("properties", "device.api",
-      G_TYPE_STRING, "soc", "soc.family", G_TYPE_STRING, info->family,
-      "soc.generation", G_TYPE_STRING, info->generation, "soc.version",
-      G_TYPE_STRING, info->version, "soc.library-path", G_TYPE_STRING,
-      info->library_dir, "soc.streams", G_TYPE_UINT, info->max_streams, NULL);
-  gchar *name = g_strdup_printf ("%s %s%s%s",
-      hal_family_long_name (family->family),
+  GstStructure *properties
+      = gst_structure_new ("properties", "device.api", G_TYPE_STRING, "soc",
+                           "soc.family", G_TYPE_STRING, info->family,
+                           "soc.generation", G_TYPE_STRING, info->generation,
+                           "soc.version", G_TYPE_STRING, info->version,
+                           "soc.library-path", G_TYPE_STRING, info->library_dir,
+                           "soc.streams", G_TYPE_UINT, info->max_streams, NULL);
+  gchar *name = g_strdup_printf (
+      "%s %s%s%s", hal_family_long_name (family->family),
       info->chip[0] != '\0' ? info->chip : info->generation,
       info->chip[0] != '\0' || info->generation[0] != '\0' ? " " : "",
       g_str_has_prefix (klass, "Audio") ? "microphone" : "encoder");
-  GstSocDevice *device = g_object_new (gst_soc_device_get_type (),
-      "display-name", name, "caps", caps, "device-class", klass, "properties",
-      properties, NULL);
+  GstSocDevice *device
+      = g_object_new (gst_soc_device_get_type (), "display-name", name, "caps",
+                      caps, "device-class", klass, "properties", properties,
+                      NULL);
 
   device->factory = g_strdup (factory);
   gst_structure_free (properties);
@@ -130,12 +134,13 @@ gst_soc_device_provider_probe (GstDeviceProvider *provider)
     if (hal_probe (family->family, &env, &info, NULL) != HAL_OK)
       continue;
     devices = g_list_append (devices,
-        make_device (&info, family, family->video_source, "Video/Source",
-            video_caps (&info)));
+                             make_device (&info, family, family->video_source,
+                                          "Video/Source", video_caps (&info)));
     if (family->audio_source != NULL && (info.caps & HAL_CAP_AUDIO_IN) != 0)
-      devices = g_list_append (devices,
+      devices = g_list_append (
+          devices,
           make_device (&info, family, family->audio_source, "Audio/Source",
-              gst_caps_from_string ("audio/x-raw, format = S16LE")));
+                       gst_caps_from_string ("audio/x-raw, format = S16LE")));
   }
   return devices;
 }
@@ -146,8 +151,8 @@ gst_soc_device_provider_class_init (GstSocDeviceProviderClass *klass)
   GstDeviceProviderClass *provider_class = GST_DEVICE_PROVIDER_CLASS (klass);
 
   provider_class->probe = gst_soc_device_provider_probe;
-  gst_device_provider_class_set_static_metadata (provider_class,
-      "SoC Device Provider", "Source/Video/Audio",
+  gst_device_provider_class_set_static_metadata (
+      provider_class, "SoC Device Provider", "Source/Video/Audio",
       "Lists hardware encoders and microphones of camera chips",
       "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
 }

@@ -23,8 +23,7 @@ gst_soc_codec_get_type (void)
   static gsize type;
 
   if (g_once_init_enter (&type))
-    g_once_init_leave (&type,
-        g_enum_register_static ("GstSocCodec", values));
+    g_once_init_leave (&type, g_enum_register_static ("GstSocCodec", values));
   return type;
 }
 
@@ -43,6 +42,6 @@ gst_soc_rate_control_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type,
-        g_enum_register_static ("GstSocRateControl", values));
+                       g_enum_register_static ("GstSocRateControl", values));
   return type;
 }

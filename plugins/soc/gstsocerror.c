@@ -63,17 +63,16 @@ post (GstElement *element, const HalError *error, GstMessageType type)
   while (g_str_has_suffix (body, "."))
     body[strlen (body) - 1] = '\0';
   text = error->hint[0] != '\0'
-      ? g_strdup_printf ("%s: %s.", body, error->hint)
-      : g_strdup_printf ("%s%s", body,
-          g_str_has_suffix (body, "?") ? "" : ".");
+             ? g_strdup_printf ("%s: %s.", body, error->hint)
+             : g_strdup_printf ("%s%s", body,
+                                g_str_has_suffix (body, "?") ? "" : ".");
   g_free (body);
-  debug = g_strdup_printf ("%s; call %s, code %" G_GINT64_FORMAT
-                           " (0x%08x)",
-      hal_status_name (error->status),
-      error->call[0] != '\0' ? error->call : "none", error->code,
-      (guint) error->code);
+  debug = g_strdup_printf ("%s; call %s, code %" G_GINT64_FORMAT " (0x%08x)",
+                           hal_status_name (error->status),
+                           error->call[0] != '\0' ? error->call : "none",
+                           error->code, (guint)error->code);
   gst_element_message_full (element, type, domain, code, text, debug, __FILE__,
-      G_STRFUNC, __LINE__);
+                            G_STRFUNC, __LINE__);
 }
 
 void

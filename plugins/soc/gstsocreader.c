@@ -179,16 +179,15 @@ fail_status (GstSocReader *reader, HalStatus status, HalError *error)
 {
   if (status == HAL_TIMEOUT) {
     g_snprintf (error->text, sizeof error->text,
-        "No frame came for %" G_GUINT64_FORMAT " ms",
-        reader->timeout / GST_MSECOND);
+                "No frame came for %" G_GUINT64_FORMAT " ms",
+                reader->timeout / GST_MSECOND);
     g_strlcpy (error->hint,
-        "is the sensor running, and the scaler's output enabled?",
-        sizeof error->hint);
+               "is the sensor running, and the scaler's output enabled?",
+               sizeof error->hint);
     error->call[0] = '\0';
     error->code = 0;
   } else if (status == HAL_ENDED) {
-    g_strlcpy (error->text, "The encoder ended the stream",
-        sizeof error->text);
+    g_strlcpy (error->text, "The encoder ended the stream", sizeof error->text);
   }
   error->status = status;
   fail (reader, error);
@@ -207,7 +206,7 @@ reader_thread (gpointer data)
 
     memset (&error, 0, sizeof error);
     status = hal_stream_get_frame (reader->stream, reader->timeout, &frame,
-        &error);
+                                   &error);
     if (status == HAL_INTERRUPTED)
       break;
     if (status != HAL_OK) {
@@ -241,14 +240,14 @@ make_pool (void)
 
 GstSocReader *
 gst_soc_reader_new (HalStream *stream, guint max_queued, GstClockTime timeout,
-    HalError *error)
+                    HalError *error)
 {
   static gsize once;
   GstSocReader *reader;
 
   if (g_once_init_enter (&once)) {
     GST_DEBUG_CATEGORY_INIT (soc_reader_debug, "socreader", 0,
-        "reading SoC encoders");
+                             "reading SoC encoders");
     g_once_init_leave (&once, 1);
   }
   reader = g_new0 (GstSocReader, 1);
@@ -293,7 +292,7 @@ gst_soc_reader_free (GstSocReader *reader)
 
 gboolean
 gst_soc_reader_pop (GstSocReader *reader, GstSocFrame *ret_frame,
-    HalError *error)
+                    HalError *error)
 {
   gboolean got;
 

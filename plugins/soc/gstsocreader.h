@@ -36,21 +36,21 @@ typedef struct
 /* The stream is started here and stopped by gst_soc_reader_free, but stays the
  * caller's. timeout: without a frame for so long, an error. NULL: error. */
 GstSocReader *gst_soc_reader_new (HalStream *stream, guint max_queued,
-    GstClockTime timeout, HalError *error);
+                                  GstClockTime timeout, HalError *error);
 void gst_soc_reader_free (GstSocReader *reader);
 
 /* Waits for the next frame, whose buffer is then the caller's. FALSE: flushing,
  * or an error, which is then in error with a status other than
  * HAL_INTERRUPTED. */
 gboolean gst_soc_reader_pop (GstSocReader *reader, GstSocFrame *ret_frame,
-    HalError *error);
+                             HalError *error);
 /* While on, gst_soc_reader_pop returns at once. */
 void gst_soc_reader_set_flushing (GstSocReader *reader, gboolean flushing);
 /* While on, frames are thrown away as they come (PAUSED); turned off, the next
  * one out is a keyframe. */
 void gst_soc_reader_set_discard (GstSocReader *reader, gboolean discard);
 void gst_soc_reader_get_stats (GstSocReader *reader,
-    GstSocReaderStats *ret_stats);
+                               GstSocReaderStats *ret_stats);
 
 G_END_DECLS
 

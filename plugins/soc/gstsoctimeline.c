@@ -97,8 +97,8 @@ sample (GstSocTimeline *timeline, gboolean anew)
     hal_clock_map_init (&timeline->map);
     timeline->jumps++;
   }
-  if (hal_clock_map_add (&timeline->map, vendor,
-          before + (after - before) / 2, after - before))
+  if (hal_clock_map_add (&timeline->map, vendor, before + (after - before) / 2,
+                         after - before))
     timeline->jumps++;
   timeline->sampled = after;
 }
@@ -107,12 +107,13 @@ static gboolean
 is_plausible (GstClockTime mapped, GstClockTime now, GstClockTime interval)
 {
   return GST_CLOCK_TIME_IS_VALID (mapped) && mapped <= now + interval
-      && mapped + MAX_AGE >= now;
+         && mapped + MAX_AGE >= now;
 }
 
 GstClockTime
 gst_soc_timeline_map (GstSocTimeline *timeline, guint64 pts,
-    GstClockTime interval, guint64 *last_jumps, gboolean *ret_jumped)
+                      GstClockTime interval, guint64 *last_jumps,
+                      gboolean *ret_jumped)
 {
   GstClockTime now, mapped = GST_CLOCK_TIME_NONE;
 
@@ -132,8 +133,7 @@ gst_soc_timeline_map (GstSocTimeline *timeline, guint64 pts,
    * the time of arrival. */
   if (!is_plausible (mapped, now, interval))
     mapped = now;
-  *ret_jumped
-      = *last_jumps != G_MAXUINT64 && *last_jumps != timeline->jumps;
+  *ret_jumped = *last_jumps != G_MAXUINT64 && *last_jumps != timeline->jumps;
   *last_jumps = timeline->jumps;
   g_mutex_unlock (&timeline->lock);
   return mapped;

@@ -25,7 +25,8 @@ void gst_soc_timeline_unref (GstSocTimeline *timeline);
  * anew since the last call for this stream; *last_jumps is the caller's memory
  * of that, G_MAXUINT64 at first. */
 GstClockTime gst_soc_timeline_map (GstSocTimeline *timeline, guint64 pts,
-    GstClockTime interval, guint64 *last_jumps, gboolean *ret_jumped);
+                                   GstClockTime interval, guint64 *last_jumps,
+                                   gboolean *ret_jumped);
 gdouble gst_soc_timeline_drift (GstSocTimeline *timeline);
 
 G_END_DECLS

@@ -21,12 +21,7 @@
 
 #define PRIVATE(src) gst_soc_video_src_priv (src)
 
-enum
-{
-  SIGNAL_REQUEST_KEYFRAME,
-  SIGNAL_SNAPSHOT,
-  N_SIGNALS
-};
+enum { SIGNAL_REQUEST_KEYFRAME, SIGNAL_SNAPSHOT, N_SIGNALS };
 
 static guint signals[N_SIGNALS];
 
@@ -62,11 +57,11 @@ gst_soc_video_src_ask_keyframe (GstSocVideoSrc *src)
   GST_OBJECT_UNLOCK (src);
   g_mutex_lock (&priv->keyframe_lock);
   ask = priv->keyframe_wanted && !priv->keyframe_asked
-      && (!GST_CLOCK_TIME_IS_VALID (priv->keyframe_at)
-          || !GST_CLOCK_TIME_IS_VALID (running)
-          || running >= priv->keyframe_at)
-      && (priv->keyframe_asked_time == 0
-          || (guint64) (now - priv->keyframe_asked_time) >= interval);
+        && (!GST_CLOCK_TIME_IS_VALID (priv->keyframe_at)
+            || !GST_CLOCK_TIME_IS_VALID (running)
+            || running >= priv->keyframe_at)
+        && (priv->keyframe_asked_time == 0
+            || (guint64)(now - priv->keyframe_asked_time) >= interval);
   if (ask) {
     priv->keyframe_asked = TRUE;
     priv->keyframe_asked_time = now;
@@ -83,7 +78,7 @@ gst_soc_video_src_ask_keyframe (GstSocVideoSrc *src)
 /* Several requests before the keyframe are one. */
 static void
 want_keyframe (GstSocVideoSrc *src, GstClockTime at, gboolean headers,
-    guint count)
+               guint count)
 {
   GstSocVideoSrcPrivate *priv = PRIVATE (src);
 
@@ -120,9 +115,10 @@ gst_soc_video_src_answer_keyframe (GstSocVideoSrc *src, GstClockTime pts)
     priv->keyframe_wanted = priv->keyframe_asked = FALSE;
   g_mutex_unlock (&priv->keyframe_lock);
   if (answer)
-    gst_pad_push_event (GST_BASE_SRC_PAD (src),
-        gst_video_event_new_downstream_force_key_unit (pts,
-            gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts),
+    gst_pad_push_event (
+        GST_BASE_SRC_PAD (src),
+        gst_video_event_new_downstream_force_key_unit (
+            pts, gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts),
             gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts),
             headers, count));
 }
@@ -140,10 +136,10 @@ gst_soc_video_src_handle_upstream (GstSocVideoSrc *src, GstEvent *event)
   structure = gst_event_get_structure (event);
   if (gst_video_event_is_force_key_unit (event)) {
     if (!gst_video_event_parse_upstream_force_key_unit (event, &at, &headers,
-            &count))
+                                                        &count))
       return FALSE;
     GST_DEBUG_OBJECT (src, "keyframe asked for, at %" GST_TIME_FORMAT,
-        GST_TIME_ARGS (at));
+                      GST_TIME_ARGS (at));
     want_keyframe (src, at, headers, count);
     return TRUE;
   }
@@ -168,7 +164,7 @@ collect_snapshot (gpointer user, const HalSegment *segments, guint n)
   guint i;
 
   for (i = 0; i < n; i++)
-    g_byte_array_append (bytes, segments[i].data, (guint) segments[i].size);
+    g_byte_array_append (bytes, segments[i].data, (guint)segments[i].size);
 }
 
 static GstSample *
@@ -179,7 +175,7 @@ gst_soc_video_src_snapshot (GstSocVideoSrc *src)
   HalStatus status = HAL_NO_DEVICE;
   GstSample *sample = NULL;
   HalError error = { .status = HAL_NO_DEVICE,
-    .text = "no snapshot while the stream does not run" };
+                     .text = "no snapshot while the stream does not run" };
   guint quality;
 
   GST_OBJECT_LOCK (src);
@@ -188,7 +184,7 @@ gst_soc_video_src_snapshot (GstSocVideoSrc *src)
   g_mutex_lock (&priv->stream_lock);
   if (priv->stream != NULL)
     status = hal_stream_snapshot (priv->stream, quality, SNAPSHOT_TIMEOUT,
-        collect_snapshot, bytes, &error);
+                                  collect_snapshot, bytes, &error);
   g_mutex_unlock (&priv->stream_lock);
   if (status == HAL_OK) {
     GBytes *all = g_byte_array_free_to_bytes (bytes);
@@ -216,19 +212,19 @@ gst_soc_video_src_install_signals (GObjectClass *object_class)
    * @src: the source
    * @all-headers: whether the parameter sets shall come again
    */
-  signals[SIGNAL_REQUEST_KEYFRAME]
-      = g_signal_new_class_handler ("request-keyframe", type,
-          G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
-          G_CALLBACK (gst_soc_video_src_request_keyframe), NULL, NULL, NULL,
-          G_TYPE_NONE, 1, G_TYPE_BOOLEAN);
+  signals[SIGNAL_REQUEST_KEYFRAME] = g_signal_new_class_handler (
+      "request-keyframe", type, G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+      G_CALLBACK (gst_soc_video_src_request_keyframe), NULL, NULL, NULL,
+      G_TYPE_NONE, 1, G_TYPE_BOOLEAN);
   /**
    * GstSocVideoSrc::snapshot:
    * @src: the source
    *
    * Returns: (transfer full) (nullable): one picture as image/jpeg
    */
-  signals[SIGNAL_SNAPSHOT] = g_signal_new_class_handler ("snapshot", type,
-      G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
-      G_CALLBACK (gst_soc_video_src_snapshot), NULL, NULL, NULL,
-      GST_TYPE_SAMPLE, 0);
+  signals[SIGNAL_SNAPSHOT]
+      = g_signal_new_class_handler ("snapshot", type,
+                                    G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+                                    G_CALLBACK (gst_soc_video_src_snapshot),
+                                    NULL, NULL, NULL, GST_TYPE_SAMPLE, 0);
 }

@@ -21,8 +21,7 @@
 
 #define PRIVATE(src) gst_soc_video_src_priv (src)
 
-enum
-{
+enum {
   PROP_0,
   PROP_STREAM_ID,
   PROP_CODEC,
@@ -46,7 +45,7 @@ static void
 post_refused (GstSocVideoSrc *src, const gchar *what)
 {
   GST_ELEMENT_WARNING (src, RESOURCE, SETTINGS, ("%s", what),
-      ("the value in force is unchanged"));
+                       ("the value in force is unchanged"));
 }
 
 /* Puts the changed fields into the running encoder; what it does not take
@@ -156,12 +155,12 @@ set_running (GstSocVideoSrc *src, guint id, const GValue *value)
       what = HAL_SET_QP;
       break;
     case PROP_RATE_CONTROL:
-      next.rate_control = (HalRateControl) g_value_get_enum (value);
+      next.rate_control = (HalRateControl)g_value_get_enum (value);
       what = HAL_SET_RATE_CONTROL;
       break;
     case PROP_FRAMERATE:
-      next.fps_num = (guint) gst_value_get_fraction_numerator (value);
-      next.fps_den = (guint) gst_value_get_fraction_denominator (value);
+      next.fps_num = (guint)gst_value_get_fraction_numerator (value);
+      next.fps_den = (guint)gst_value_get_fraction_denominator (value);
       what = HAL_SET_FRAMERATE;
       break;
     default:
@@ -172,7 +171,7 @@ set_running (GstSocVideoSrc *src, guint id, const GValue *value)
 
 static void
 gst_soc_video_src_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                                GParamSpec *pspec)
 {
   GstSocVideoSrc *src = GST_SOC_VIDEO_SRC (object);
   GstSocVideoSrcPrivate *priv = PRIVATE (src);
@@ -187,7 +186,7 @@ gst_soc_video_src_set_property (GObject *object, guint id, const GValue *value,
       priv->want.id = g_value_get_uint (value);
       break;
     case PROP_CODEC:
-      priv->want.codec = (HalCodec) g_value_get_enum (value);
+      priv->want.codec = (HalCodec)g_value_get_enum (value);
       break;
     case PROP_INPUT_FRAMERATE:
       priv->want.input_fps = g_value_get_uint (value);
@@ -231,14 +230,14 @@ make_stats (GstSocVideoSrc *src)
   g_mutex_unlock (&priv->reader_lock);
   g_mutex_unlock (&priv->stream_lock);
   GST_OBJECT_LOCK (src);
-  stats = gst_structure_new ("application/x-soc-stats", "frames",
-      G_TYPE_UINT64, priv->pushed, "bytes", G_TYPE_UINT64, priv->pushed_bytes,
-      "encoded-frames", G_TYPE_UINT64, stream.frames, "dropped-frames",
-      G_TYPE_UINT64, queue.dropped, "overflows", G_TYPE_UINT64,
-      queue.overflows, "queued-frames", G_TYPE_UINT, queue.queued,
-      "idr-requests", G_TYPE_UINT64, stream.idr_requests, "vendor-errors",
-      G_TYPE_UINT64, stream.vendor_errors, "empty-wakeups", G_TYPE_UINT64,
-      stream.empty_wakeups, "sequence-gaps", G_TYPE_UINT64,
+  stats = gst_structure_new (
+      "application/x-soc-stats", "frames", G_TYPE_UINT64, priv->pushed, "bytes",
+      G_TYPE_UINT64, priv->pushed_bytes, "encoded-frames", G_TYPE_UINT64,
+      stream.frames, "dropped-frames", G_TYPE_UINT64, queue.dropped,
+      "overflows", G_TYPE_UINT64, queue.overflows, "queued-frames", G_TYPE_UINT,
+      queue.queued, "idr-requests", G_TYPE_UINT64, stream.idr_requests,
+      "vendor-errors", G_TYPE_UINT64, stream.vendor_errors, "empty-wakeups",
+      G_TYPE_UINT64, stream.empty_wakeups, "sequence-gaps", G_TYPE_UINT64,
       stream.sequence_gaps, "clock-jumps", G_TYPE_UINT64, priv->jumps,
       "clock-drift-ppm", G_TYPE_DOUBLE, priv->drift, NULL);
   GST_OBJECT_UNLOCK (src);
@@ -247,7 +246,7 @@ make_stats (GstSocVideoSrc *src)
 
 static void
 gst_soc_video_src_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                                GParamSpec *pspec)
 {
   GstSocVideoSrc *src = GST_SOC_VIDEO_SRC (object);
   GstSocVideoSrcPrivate *priv = PRIVATE (src);
@@ -262,7 +261,7 @@ gst_soc_video_src_get_property (GObject *object, guint id, GValue *value,
       g_value_set_uint (value, priv->want.id);
       break;
     case PROP_CODEC:
-      g_value_set_enum (value, (gint) priv->want.codec);
+      g_value_set_enum (value, (gint)priv->want.codec);
       break;
     case PROP_BITRATE:
       g_value_set_uint (value, priv->want.bitrate);
@@ -280,11 +279,11 @@ gst_soc_video_src_get_property (GObject *object, guint id, GValue *value,
       g_value_set_int (value, priv->want.qp_max);
       break;
     case PROP_RATE_CONTROL:
-      g_value_set_enum (value, (gint) priv->want.rate_control);
+      g_value_set_enum (value, (gint)priv->want.rate_control);
       break;
     case PROP_FRAMERATE:
-      gst_value_set_fraction (value, (gint) priv->want.fps_num,
-          (gint) priv->want.fps_den);
+      gst_value_set_fraction (value, (gint)priv->want.fps_num,
+                              (gint)priv->want.fps_den);
       break;
     case PROP_INPUT_FRAMERATE:
       g_value_set_uint (value, priv->want.input_fps);
@@ -310,9 +309,9 @@ gst_soc_video_src_get_property (GObject *object, guint id, GValue *value,
   GST_OBJECT_UNLOCK (src);
 }
 
-#define FLAGS_READY                                                          \
+#define FLAGS_READY                                                            \
   (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY)
-#define FLAGS_PLAYING                                                        \
+#define FLAGS_PLAYING                                                          \
   (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)
 
 /* Ranges are wide: what is out of an encoder's reach is refused in words. */
@@ -322,38 +321,48 @@ install_running_properties (GObjectClass *object_class)
   HalStreamConfig initial;
 
   hal_stream_config_init (&initial);
-  g_object_class_install_property (object_class, PROP_BITRATE,
+  g_object_class_install_property (
+      object_class, PROP_BITRATE,
       g_param_spec_uint ("bitrate", "Bit rate",
-          "Bit/s: constant, or the mean of variable rates", 0, G_MAXUINT,
-          initial.bitrate, FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_MAX_BITRATE,
-      g_param_spec_uint ("max-bitrate", "Maximum bit rate",
+                         "Bit/s: constant, or the mean of variable rates", 0,
+                         G_MAXUINT, initial.bitrate, FLAGS_PLAYING));
+  g_object_class_install_property (
+      object_class, PROP_MAX_BITRATE,
+      g_param_spec_uint (
+          "max-bitrate", "Maximum bit rate",
           "Bit/s that variable rates may reach (0: half as much again)", 0,
           G_MAXUINT, initial.max_bitrate, FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_GOP_SIZE,
+  g_object_class_install_property (
+      object_class, PROP_GOP_SIZE,
       g_param_spec_uint ("gop-size", "GOP size",
-          "Frames from one keyframe to the next", 0, G_MAXUINT, initial.gop,
-          FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_QP_MIN,
+                         "Frames from one keyframe to the next", 0, G_MAXUINT,
+                         initial.gop, FLAGS_PLAYING));
+  g_object_class_install_property (
+      object_class, PROP_QP_MIN,
       g_param_spec_int ("qp-min", "Minimum QP",
-          "Lowest quantiser (-1: the encoder's choice)", -1, HAL_MAX_QP, -1,
-          FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_QP_MAX,
+                        "Lowest quantiser (-1: the encoder's choice)", -1,
+                        HAL_MAX_QP, -1, FLAGS_PLAYING));
+  g_object_class_install_property (
+      object_class, PROP_QP_MAX,
       g_param_spec_int ("qp-max", "Maximum QP",
-          "Highest quantiser (-1: the encoder's choice)", -1, HAL_MAX_QP, -1,
-          FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_RATE_CONTROL,
+                        "Highest quantiser (-1: the encoder's choice)", -1,
+                        HAL_MAX_QP, -1, FLAGS_PLAYING));
+  g_object_class_install_property (
+      object_class, PROP_RATE_CONTROL,
       g_param_spec_enum ("rate-control", "Rate control",
-          "How the bit rate is kept", GST_TYPE_SOC_RATE_CONTROL,
-          (gint) initial.rate_control, FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_FRAMERATE,
-      gst_param_spec_fraction ("framerate", "Frame rate",
+                         "How the bit rate is kept", GST_TYPE_SOC_RATE_CONTROL,
+                         (gint)initial.rate_control, FLAGS_PLAYING));
+  g_object_class_install_property (
+      object_class, PROP_FRAMERATE,
+      gst_param_spec_fraction (
+          "framerate", "Frame rate",
           "Frames per second; caps downstream may say otherwise", 0, 1,
-          HAL_MAX_FPS, 1, (gint) initial.fps_num, (gint) initial.fps_den,
+          HAL_MAX_FPS, 1, (gint)initial.fps_num, (gint)initial.fps_den,
           FLAGS_PLAYING));
-  g_object_class_install_property (object_class, PROP_IDR_INTERVAL,
-      g_param_spec_uint64 ("min-force-key-unit-interval",
-          "Minimum interval of requests",
+  g_object_class_install_property (
+      object_class, PROP_IDR_INTERVAL,
+      g_param_spec_uint64 (
+          "min-force-key-unit-interval", "Minimum interval of requests",
           "Nanoseconds between two requests for a keyframe to the encoder", 0,
           G_MAXUINT64, DEFAULT_IDR_INTERVAL, FLAGS_PLAYING));
 }
@@ -364,38 +373,51 @@ install_ready_properties (GObjectClass *object_class)
   HalStreamConfig initial;
 
   hal_stream_config_init (&initial);
-  g_object_class_install_property (object_class, PROP_STREAM_ID,
+  g_object_class_install_property (
+      object_class, PROP_STREAM_ID,
       g_param_spec_uint ("stream-id", "Stream",
-          "Which encoder channel: 0 main, 1 sub, ...", 0, G_MAXUINT, 0,
-          FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_CODEC,
+                         "Which encoder channel: 0 main, 1 sub, ...", 0,
+                         G_MAXUINT, 0, FLAGS_READY));
+  g_object_class_install_property (
+      object_class, PROP_CODEC,
       g_param_spec_enum ("codec", "Codec", "What the encoder makes",
-          GST_TYPE_SOC_CODEC, (gint) initial.codec, FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_INPUT_FRAMERATE,
-      g_param_spec_uint ("input-framerate", "Input frame rate",
+                         GST_TYPE_SOC_CODEC, (gint)initial.codec, FLAGS_READY));
+  g_object_class_install_property (
+      object_class, PROP_INPUT_FRAMERATE,
+      g_param_spec_uint (
+          "input-framerate", "Input frame rate",
           "Frames per second that the sensor delivers (0: as framerate); "
           "framerate can be raised up to it while the stream runs",
           0, HAL_MAX_FPS, 0, FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_JPEG_QUALITY,
+  g_object_class_install_property (
+      object_class, PROP_JPEG_QUALITY,
       g_param_spec_uint ("jpeg-quality", "JPEG quality",
-          "Percent, for codec=jpeg and for snapshots", 1, 100,
-          initial.jpeg_quality, FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_LIBRARY_PATH,
-      g_param_spec_string ("library-path", "Library path",
+                         "Percent, for codec=jpeg and for snapshots", 1, 100,
+                         initial.jpeg_quality, FLAGS_READY));
+  g_object_class_install_property (
+      object_class, PROP_LIBRARY_PATH,
+      g_param_spec_string (
+          "library-path", "Library path",
           "Directories of the vendor's libraries, ':' between them (default: "
           "the usual ones)",
           NULL, FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_MAX_QUEUED,
-      g_param_spec_uint ("max-queued-frames", "Queued frames",
+  g_object_class_install_property (
+      object_class, PROP_MAX_QUEUED,
+      g_param_spec_uint (
+          "max-queued-frames", "Queued frames",
           "Frames that wait for a slow pipeline before frames are dropped up "
           "to the next keyframe",
           1, MAX_QUEUED, DEFAULT_QUEUED, FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_TIMEOUT,
-      g_param_spec_uint64 ("timeout", "Timeout",
-          "Nanoseconds without a frame that are an error (0: wait for ever)",
-          0, G_MAXUINT64, DEFAULT_TIMEOUT, FLAGS_READY));
-  g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
+  g_object_class_install_property (
+      object_class, PROP_TIMEOUT,
+      g_param_spec_uint64 (
+          "timeout", "Timeout",
+          "Nanoseconds without a frame that are an error (0: wait for ever)", 0,
+          G_MAXUINT64, DEFAULT_TIMEOUT, FLAGS_READY));
+  g_object_class_install_property (
+      object_class, PROP_STATS,
+      g_param_spec_boxed (
+          "stats", "Statistics",
           "Frames, bytes, drops, errors, clocks: application/x-soc-stats",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }

@@ -73,12 +73,11 @@ void gst_soc_video_src_init_settings (GstSocVideoSrc *src);
 void gst_soc_video_src_install_signals (GObjectClass *object_class);
 /* Does not take the event. FALSE: not one of these. */
 gboolean gst_soc_video_src_handle_upstream (GstSocVideoSrc *src,
-    GstEvent *event);
+                                            GstEvent *event);
 /* Asks the encoder for the keyframe that is wanted, if it is time. */
 void gst_soc_video_src_ask_keyframe (GstSocVideoSrc *src);
 /* A keyframe comes: announces it downstream if it was asked for. */
-void gst_soc_video_src_answer_keyframe (GstSocVideoSrc *src,
-    GstClockTime pts);
+void gst_soc_video_src_answer_keyframe (GstSocVideoSrc *src, GstClockTime pts);
 
 G_END_DECLS
 

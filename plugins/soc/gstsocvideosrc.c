@@ -23,11 +23,11 @@
 GST_DEBUG_CATEGORY_STATIC (soc_video_src_debug);
 #define GST_CAT_DEFAULT soc_video_src_debug
 
-G_DEFINE_ABSTRACT_TYPE_WITH_CODE (GstSocVideoSrc, gst_soc_video_src,
-    GST_TYPE_PUSH_SRC,
+G_DEFINE_ABSTRACT_TYPE_WITH_CODE (
+    GstSocVideoSrc, gst_soc_video_src, GST_TYPE_PUSH_SRC,
     G_ADD_PRIVATE (GstSocVideoSrc)
         GST_DEBUG_CATEGORY_INIT (soc_video_src_debug, "socvideosrc", 0,
-            "SoC video sources"));
+                                 "SoC video sources"));
 
 #define PRIVATE(src) gst_soc_video_src_priv (src)
 
@@ -39,7 +39,7 @@ gst_soc_video_src_priv (GstSocVideoSrc *src)
 
 static void
 add_config (GstSocVideoSrc *src, HalContextConfig *context,
-    HalStreamConfig *stream)
+            HalStreamConfig *stream)
 {
   GstSocVideoSrcClass *klass = GST_SOC_VIDEO_SRC_GET_CLASS (src);
 
@@ -52,8 +52,8 @@ gst_soc_video_src_event (GstBaseSrc *base, GstEvent *event)
 {
   if (gst_soc_video_src_handle_upstream (GST_SOC_VIDEO_SRC (base), event))
     return TRUE;
-  return GST_BASE_SRC_CLASS (gst_soc_video_src_parent_class)->event (base,
-      event);
+  return GST_BASE_SRC_CLASS (gst_soc_video_src_parent_class)
+      ->event (base, event);
 }
 
 static gboolean
@@ -97,8 +97,8 @@ open_context (GstSocVideoSrc *src)
   add_config (src, &config, &stream);
   status = hal_stream_config_check (&stream, &error);
   if (status == HAL_OK)
-    status = hal_context_acquire (klass->family, &env, &config, &context,
-        &error);
+    status
+        = hal_context_acquire (klass->family, &env, &config, &context, &error);
   g_free (path);
   if (status != HAL_OK) {
     gst_soc_post_error (GST_ELEMENT (src), &error);
@@ -108,9 +108,10 @@ open_context (GstSocVideoSrc *src)
   priv->context = context;
   GST_OBJECT_UNLOCK (src);
   GST_INFO_OBJECT (src, "%s %s, version '%s', chip '%s'",
-      hal_family_long_name (klass->family),
-      hal_context_info (context)->generation,
-      hal_context_info (context)->version, hal_context_info (context)->chip);
+                   hal_family_long_name (klass->family),
+                   hal_context_info (context)->generation,
+                   hal_context_info (context)->version,
+                   hal_context_info (context)->chip);
   return TRUE;
 }
 
@@ -169,15 +170,17 @@ open_stream (GstSocVideoSrc *src, const GstCaps *allowed)
   add_config (src, &unused, &config);
   if (!gst_soc_caps_to_config (allowed, &config)) {
     GST_ELEMENT_ERROR (src, STREAM, FORMAT,
-        ("Downstream takes no %s.", hal_codec_name (config.codec)),
-        ("set codec to what it takes, or add a parser; it takes %" GST_PTR_FORMAT,
-            allowed));
+                       ("Downstream takes no %s.",
+                        hal_codec_name (config.codec)),
+                       ("set codec to what it takes, or add a parser; it takes "
+                        "%" GST_PTR_FORMAT,
+                        allowed));
     return FALSE;
   }
   status = hal_stream_create (priv->context, &config, &stream, &error);
   if (status == HAL_OK) {
     reader = gst_soc_reader_new (stream, max_queued,
-        timeout != 0 ? timeout : G_MAXUINT64, &error);
+                                 timeout != 0 ? timeout : G_MAXUINT64, &error);
     if (reader == NULL)
       hal_stream_destroy (stream);
   }
@@ -307,13 +310,14 @@ gst_soc_video_src_change_state (GstElement *element, GstStateChange transition)
   if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
     set_discard (src, TRUE);
   else if (transition == GST_STATE_CHANGE_READY_TO_NULL
-      || (transition == GST_STATE_CHANGE_NULL_TO_READY
-          && result == GST_STATE_CHANGE_FAILURE))
+           || (transition == GST_STATE_CHANGE_NULL_TO_READY
+               && result == GST_STATE_CHANGE_FAILURE))
     close_context (src);
   return result;
 }
 
-/* --- Frames ---------------------------------------------------------------- */
+/* --- Frames ----------------------------------------------------------------
+ */
 
 static GstClockTime
 frame_interval (GstSocVideoSrc *src)
@@ -325,7 +329,7 @@ frame_interval (GstSocVideoSrc *src)
   num = priv->want.fps_num;
   den = priv->want.fps_den;
   GST_OBJECT_UNLOCK (src);
-  return gst_util_uint64_scale_int (GST_SECOND, (gint) den, (gint) num);
+  return gst_util_uint64_scale_int (GST_SECOND, (gint)den, (gint)num);
 }
 
 static void
@@ -346,7 +350,7 @@ put_times (GstSocVideoSrc *src, const GstSocFrame *frame)
     gst_soc_timeline_unref (priv->timeline);
     priv->timeline = timeline;
     pts = gst_soc_timeline_map (timeline, frame->pts, interval,
-        &priv->timeline_jumps, &jumped);
+                                &priv->timeline_jumps, &jumped);
     pts = pts > base ? pts - base : 0;
     gst_object_unref (clock);
   }
@@ -383,9 +387,9 @@ put_caps (GstSocVideoSrc *src, GstBuffer *buffer)
   caps = gst_soc_caps_from_frame (config.codec, map.data, map.size, &config);
   gst_buffer_unmap (buffer, &map);
   if (caps == NULL && priv->caps == NULL) {
-    GST_ELEMENT_ERROR (src, STREAM, FORMAT,
-        ("The first keyframe has no parameter sets that can be read."),
-        (NULL));
+    GST_ELEMENT_ERROR (
+        src, STREAM, FORMAT,
+        ("The first keyframe has no parameter sets that can be read."), (NULL));
     return FALSE;
   }
   if (caps != NULL
@@ -434,8 +438,8 @@ gst_soc_video_src_query (GstBaseSrc *base, GstQuery *query)
   guint max_queued;
 
   if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY)
-    return GST_BASE_SRC_CLASS (gst_soc_video_src_parent_class)->query (base,
-        query);
+    return GST_BASE_SRC_CLASS (gst_soc_video_src_parent_class)
+        ->query (base, query);
   interval = frame_interval (src);
   GST_OBJECT_LOCK (src);
   max_queued = priv->max_queued;
@@ -500,16 +504,19 @@ gst_soc_video_src_class_init (GstSocVideoSrcClass *klass)
 
 void
 gst_soc_video_src_class_setup (GstSocVideoSrcClass *klass,
-    const HalFamily *family, const gchar *long_name, const gchar *description)
+                               const HalFamily *family, const gchar *long_name,
+                               const gchar *description)
 {
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstCaps *caps = gst_soc_caps_template ();
 
   klass->family = family;
   gst_element_class_set_metadata (element_class, long_name,
-      "Source/Video/Hardware", description,
-      "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
+                                  "Source/Video/Hardware", description,
+                                  "the iv-p2p authors <iv-p2p@iv-p2p.invalid>");
   gst_element_class_add_pad_template (element_class,
-      gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
+                                      gst_pad_template_new ("src", GST_PAD_SRC,
+                                                            GST_PAD_ALWAYS,
+                                                            caps));
   gst_caps_unref (caps);
 }

@@ -15,8 +15,8 @@
 G_BEGIN_DECLS
 
 #define GST_TYPE_SOC_VIDEO_SRC (gst_soc_video_src_get_type ())
-G_DECLARE_DERIVABLE_TYPE (GstSocVideoSrc, gst_soc_video_src, GST,
-    SOC_VIDEO_SRC, GstPushSrc)
+G_DECLARE_DERIVABLE_TYPE (GstSocVideoSrc, gst_soc_video_src, GST, SOC_VIDEO_SRC,
+                          GstPushSrc)
 
 /**
  * GstSocVideoSrcClass:
@@ -30,14 +30,15 @@ struct _GstSocVideoSrcClass
 
   const HalFamily *family;
   void (*add_config) (GstSocVideoSrc *src, HalContextConfig *context,
-      HalStreamConfig *stream);
+                      HalStreamConfig *stream);
 };
 
 /* For class_init of subclasses: family, metadata and the pad template with the
  * codecs. */
 void gst_soc_video_src_class_setup (GstSocVideoSrcClass *klass,
-    const HalFamily *family, const gchar *long_name,
-    const gchar *description);
+                                    const HalFamily *family,
+                                    const gchar *long_name,
+                                    const gchar *description);
 
 G_END_DECLS
 

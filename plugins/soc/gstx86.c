@@ -8,7 +8,8 @@
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 x86vencsrc ! h264parse ! iv-watermark-queue ! p2psink device-id=camera-1
+ * gst-launch-1.0 x86vencsrc ! h264parse ! iv-watermark-queue ! p2psink
+ * device-id=camera-1
  * ]|
  *
  * Copyright (C) 2026 the iv-p2p authors
@@ -36,10 +37,9 @@ typedef GstSocVideoSrcClass GstX86VencSrcClass;
 GType gst_x86_venc_src_get_type (void);
 G_DEFINE_TYPE (GstX86VencSrc, gst_x86_venc_src, GST_TYPE_SOC_VIDEO_SRC);
 GST_ELEMENT_REGISTER_DEFINE (x86vencsrc, "x86vencsrc", GST_RANK_NONE,
-    gst_x86_venc_src_get_type ());
+                             gst_x86_venc_src_get_type ());
 
-enum
-{
+enum {
   PROP_0,
   PROP_DEVICE,
   PROP_ENCODER,
@@ -47,9 +47,9 @@ enum
 
 static void
 gst_x86_venc_src_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                               GParamSpec *pspec)
 {
-  GstX86VencSrc *src = (GstX86VencSrc *) object;
+  GstX86VencSrc *src = (GstX86VencSrc *)object;
 
   GST_OBJECT_LOCK (src);
   switch (id) {
@@ -67,9 +67,9 @@ gst_x86_venc_src_set_property (GObject *object, guint id, const GValue *value,
 
 static void
 gst_x86_venc_src_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                               GParamSpec *pspec)
 {
-  GstX86VencSrc *src = (GstX86VencSrc *) object;
+  GstX86VencSrc *src = (GstX86VencSrc *)object;
 
   GST_OBJECT_LOCK (src);
   switch (id) {
@@ -87,9 +87,9 @@ gst_x86_venc_src_get_property (GObject *object, guint id, GValue *value,
 
 static void
 gst_x86_venc_src_add_config (GstSocVideoSrc *base, HalContextConfig *context,
-    HalStreamConfig *stream)
+                             HalStreamConfig *stream)
 {
-  GstX86VencSrc *src = (GstX86VencSrc *) base;
+  GstX86VencSrc *src = (GstX86VencSrc *)base;
 
   GST_OBJECT_LOCK (src);
   stream->device = src->device;
@@ -101,22 +101,27 @@ static void
 gst_x86_venc_src_class_init (GstX86VencSrcClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags flags
+      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   object_class->set_property = gst_x86_venc_src_set_property;
   object_class->get_property = gst_x86_venc_src_get_property;
   klass->add_config = gst_x86_venc_src_add_config;
-  g_object_class_install_property (object_class, PROP_DEVICE,
-      g_param_spec_string ("device", "Device",
+  g_object_class_install_property (
+      object_class, PROP_DEVICE,
+      g_param_spec_string (
+          "device", "Device",
           "A camera (/dev/video0), or test: and a pattern of videotestsrc "
           "(default: a test picture)",
           NULL, flags));
-  g_object_class_install_property (object_class, PROP_ENCODER,
-      g_param_spec_string ("encoder", "Encoder",
+  g_object_class_install_property (
+      object_class, PROP_ENCODER,
+      g_param_spec_string (
+          "encoder", "Encoder",
           "The factory of the encoder (default: the best there is)", NULL,
           flags));
-  gst_soc_video_src_class_setup (klass, &hal_x86, "PC Encoder Source",
+  gst_soc_video_src_class_setup (
+      klass, &hal_x86, "PC Encoder Source",
       "Live encoded video from a camera of a PC, or a test picture");
 }
 
@@ -125,8 +130,8 @@ gst_x86_venc_src_init (GstX86VencSrc *src)
 {
 }
 
-GST_SOC_AUDIO_SRC_DEFINE (GstX86AudioSrc, gst_x86_audio_src, x86audiosrc,
-    &hal_x86, "PC Audio Source",
+GST_SOC_AUDIO_SRC_DEFINE (
+    GstX86AudioSrc, gst_x86_audio_src, x86audiosrc, &hal_x86, "PC Audio Source",
     "Live sound from a microphone of a PC, or a test tone");
 
 static gboolean

@@ -34,5 +34,6 @@ plugin_init (GstPlugin *plugin)
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, soc,
-    "Hardware encoders of camera chips as live sources", plugin_init,
-    PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME, GST_PACKAGE_ORIGIN)
+                   "Hardware encoders of camera chips as live sources",
+                   plugin_init, PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME,
+                   GST_PACKAGE_ORIGIN)

@@ -39,7 +39,7 @@ test_bitrate (void)
 
     config.bitrate = rates[i];
     CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_BITRATE, &error),
-        HAL_OK);
+              HAL_OK);
     if (target_sim () != NULL) {
       uint32_t bitrate;
       unsigned gop, fps;
@@ -51,9 +51,9 @@ test_bitrate (void)
     }
     /* To the end of the GOP, for real encoders to settle. */
     measure (stream, config.gop);
-    expected = (double) rates[i] / 8 * n / 25;
+    expected = (double)rates[i] / 8 * n / 25;
     CHECK_RANGE (measure (stream, n), expected * (1 - share),
-        expected * (1 + share));
+                 expected * (1 + share));
   }
   close_all (stream);
 }
@@ -145,7 +145,7 @@ test_framerate (void)
   CHECK (take (stream, &taken));
   config.fps_num = 10;
   CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_FRAMERATE, &error),
-      HAL_OK);
+            HAL_OK);
   measure (stream, 5);
   CHECK (take (stream, &taken));
   last = taken.frame.pts;
@@ -175,8 +175,8 @@ test_limits (void)
     config.qp_min = 20;
     config.qp_max = 40;
     CHECK_EQ (hal_stream_set (stream, &config,
-                  HAL_SET_RATE_CONTROL | HAL_SET_QP, &error),
-        HAL_OK);
+                              HAL_SET_RATE_CONTROL | HAL_SET_QP, &error),
+              HAL_OK);
     sim->settings (0, &bitrate, &gop, &fps, &min, &max);
     CHECK_EQ (min, 20);
     CHECK_EQ (max, 40);
@@ -204,7 +204,7 @@ test_refused_change (void)
   atomic_store (&target_sim ()->refuse_sets, 1);
   config.bitrate = 2000000;
   CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_BITRATE, &error),
-      HAL_REFUSED);
+            HAL_REFUSED);
   CHECK (strstr (error.text, error.call) != NULL && error.call[0] != '\0');
   hal_stream_get_config (stream, &now);
   CHECK_EQ (now.bitrate, before);
@@ -236,12 +236,12 @@ test_snapshot (void)
     return;
   CHECK (take (stream, &taken));
   CHECK_EQ (hal_stream_snapshot (stream, 80, PATIENCE, snapshot_parts, &good,
-                &error),
-      HAL_OK);
+                                 &error),
+            HAL_OK);
   CHECK (good);
   CHECK_EQ (hal_stream_snapshot (stream, 0, PATIENCE, snapshot_parts, &good,
-                &error),
-      HAL_INVALID);
+                                 &error),
+            HAL_INVALID);
   /* The stream is none the worse for it. */
   CHECK (take (stream, &taken));
   close_all (stream);
@@ -271,14 +271,16 @@ test_audio_in (void)
     CHECK_EQ (frame.size, config.samples * config.channels * 2);
     if (i > 0)
       CHECK_RANGE (frame.pts - last,
-          (uint64_t) config.samples * HAL_SECOND / config.rate - HAL_MSECOND,
-          (uint64_t) config.samples * HAL_SECOND / config.rate + HAL_MSECOND);
+                   (uint64_t)config.samples * HAL_SECOND / config.rate
+                       - HAL_MSECOND,
+                   (uint64_t)config.samples * HAL_SECOND / config.rate
+                       + HAL_MSECOND);
     last = frame.pts;
     CHECK_EQ (hal_audio_release (audio, &error), HAL_OK);
   }
   hal_audio_interrupt (audio, true);
   CHECK_EQ (hal_audio_read (audio, UINT64_MAX, &frame, &error),
-      HAL_INTERRUPTED);
+            HAL_INTERRUPTED);
   hal_audio_close (audio);
   hal_context_release (context);
 }
@@ -302,12 +304,11 @@ test_audio_out (void)
   /* Whatever sizes come in, whole frames go out. */
   for (i = 0; i < 20; i++)
     CHECK_EQ (hal_audio_write (audio, samples, sizeof samples / 2 + i * 2,
-                  PATIENCE, &error),
-        HAL_OK);
+                               PATIENCE, &error),
+              HAL_OK);
   hal_audio_get_config (audio, &config);
   if (target_sim () != NULL)
-    CHECK_EQ (target_sim ()->audio_plays,
-        (500 * 20 + 190) / config.samples);
+    CHECK_EQ (target_sim ()->audio_plays, (500 * 20 + 190) / config.samples);
   hal_audio_close (audio);
   hal_context_release (context);
 }

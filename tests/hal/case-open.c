@@ -37,7 +37,7 @@ test_share (void)
   if (target->directory != NULL) {
     env.library_path = "/somewhere/else";
     CHECK_EQ (hal_context_acquire (target->family, &env, NULL, &c, &error),
-        HAL_BUSY);
+              HAL_BUSY);
     CHECK (strstr (error.text, target_path ()) != NULL);
     CHECK (c == NULL);
   }
@@ -59,7 +59,7 @@ test_missing_library (void)
   HalInfo info;
 
   CHECK_EQ (hal_context_acquire (target->family, &env, NULL, &context, &error),
-      HAL_NOT_FOUND);
+            HAL_NOT_FOUND);
   CHECK (strstr (error.text, target->needed_library) != NULL);
   CHECK (strstr (error.text, "/nonexistent") != NULL);
   CHECK (error.hint[0] != '\0');
@@ -74,7 +74,7 @@ test_newer_version (void)
   unsigned i;
 
   snprintf (target_sim ()->version, sizeof target_sim ()->version, "%s",
-      target->newer_version);
+            target->newer_version);
   stream = open_all (HAL_CODEC_H264);
   CHECK (stream != NULL);
   for (i = 0; stream != NULL && i < 20; i++)
@@ -91,9 +91,9 @@ test_foreign_version (void)
   HalError error = { 0 };
 
   snprintf (target_sim ()->version, sizeof target_sim ()->version, "%s",
-      target->foreign_version);
+            target->foreign_version);
   CHECK_EQ (hal_context_acquire (target->family, &env, NULL, &context, &error),
-      HAL_BAD_VERSION);
+            HAL_BAD_VERSION);
   CHECK (strstr (error.text, target->foreign_version) != NULL);
   hal_context_release (context);
 }
@@ -101,8 +101,7 @@ test_foreign_version (void)
 /* --- Settings that cannot be ------------------------------------------ */
 
 static HalStatus
-try_config (HalContext *context, const HalStreamConfig *config,
-    HalError *error)
+try_config (HalContext *context, const HalStreamConfig *config, HalError *error)
 {
   HalStream *stream = NULL;
   HalStatus status = hal_stream_create (context, config, &stream, error);

@@ -81,13 +81,13 @@ test_jumps (void)
   sim->advance (100000000);
   stream = open_stream (context, &config);
   for (i = 0; stream != NULL && i < 30 && CHECK (take (stream, &taken)); i++) {
-    int64_t step = (int64_t) (taken.frame.pts - last);
+    int64_t step = (int64_t)(taken.frame.pts - last);
 
     /* A jump is passed on as it is, and the clock jumped with it. */
     if (i == 11)
-      CHECK (step > (int64_t) (3 * HAL_SECOND));
+      CHECK (step > (int64_t)(3 * HAL_SECOND));
     else if (i == 21)
-      CHECK (step < -(int64_t) (3 * HAL_SECOND));
+      CHECK (step < -(int64_t)(3 * HAL_SECOND));
     else if (i > 0)
       CHECK_EQ (step, 40 * HAL_MSECOND);
     CHECK_EQ (hal_context_clock (context, &now, &error), HAL_OK);
@@ -135,7 +135,8 @@ test_cycles (void)
   CHECK_EQ (count_fds (), fds);
 }
 
-typedef struct {
+typedef struct
+{
   HalStream *stream;
   unsigned frames;
   bool bad;
@@ -184,8 +185,8 @@ test_streams_together (void)
 
     config.bitrate = 500000 + k * 10000;
     CHECK_EQ (hal_stream_set (readers[k % 4].stream, &config, HAL_SET_BITRATE,
-                  NULL),
-        HAL_OK);
+                              NULL),
+              HAL_OK);
     hal_stream_request_idr (readers[k % 4].stream, NULL);
   }
   for (i = 0; i < 4; i++) {

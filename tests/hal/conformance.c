@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-const HalCodec conformance_codecs[N_CODECS] = { HAL_CODEC_H264,
-  HAL_CODEC_H265, HAL_CODEC_JPEG };
+const HalCodec conformance_codecs[N_CODECS]
+    = { HAL_CODEC_H264, HAL_CODEC_H265, HAL_CODEC_JPEG };
 
-static const ConformanceGroup *const groups[] = { &conformance_open,
-  &conformance_frames, &conformance_control, &conformance_time };
+static const ConformanceGroup *const groups[]
+    = { &conformance_open, &conformance_frames, &conformance_control,
+        &conformance_time };
 
 uint32_t
 target_caps (void)
@@ -74,7 +75,7 @@ applies (const ConformanceCase *one, int argc, char **argv)
   for (i = 0; i < argc; i++)
     wanted |= strstr (one->name, argv[i]) != NULL;
   return wanted && ((one->needs & SIM) == 0 || target_sim () != NULL)
-      && (one->needs & ~SIM & ~target_caps ()) == 0;
+         && (one->needs & ~SIM & ~target_caps ()) == 0;
 }
 
 static bool

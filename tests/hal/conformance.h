@@ -13,7 +13,8 @@
 #include "hal.h"
 #include "simengine.h"
 
-typedef struct {
+typedef struct
+{
   const char *name; /* "hisi-v4" */
   const HalFamily *family;
   /* Below the directory of simulated libraries: where these are, and the one

@@ -53,7 +53,7 @@ static void
 play (Camera *camera)
 {
   CHECK (gst_element_set_state (camera->pipeline, GST_STATE_PLAYING)
-      != GST_STATE_CHANGE_FAILURE);
+         != GST_STATE_CHANGE_FAILURE);
 }
 
 static GstSample *
@@ -70,20 +70,20 @@ static gboolean
 is_key (GstSample *sample)
 {
   return !GST_BUFFER_FLAG_IS_SET (gst_sample_get_buffer (sample),
-      GST_BUFFER_FLAG_DELTA_UNIT);
+                                  GST_BUFFER_FLAG_DELTA_UNIT);
 }
 
 static gboolean
 is_discont (GstSample *sample)
 {
   return GST_BUFFER_FLAG_IS_SET (gst_sample_get_buffer (sample),
-      GST_BUFFER_FLAG_DISCONT);
+                                 GST_BUFFER_FLAG_DISCONT);
 }
 
 /* The next message of these types: its error's domain, code and text. */
 static gchar *
 wait_message (Camera *camera, GstMessageType types, GQuark *ret_domain,
-    gint *ret_code)
+              gint *ret_code)
 {
   GstBus *bus = gst_element_get_bus (camera->pipeline);
   GstMessage *message = gst_bus_timed_pop_filtered (bus, PATIENCE, types);
@@ -125,7 +125,8 @@ check_clean (void)
   CHECK_EQ (sim->order_errors, 0);
 }
 
-/* --- Streams ---------------------------------------------------------------- */
+/* --- Streams ----------------------------------------------------------------
+ */
 
 static void
 test_stream (void)
@@ -154,7 +155,7 @@ test_stream (void)
     } else {
       CHECK (GST_BUFFER_PTS (buffer) > last);
       CHECK_RANGE (GST_BUFFER_PTS (buffer) - last, 30 * GST_MSECOND,
-          50 * GST_MSECOND);
+                   50 * GST_MSECOND);
       CHECK (!is_discont (sample));
     }
     CHECK_EQ (GST_BUFFER_DURATION (buffer), 40 * GST_MSECOND);
@@ -172,11 +173,11 @@ test_caps_decide (void)
     const gchar *properties, *caps;
   } table[] = {
     { "! video/x-h264,width=640,height=480,framerate=15/1",
-        "video/x-h264,width=640,height=480,framerate=15/1" },
+      "video/x-h264,width=640,height=480,framerate=15/1" },
     { "codec=h265 ! video/x-h265,width=320,height=240",
-        "video/x-h265,width=320,height=240,profile=main,tier=main" },
+      "video/x-h265,width=320,height=240,profile=main,tier=main" },
     { "codec=jpeg framerate=5/1 ! image/jpeg,width=320,height=240",
-        "image/jpeg,parsed=true,width=320,height=240,framerate=5/1" },
+      "image/jpeg,parsed=true,width=320,height=240,framerate=5/1" },
   };
   guint i;
 
@@ -228,7 +229,7 @@ test_together (void)
   sim->mode = SIM_REALTIME;
   play (&camera);
   message = gst_bus_timed_pop_filtered (bus, PATIENCE,
-      GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+                                        GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
   CHECK (message != NULL && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
   if (message != NULL)
     gst_message_unref (message);
@@ -240,21 +241,23 @@ test_together (void)
   g_free (text);
 }
 
-/* --- Keyframes -------------------------------------------------------------- */
+/* --- Keyframes --------------------------------------------------------------
+ */
 
 static GstPadProbeReturn
 count_answers (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
   if (gst_video_event_is_force_key_unit (GST_PAD_PROBE_INFO_EVENT (info)))
-    g_atomic_int_inc ((gint *) data);
+    g_atomic_int_inc ((gint *)data);
   return GST_PAD_PROBE_OK;
 }
 
 static void
 ask (Camera *camera, gboolean by_element)
 {
-  GstEvent *event = gst_video_event_new_upstream_force_key_unit (
-      GST_CLOCK_TIME_NONE, TRUE, 1);
+  GstEvent *event
+      = gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE, TRUE,
+                                                     1);
 
   if (by_element) {
     CHECK (gst_element_send_event (camera->src, event));
@@ -276,7 +279,7 @@ test_force_key_unit (void)
 
   sim->mode = SIM_REALTIME;
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, count_answers,
-      &answers, NULL);
+                     &answers, NULL);
   gst_object_unref (pad);
   play (&camera);
   gst_sample_unref (pull (&camera));
@@ -303,7 +306,8 @@ test_force_key_unit (void)
   drop (&camera);
 }
 
-/* --- Settings that change --------------------------------------------------- */
+/* --- Settings that change ---------------------------------------------------
+ */
 
 static uint32_t
 encoder_bitrate (void)
@@ -331,10 +335,12 @@ test_bitrate (void)
   g_object_set (camera.src, "bitrate", 3000000, NULL);
   CHECK_EQ (encoder_bitrate (), 3000000);
   /* A sink that knows the network asks by an event. */
-  gst_element_send_event (camera.src,
+  gst_element_send_event (
+      camera.src,
       gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM,
-          gst_structure_new ("GstP2pBitrateRequest", "bitrate", G_TYPE_UINT,
-              1500000, NULL)));
+                            gst_structure_new ("GstP2pBitrateRequest",
+                                               "bitrate", G_TYPE_UINT, 1500000,
+                                               NULL)));
   CHECK_EQ (encoder_bitrate (), 1500000);
   /* kbit/s are refused in words, and nothing changes. */
   g_object_set (camera.src, "bitrate", 2000, NULL);
@@ -396,11 +402,12 @@ test_running_settings (void)
   drop (&camera);
 }
 
-/* --- Faults ------------------------------------------------------------------ */
+/* --- Faults ------------------------------------------------------------------
+ */
 
 static void
 expect_failure (const gchar *properties, GQuark domain, gint code,
-    const gchar *words)
+                const gchar *words)
 {
   Camera camera = make (properties);
   GQuark is_domain = 0;
@@ -421,22 +428,24 @@ static void
 test_faults (void)
 {
   expect_failure ("library-path=/nonexistent", GST_RESOURCE_ERROR,
-      GST_RESOURCE_ERROR_NOT_FOUND, "libmpi.so was not found in /nonexistent");
-  expect_failure ("bitrate=12", GST_RESOURCE_ERROR,
-      GST_RESOURCE_ERROR_SETTINGS, "12 bit/s: did you mean kbit/s?");
+                  GST_RESOURCE_ERROR_NOT_FOUND,
+                  "libmpi.so was not found in /nonexistent");
+  expect_failure ("bitrate=12", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+                  "12 bit/s: did you mean kbit/s?");
   atomic_store (&sim->busy_creates, 1);
   expect_failure ("", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_BUSY,
-      "VENC_CreateChn failed: busy");
+                  "VENC_CreateChn failed: busy");
   atomic_store (&sim->refuse_creates, 1);
   expect_failure ("", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
-      "mmz");
+                  "mmz");
   atomic_store (&sim->stop_after, 3);
   expect_failure ("timeout=50000000 ! fakesink async=false fakesrc is-live=1",
-      GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ, "No frame came for 50 ms");
+                  GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ,
+                  "No frame came for 50 ms");
   atomic_store (&sim->stop_after, 0);
   atomic_store (&sim->get_failures, 1000000);
   expect_failure ("", GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_ENCODE,
-      "VENC_GetStream failed: no buffer");
+                  "VENC_GetStream failed: no buffer");
 }
 
 /* The sensor has stopped and nothing ends the wait but unlock. */
@@ -449,7 +458,7 @@ test_unlock (void)
   play (&camera);
   gst_sample_unref (pull (&camera));
   CHECK_EQ (gst_element_set_state (camera.pipeline, GST_STATE_READY),
-      GST_STATE_CHANGE_SUCCESS);
+            GST_STATE_CHANGE_SUCCESS);
   atomic_store (&sim->stop_after, 0);
   play (&camera);
   gst_sample_unref (pull (&camera));
@@ -461,8 +470,7 @@ test_unlock (void)
 static void
 test_slow_downstream (void)
 {
-  Camera camera
-      = make ("max-queued-frames=4 gop-size=10000 framerate=200/1");
+  Camera camera = make ("max-queued-frames=4 gop-size=10000 framerate=200/1");
   guint64 dropped = 0;
   gboolean found = FALSE;
   guint i;
@@ -506,9 +514,8 @@ test_pause (void)
   gst_element_set_state (camera.pipeline, GST_STATE_PAUSED);
   gst_element_get_state (camera.pipeline, NULL, NULL, PATIENCE);
   /* What was on its way at the pause. */
-  while ((sample
-             = gst_app_sink_try_pull_sample (GST_APP_SINK (camera.sink), 0))
-      != NULL)
+  while ((sample = gst_app_sink_try_pull_sample (GST_APP_SINK (camera.sink), 0))
+         != NULL)
     gst_sample_unref (sample);
   play (&camera);
   for (i = 0; i < 4 && !key; i++) {
@@ -522,7 +529,8 @@ test_pause (void)
   drop (&camera);
 }
 
-/* --- Costs ------------------------------------------------------------------- */
+/* --- Costs -------------------------------------------------------------------
+ */
 
 /* Many frames, few buffers: they come again, and their memory with them once
  * it has grown to the size of frames. */
@@ -564,7 +572,7 @@ test_cycles (void)
     if (i % 2 == 0)
       gst_sample_unref (pull (&camera));
     gst_element_set_state (camera.pipeline,
-        i % 3 == 0 ? GST_STATE_READY : GST_STATE_NULL);
+                           i % 3 == 0 ? GST_STATE_READY : GST_STATE_NULL);
     if (i == 4)
       fds = count_fds ();
   }
@@ -573,7 +581,8 @@ test_cycles (void)
   drop (&camera);
 }
 
-/* --- What is there ------------------------------------------------------------ */
+/* --- What is there
+ * ------------------------------------------------------------ */
 
 static void
 test_device_provider (void)
@@ -593,7 +602,7 @@ test_device_provider (void)
 
     CHECK (element != NULL);
     if (g_str_equal (GST_OBJECT_NAME (gst_element_get_factory (element)),
-            "hisivencsrc"))
+                     "hisivencsrc"))
       found = gst_device_has_classes (l->data, "Video/Source");
     gst_object_unref (element);
   }
@@ -655,7 +664,7 @@ test_talk (void)
 
   play (&camera);
   message = gst_bus_timed_pop_filtered (bus, PATIENCE,
-      GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+                                        GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
   CHECK (message != NULL && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
   if (message != NULL)
     gst_message_unref (message);
@@ -707,7 +716,7 @@ main (int argc, char **argv)
     fprintf (stderr, "%s\n", dlerror ());
     return 1;
   }
-  *(void **) &func = dlsym (handle, "sim_control");
+  *(void **)&func = dlsym (handle, "sim_control");
   sim = func ();
   setvbuf (stdout, NULL, _IOLBF, 0);
   for (i = 0; i < G_N_ELEMENTS (all); i++) {
@@ -718,7 +727,7 @@ main (int argc, char **argv)
     all[i].run ();
     check_clean ();
     printf ("%sok %u - %s\n", check_failures > 0 ? "not " : "", ++n,
-        all[i].name);
+            all[i].name);
     failed += check_failures > 0;
   }
   printf ("1..%u\n", n);

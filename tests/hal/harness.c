@@ -25,7 +25,7 @@ target_path (void)
   if (target->directory == NULL)
     return NULL;
   snprintf (path, sizeof path, "%s/%s", base != NULL ? base : ".",
-      target->directory);
+            target->directory);
   return path;
 }
 
@@ -45,7 +45,7 @@ target_sim (void)
     fprintf (stderr, "%s\n", dlerror ());
     exit (1);
   }
-  *(void **) &func = dlsym (handle, "sim_control");
+  *(void **)&func = dlsym (handle, "sim_control");
   control = func ();
   dlclose (handle);
   return control;

@@ -15,14 +15,16 @@
 #define SIM (1u << 31)
 #define N_CODECS 3
 
-typedef struct {
+typedef struct
+{
   const char *name;
   void (*run) (void);
   uint32_t needs; /* HAL_CAP_..., SIM: faults */
 } ConformanceCase;
 
 /* The cases of a file, with its own count of failures. */
-typedef struct {
+typedef struct
+{
   const ConformanceCase *cases;
   unsigned n;
   unsigned *failures;
@@ -32,7 +34,8 @@ extern const ConformanceGroup conformance_open, conformance_frames,
     conformance_control, conformance_time;
 extern const HalCodec conformance_codecs[N_CODECS];
 
-typedef struct {
+typedef struct
+{
   HalFrame frame; /* its segments are not valid any more */
   uint8_t *data;  /* joined */
   size_t size;

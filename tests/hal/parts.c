@@ -21,7 +21,8 @@
 
 enum { ARM = 40, MIPS = 8, X86_64 = 62 };
 
-typedef struct {
+typedef struct
+{
   bool is_64, big;
   unsigned machine;
   uint32_t flags;
@@ -33,12 +34,12 @@ static char directory[] = "/tmp/hal-parts-XXXXXX";
 
 static void
 put (uint8_t *data, const FakeElf *elf, size_t at, unsigned size,
-    uint64_t value)
+     uint64_t value)
 {
   unsigned i;
 
   for (i = 0; i < size; i++)
-    data[at + (elf->big ? size - 1 - i : i)] = (uint8_t) (value >> 8 * i);
+    data[at + (elf->big ? size - 1 - i : i)] = (uint8_t)(value >> 8 * i);
 }
 
 /* A file with no more than the headers; returns its path. */
@@ -75,13 +76,13 @@ write_elf (const char *name, const FakeElf *elf)
 static void
 test_elf_read (void)
 {
-  static const FakeElf arm
-      = { .machine = ARM, .flags = 0x05000200, .interpreter
-          = "/lib/ld-uClibc.so.0" };
-  static const FakeElf mips = { .machine = MIPS, .flags = 0x70001007,
-    .interpreter = "/lib/ld-musl-mipsel-sf.so.1" };
-  static const FakeElf big
-      = { .is_64 = true, .big = true, .machine = X86_64 };
+  static const FakeElf arm = { .machine = ARM,
+                               .flags = 0x05000200,
+                               .interpreter = "/lib/ld-uClibc.so.0" };
+  static const FakeElf mips = { .machine = MIPS,
+                                .flags = 0x70001007,
+                                .interpreter = "/lib/ld-musl-mipsel-sf.so.1" };
+  static const FakeElf big = { .is_64 = true, .big = true, .machine = X86_64 };
   FakeElf cut = arm;
   HalElf elf;
   char text[80];
@@ -113,8 +114,7 @@ try_load (const char *self, HalError *error)
   static const HalLibrary libraries[] = { { "libvendor.so", false } };
   HalEnv env = { .library_path = directory, .self = self };
   HalLoader loader = { 0 };
-  HalStatus status
-      = hal_loader_open (&loader, &env, libraries, 1, error);
+  HalStatus status = hal_loader_open (&loader, &env, libraries, 1, error);
 
   hal_loader_close (&loader);
   return status;
@@ -135,8 +135,7 @@ test_loader_words (void)
   path = write_elf ("libvendor.so", &soft);
   CHECK_EQ (try_load (NULL, &error), HAL_BAD_LIBRARY);
   CHECK (strstr (error.text, "wrong architecture") != NULL);
-  CHECK (strstr (error.text, "ARM, 32-bit little-endian, soft-float")
-      != NULL);
+  CHECK (strstr (error.text, "ARM, 32-bit little-endian, soft-float") != NULL);
   CHECK (strstr (error.text, path) != NULL);
   CHECK (error.hint[0] != '\0');
 
@@ -163,24 +162,25 @@ test_loader_words (void)
 static void
 test_missing_symbol (void)
 {
-  static const HalLibrary libraries[] = { { "libhalpart.so", false },
-    { "libnothere.so", true } };
+  static const HalLibrary libraries[]
+      = { { "libhalpart.so", false }, { "libnothere.so", true } };
   static const HalSymbol symbols[] = { { "sim_part", 0, false },
-    { "sim_other", sizeof (void *), true }, { "sim_gone", 0, false } };
+                                       { "sim_other", sizeof (void *), true },
+                                       { "sim_gone", 0, false } };
   HalEnv env = { .library_path = getenv ("HAL_PARTS_DIR") };
   HalLoader loader = { 0 };
   HalError error = { 0 };
   void *table[3] = { &error, &error, &error };
 
   if (!CHECK_EQ (hal_loader_open (&loader, &env, libraries, 2, &error),
-          HAL_OK)) {
+                 HAL_OK)) {
     printf ("# %s\n", error.text);
     return;
   }
   CHECK_EQ (hal_loader_bind (&loader, symbols, 2, table, &error), HAL_OK);
   CHECK (table[0] != NULL && table[0] != &error && table[1] == NULL);
   CHECK_EQ (hal_loader_bind (&loader, symbols, 3, table, &error),
-      HAL_NOT_FOUND);
+            HAL_NOT_FOUND);
   CHECK (strstr (error.text, "libhalpart.so has no sim_gone") != NULL);
   hal_loader_close (&loader);
 }
@@ -215,15 +215,15 @@ test_clock_drift (void)
     uint64_t off = noise (&random) % (cost + 1);
 
     vendor += 200 * HAL_MSECOND;
-    truth = local_0 + (uint64_t) ((double) (vendor - vendor_0) * rate);
+    truth = local_0 + (uint64_t)((double)(vendor - vendor_0) * rate);
     CHECK (!hal_clock_map_add (&map, vendor, truth - cost / 2 + off, cost));
     mapped = hal_clock_map_apply (&map, vendor - 30 * HAL_MSECOND);
     if (i > 0)
       CHECK_RANGE (mapped - last, 199 * HAL_MSECOND, 201 * HAL_MSECOND);
     last = mapped;
     if (i > 300)
-      worst = fmax (worst, fabs ((double) hal_clock_map_apply (&map, vendor)
-                               - (double) truth));
+      worst = fmax (worst, fabs ((double)hal_clock_map_apply (&map, vendor)
+                                 - (double)truth));
   }
   CHECK_RANGE (worst, 0, 100 * HAL_USECOND);
   CHECK_RANGE (hal_clock_map_drift (&map), 75, 85);
@@ -271,14 +271,21 @@ test_unwrap (void)
   CHECK_EQ (hal_unwrap32 (&unwrap, period * 5 + 1), period * 5 + 1);
 }
 
-/* --- Bitstreams ------------------------------------------------------------ */
+/* --- Bitstreams ------------------------------------------------------------
+ */
 
 static void
 encode (SimUnit *unit, HalCodec codec, unsigned width, unsigned height,
-    unsigned num, unsigned den, bool key)
+        unsigned num, unsigned den, bool key)
 {
-  SimPicture picture = { .codec = codec, .width = width, .height = height,
-    .fps_num = num, .fps_den = den, .slices = 3, .key = key, .number = !key };
+  SimPicture picture = { .codec = codec,
+                         .width = width,
+                         .height = height,
+                         .fps_num = num,
+                         .fps_den = den,
+                         .slices = 3,
+                         .key = key,
+                         .number = !key };
 
   sim_unit_encode (unit, &picture);
 }
@@ -286,8 +293,9 @@ encode (SimUnit *unit, HalCodec codec, unsigned width, unsigned height,
 static void
 test_sps (void)
 {
-  static const unsigned sizes[][2] = { { 1920, 1080 }, { 640, 360 },
-    { 2592, 1944 }, { 16, 16 }, { 354, 290 }, { 3840, 2160 } };
+  static const unsigned sizes[][2]
+      = { { 1920, 1080 }, { 640, 360 }, { 2592, 1944 },
+          { 16, 16 },     { 354, 290 }, { 3840, 2160 } };
   SimUnit unit = { 0 };
   unsigned codec, i;
 
@@ -297,20 +305,20 @@ test_sps (void)
       HalNal nal;
       HalSps sps = { 0 };
 
-      encode (&unit, (HalCodec) codec, sizes[i][0], sizes[i][1], 30000, 1001,
-          true);
+      encode (&unit, (HalCodec)codec, sizes[i][0], sizes[i][1], 30000, 1001,
+              true);
       do {
-        if (!CHECK (hal_nal_next ((HalCodec) codec, unit.data, unit.size,
-                &position, &nal)))
+        if (!CHECK (hal_nal_next ((HalCodec)codec, unit.data, unit.size,
+                                  &position, &nal)))
           return;
-      } while (!hal_nal_is_sps ((HalCodec) codec, nal.type));
-      CHECK (hal_sps_parse ((HalCodec) codec, nal.data, nal.size, &sps));
+      } while (!hal_nal_is_sps ((HalCodec)codec, nal.type));
+      CHECK (hal_sps_parse ((HalCodec)codec, nal.data, nal.size, &sps));
       CHECK_EQ (sps.width, sizes[i][0]);
       CHECK_EQ (sps.height, sizes[i][1]);
       CHECK_EQ (sps.fps_num * UINT64_C (1001), sps.fps_den * UINT64_C (30000));
       /* Cut off anywhere before the timing it is refused, not misread. */
       for (k = 0; k + 12 < nal.size; k++)
-        CHECK (!hal_sps_parse ((HalCodec) codec, nal.data, k, &sps));
+        CHECK (!hal_sps_parse ((HalCodec)codec, nal.data, k, &sps));
     }
   }
   sim_unit_clear (&unit);
@@ -329,11 +337,11 @@ test_sps_noise (void)
     HalSps sps;
 
     for (k = 0; k < 64; k++)
-      data[k] = (uint8_t) (i % 3 == 0 ? noise (&random) & noise (&random)
-                                      : noise (&random));
+      data[k] = (uint8_t)(i % 3 == 0 ? noise (&random) & noise (&random)
+                                     : noise (&random));
     data = realloc (data, size != 0 ? size : 1);
     if (hal_sps_parse (i & 1 ? HAL_CODEC_H265 : HAL_CODEC_H264, data, size,
-            &sps))
+                       &sps))
       CHECK (sps.width > 0 && sps.width <= 16384 && sps.height > 0);
     free (data);
   }
@@ -350,13 +358,13 @@ test_key_across_segments (void)
     for (key = 0; key < 2; key++) {
       size_t cut;
 
-      encode (&unit, (HalCodec) codec, 64, 64, 25, 1, key);
+      encode (&unit, (HalCodec)codec, 64, 64, 25, 1, key);
       for (cut = 1; cut < unit.size; cut++) {
         HalSegment segments[2] = { { unit.data, cut, 0 },
-          { unit.data + cut, unit.size - cut, 0 } };
+                                   { unit.data + cut, unit.size - cut, 0 } };
 
-        CHECK_EQ (hal_frame_is_key ((HalCodec) codec, segments, 2), key);
-        CHECK (hal_frame_starts_well ((HalCodec) codec, segments, 2));
+        CHECK_EQ (hal_frame_is_key ((HalCodec)codec, segments, 2), key);
+        CHECK (hal_frame_starts_well ((HalCodec)codec, segments, 2));
       }
     }
   }
@@ -378,8 +386,8 @@ static const CheckCase cases[] = {
 int
 main (int argc, char **argv)
 {
-  static const char *const names[] = { "arm", "mips", "big", "cut", "program",
-    "libvendor.so" };
+  static const char *const names[]
+      = { "arm", "mips", "big", "cut", "program", "libvendor.so" };
   char path[80];
   size_t i;
   int result;

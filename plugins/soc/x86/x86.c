@@ -27,11 +27,10 @@ static void
 fill_info (HalInfo *info)
 {
   g_strlcpy (info->generation, "gstreamer", sizeof info->generation);
-  g_snprintf (info->version, sizeof info->version, "%s",
-      gst_version_string ());
+  g_snprintf (info->version, sizeof info->version, "%s", gst_version_string ());
   info->caps = codec_caps () | HAL_CAP_SET_BITRATE | HAL_CAP_SET_GOP
-      | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR | HAL_CAP_CLOCK
-      | HAL_CAP_STREAM_FD | HAL_CAP_AUDIO_IN;
+               | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR | HAL_CAP_CLOCK
+               | HAL_CAP_STREAM_FD | HAL_CAP_AUDIO_IN;
   info->max_streams = X86_MAX_STREAMS;
   info->max_width = X86_MAX_WIDTH;
   info->max_height = X86_MAX_HEIGHT;
@@ -42,18 +41,18 @@ x86_probe (const HalEnv *env, HalInfo *info, HalError *error)
 {
   if (!gst_is_initialized ())
     return hal_fail (error, HAL_NO_DEVICE, "", 0, NULL,
-        "GStreamer is not initialised");
+                     "GStreamer is not initialised");
   if (codec_caps () == 0)
     return hal_fail (error, HAL_NOT_FOUND, "", 0,
-        "install gstreamer1.0-plugins-ugly or -bad",
-        "there is no encoder for video");
+                     "install gstreamer1.0-plugins-ugly or -bad",
+                     "there is no encoder for video");
   fill_info (info);
   return HAL_OK;
 }
 
 static HalStatus
 x86_open (const HalEnv *env, const HalContextConfig *config,
-    HalContext **ret_context, HalError *error)
+          HalContext **ret_context, HalError *error)
 {
   HalInfo info = { 0 };
   X86Context *context;
@@ -72,7 +71,7 @@ x86_open (const HalEnv *env, const HalContextConfig *config,
 static void
 x86_close (HalContext *base)
 {
-  X86Context *context = (X86Context *) base;
+  X86Context *context = (X86Context *)base;
 
   g_assert (context->pictures == NULL);
   gst_object_unref (context->clock);
@@ -83,13 +82,12 @@ x86_close (HalContext *base)
 static HalStatus
 x86_clock (HalContext *base, uint64_t *ret_ns, HalError *error)
 {
-  *ret_ns = gst_clock_get_time (((X86Context *) base)->clock);
+  *ret_ns = gst_clock_get_time (((X86Context *)base)->clock);
   return HAL_OK;
 }
 
 HalStatus
-x86_fail_from_message (GstMessage *message, const gchar *call,
-    HalError *error)
+x86_fail_from_message (GstMessage *message, const gchar *call, HalError *error)
 {
   HalStatus status = HAL_VENDOR;
   GError *gerror = NULL;
@@ -111,18 +109,18 @@ x86_fail_from_message (GstMessage *message, const gchar *call,
       case GST_RESOURCE_ERROR_OPEN_WRITE:
       case GST_RESOURCE_ERROR_OPEN_READ_WRITE:
         status = debug != NULL && strstr (debug, "ermission") != NULL
-            ? HAL_NO_PERMISSION
-            : HAL_NO_DEVICE;
+                     ? HAL_NO_PERMISSION
+                     : HAL_NO_DEVICE;
         break;
       default:
         break;
     }
   }
   hal_fail (error, status, call, gerror->code, NULL, "%s: %s",
-      GST_MESSAGE_SRC (message) != NULL
-          ? GST_OBJECT_NAME (GST_MESSAGE_SRC (message))
-          : call,
-      gerror->message);
+            GST_MESSAGE_SRC (message) != NULL
+                ? GST_OBJECT_NAME (GST_MESSAGE_SRC (message))
+                : call,
+            gerror->message);
   g_error_free (gerror);
   g_free (debug);
   return status;

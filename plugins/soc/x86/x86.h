@@ -33,22 +33,22 @@ typedef struct
 {
   const gchar *factory;
   HalCodec codec;
-  const gchar *settings;        /* "name=value name=value" */
-  const gchar *bitrate;         /* property; NULL: none */
-  guint bitrate_unit;           /* bit/s in one of it */
-  const gchar *max_bitrate;     /* NULL: none */
-  const gchar *qp_min, *qp_max; /* NULL: none */
-  const gchar *rate_control;    /* NULL: none */
+  const gchar *settings;              /* "name=value name=value" */
+  const gchar *bitrate;               /* property; NULL: none */
+  guint bitrate_unit;                 /* bit/s in one of it */
+  const gchar *max_bitrate;           /* NULL: none */
+  const gchar *qp_min, *qp_max;       /* NULL: none */
+  const gchar *rate_control;          /* NULL: none */
   const gchar *modes[HAL_RC_CQP + 1]; /* its values; NULL: has none */
-  const gchar *quality;         /* JPEG */
+  const gchar *quality;               /* JPEG */
 } X86Encoder;
 
 /* The best there is, or the one of this name. */
 const X86Encoder *x86_encoder_find (HalCodec codec, const gchar *name);
 GstElement *x86_encoder_make (const X86Encoder *encoder,
-    const HalStreamConfig *config, HalError *error);
+                              const HalStreamConfig *config, HalError *error);
 void x86_encoder_set_bitrate (const X86Encoder *encoder, GstElement *element,
-    const HalStreamConfig *config);
+                              const HalStreamConfig *config);
 
 /* x86picture.c: what all streams of one camera have in common */
 typedef struct _X86Picture X86Picture;
@@ -63,12 +63,12 @@ typedef struct
 
 /* Starts the source if it is not running. Sizes are taken from config by the
  * first stream. */
-X86Picture *x86_picture_get (X86Context *context,
-    const HalStreamConfig *config, HalError *error);
+X86Picture *x86_picture_get (X86Context *context, const HalStreamConfig *config,
+                             HalError *error);
 void x86_picture_unref (X86Context *context, X86Picture *picture);
 /* Adds the branch to the pipeline, from the tee on; TRUE: it runs. */
 gboolean x86_picture_add (X86Picture *picture, GstElement *branch,
-    HalError *error);
+                          HalError *error);
 void x86_picture_remove (X86Picture *picture, GstElement *branch);
 GstClockTime x86_picture_base_time (X86Picture *picture);
 /* Whether the pipeline failed, and why. */
@@ -76,13 +76,13 @@ gboolean x86_picture_failed (X86Picture *picture, HalError *error);
 
 /* Fills in error from what is on the pipeline's bus. */
 HalStatus x86_fail_from_bus (GstElement *pipeline, const gchar *call,
-    HalError *error);
+                             HalError *error);
 HalStatus x86_fail_from_message (GstMessage *message, const gchar *call,
-    HalError *error);
+                                 HalError *error);
 
 /* x86venc.c */
 HalStatus x86_stream_create (HalContext *base, const HalStreamConfig *config,
-    HalStream **ret_stream, HalError *error);
+                             HalStream **ret_stream, HalError *error);
 void x86_stream_destroy (HalStream *base);
 HalStatus x86_stream_start (HalStream *base, HalError *error);
 void x86_stream_stop (HalStream *base);
@@ -90,15 +90,15 @@ int x86_stream_fd (HalStream *base);
 HalStatus x86_get_frame (HalStream *base, HalFrame *frame, HalError *error);
 HalStatus x86_release_frame (HalStream *base, HalError *error);
 HalStatus x86_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
-    HalError *error);
+                   HalError *error);
 HalStatus x86_request_idr (HalStream *base, HalError *error);
 
 /* x86audio.c */
 HalStatus x86_audio_open (HalContext *base, const HalAudioConfig *config,
-    HalAudio **ret_audio, HalError *error);
+                          HalAudio **ret_audio, HalError *error);
 void x86_audio_close (HalAudio *base);
 HalStatus x86_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
-    HalError *error);
+                          HalError *error);
 HalStatus x86_audio_release (HalAudio *base, HalError *error);
 
 G_END_DECLS

@@ -24,10 +24,11 @@ typedef struct
 static gchar *
 describe (const HalAudioConfig *config)
 {
-  gchar *source = config->device < 0
-      ? g_strdup_printf ("audiotestsrc is-live=true samplesperbuffer=%u",
-          config->samples)
-      : g_strdup_printf ("alsasrc device=hw:%d", config->device);
+  gchar *source
+      = config->device < 0
+            ? g_strdup_printf ("audiotestsrc is-live=true samplesperbuffer=%u",
+                               config->samples)
+            : g_strdup_printf ("alsasrc device=hw:%d", config->device);
   gchar *text = g_strdup_printf (
       "%s ! audioconvert ! audioresample ! audio/x-raw, format=S16LE, "
       "layout=interleaved, rate=%u, channels=%u ! "
@@ -40,9 +41,9 @@ describe (const HalAudioConfig *config)
 
 HalStatus
 x86_audio_open (HalContext *base, const HalAudioConfig *config,
-    HalAudio **ret_audio, HalError *error)
+                HalAudio **ret_audio, HalError *error)
 {
-  X86Context *context = (X86Context *) base;
+  X86Context *context = (X86Context *)base;
   X86Audio *audio = g_new0 (X86Audio, 1);
   gchar *text = describe (config);
   GError *gerror = NULL;
@@ -52,8 +53,9 @@ x86_audio_open (HalContext *base, const HalAudioConfig *config,
   audio->pipeline = gst_parse_launch (text, &gerror);
   g_free (text);
   if (audio->pipeline == NULL) {
-    status = hal_fail (error, HAL_NOT_FOUND, "", 0,
-        "install gstreamer1.0-plugins-base", "%s", gerror->message);
+    status
+        = hal_fail (error, HAL_NOT_FOUND, "", 0,
+                    "install gstreamer1.0-plugins-base", "%s", gerror->message);
     g_error_free (gerror);
     hal_audio_finish (&audio->base);
     g_free (audio);
@@ -77,7 +79,7 @@ x86_audio_open (HalContext *base, const HalAudioConfig *config,
 void
 x86_audio_close (HalAudio *base)
 {
-  X86Audio *audio = (X86Audio *) base;
+  X86Audio *audio = (X86Audio *)base;
 
   gst_element_set_state (audio->pipeline, GST_STATE_NULL);
   gst_object_unref (audio->sink);
@@ -94,23 +96,24 @@ take_sample (X86Audio *audio, GstSample *sample)
 
   if (gst_adapter_available (audio->adapter) == 0)
     audio->pts = gst_element_get_base_time (audio->pipeline)
-        + gst_segment_to_running_time (gst_sample_get_segment (sample),
-            GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+                 + gst_segment_to_running_time (gst_sample_get_segment (sample),
+                                                GST_FORMAT_TIME,
+                                                GST_BUFFER_PTS (buffer));
   gst_adapter_push (audio->adapter, gst_buffer_ref (buffer));
   gst_sample_unref (sample);
 }
 
 HalStatus
 x86_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
-    HalError *error)
+                HalError *error)
 {
-  X86Audio *audio = (X86Audio *) base;
+  X86Audio *audio = (X86Audio *)base;
   gsize whole
-      = (gsize) base->config.samples * base->config.channels * BYTES_PER_SAMPLE;
+      = (gsize)base->config.samples * base->config.channels * BYTES_PER_SAMPLE;
 
   while (gst_adapter_available (audio->adapter) < whole) {
-    GstSample *sample = gst_app_sink_try_pull_sample (
-        GST_APP_SINK (audio->sink), slice);
+    GstSample *sample
+        = gst_app_sink_try_pull_sample (GST_APP_SINK (audio->sink), slice);
 
     if (sample == NULL) {
       GstBus *bus = gst_element_get_bus (audio->pipeline);
@@ -127,19 +130,20 @@ x86_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
   frame->pts = frame->raw_pts = audio->pts;
   frame->sequence = audio->sequence++;
   return hal_segments_add (&base->segments,
-      gst_adapter_map (audio->adapter, whole), whole, 0, error);
+                           gst_adapter_map (audio->adapter, whole), whole, 0,
+                           error);
 }
 
 HalStatus
 x86_audio_release (HalAudio *base, HalError *error)
 {
-  X86Audio *audio = (X86Audio *) base;
+  X86Audio *audio = (X86Audio *)base;
   gsize whole
-      = (gsize) base->config.samples * base->config.channels * BYTES_PER_SAMPLE;
+      = (gsize)base->config.samples * base->config.channels * BYTES_PER_SAMPLE;
 
   gst_adapter_unmap (audio->adapter);
   gst_adapter_flush (audio->adapter, whole);
   audio->pts += gst_util_uint64_scale_int (base->config.samples, GST_SECOND,
-      (gint) base->config.rate);
+                                           (gint)base->config.rate);
   return HAL_OK;
 }

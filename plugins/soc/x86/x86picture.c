@@ -107,20 +107,21 @@ build (X86Picture *picture, const HalStreamConfig *config)
   }
   g_object_set (picture->tee, "allow-not-linked", TRUE, NULL);
   gst_bin_add_many (GST_BIN (picture->pipeline), source, filter, picture->tee,
-      NULL);
+                    NULL);
   if (test) {
-    caps = gst_caps_new_simple ("video/x-raw", "format", G_TYPE_STRING, "I420",
-        "width", G_TYPE_INT, (gint) config->width, "height", G_TYPE_INT,
-        (gint) config->height, "framerate", GST_TYPE_FRACTION,
-        (gint) (config->input_fps != 0 ? config->input_fps : config->fps_num),
-        (gint) (config->input_fps != 0 ? 1 : config->fps_den), NULL);
+    caps = gst_caps_new_simple (
+        "video/x-raw", "format", G_TYPE_STRING, "I420", "width", G_TYPE_INT,
+        (gint)config->width, "height", G_TYPE_INT, (gint)config->height,
+        "framerate", GST_TYPE_FRACTION,
+        (gint)(config->input_fps != 0 ? config->input_fps : config->fps_num),
+        (gint)(config->input_fps != 0 ? 1 : config->fps_den), NULL);
     gst_element_link_many (source, filter, picture->tee, NULL);
   } else {
     g_object_set (source, "device", picture->device, NULL);
     caps = gst_caps_from_string ("video/x-raw; image/jpeg");
     gst_bin_add (GST_BIN (picture->pipeline), decoder);
     g_signal_connect (decoder, "pad-added", G_CALLBACK (on_decoded),
-        picture->tee);
+                      picture->tee);
     gst_element_link_many (source, filter, decoder, NULL);
   }
   g_object_set (filter, "caps", caps, NULL);
@@ -153,22 +154,22 @@ start (X86Context *context, X86Picture *picture, HalError *error)
   if (gst_element_set_state (picture->pipeline, GST_STATE_PLAYING)
           == GST_STATE_CHANGE_FAILURE
       || gst_element_get_state (picture->pipeline, NULL, NULL, START_TIMEOUT)
-          == GST_STATE_CHANGE_FAILURE) {
+             == GST_STATE_CHANGE_FAILURE) {
     if (x86_picture_failed (picture, error))
       return error != NULL ? error->status : HAL_VENDOR;
     return hal_fail (error, HAL_NO_DEVICE, picture->device, 0, NULL,
-        "%s does not start", picture->device);
+                     "%s does not start", picture->device);
   }
   return HAL_OK;
 }
 
 X86Picture *
 x86_picture_get (X86Context *context, const HalStreamConfig *config,
-    HalError *error)
+                 HalError *error)
 {
   const gchar *device = config->device != NULL && config->device[0] != '\0'
-      ? config->device
-      : TEST_PREFIX;
+                            ? config->device
+                            : TEST_PREFIX;
   X86Picture *picture = NULL;
   HalStatus status = HAL_OK;
   GList *l;
@@ -183,15 +184,14 @@ x86_picture_get (X86Context *context, const HalStreamConfig *config,
   if (picture == NULL) {
     picture = g_new0 (X86Picture, 1);
     picture->device = g_strdup (device);
-    picture->pipeline
-        = gst_object_ref_sink (gst_pipeline_new ("x86-picture"));
+    picture->pipeline = gst_object_ref_sink (gst_pipeline_new ("x86-picture"));
     g_mutex_init (&picture->lock);
     if (build (picture, config))
       status = start (context, picture, error);
     else
       status = hal_fail (error, HAL_NOT_FOUND, "", 0,
-          "install gstreamer1.0-plugins-base and -good",
-          "a part of the pipeline for %s is missing", device);
+                         "install gstreamer1.0-plugins-base and -good",
+                         "a part of the pipeline for %s is missing", device);
     if (status == HAL_OK)
       context->pictures = g_list_prepend (context->pictures, picture);
     else

@@ -26,8 +26,8 @@ typedef struct
   const X86Encoder *kind;
   GstElement *branch, *rate, *encoder, *sink;
   int event;
-  gint gop;       /* atomic */
-  gint until_key; /* atomic */
+  gint gop;          /* atomic */
+  gint until_key;    /* atomic */
   GstSample *sample; /* the frame that is out */
   GstMapInfo map;
   guint32 sequence;
@@ -57,9 +57,8 @@ on_picture (GstPad *pad, GstPadProbeInfo *info, gpointer data)
     GstPad *src = gst_element_get_static_pad (stream->encoder, "src");
 
     g_atomic_int_set (&stream->until_key, g_atomic_int_get (&stream->gop));
-    gst_pad_send_event (src,
-        gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE, TRUE,
-            0));
+    gst_pad_send_event (src, gst_video_event_new_upstream_force_key_unit (
+                                 GST_CLOCK_TIME_NONE, TRUE, 0));
     gst_object_unref (src);
   }
   return GST_PAD_PROBE_OK;
@@ -69,10 +68,11 @@ static GstCaps *
 raw_caps (const HalStreamConfig *config)
 {
   return gst_caps_new_simple ("video/x-raw", "width", G_TYPE_INT,
-      (gint) config->width, "height", G_TYPE_INT, (gint) config->height,
-      "framerate", GST_TYPE_FRACTION, (gint) config->fps_num,
-      (gint) config->fps_den, "pixel-aspect-ratio", GST_TYPE_FRACTION, 1, 1,
-      NULL);
+                              (gint)config->width, "height", G_TYPE_INT,
+                              (gint)config->height, "framerate",
+                              GST_TYPE_FRACTION, (gint)config->fps_num,
+                              (gint)config->fps_den, "pixel-aspect-ratio",
+                              GST_TYPE_FRACTION, 1, 1, NULL);
 }
 
 static const gchar *
@@ -97,13 +97,13 @@ encoded_caps (const HalStreamConfig *config)
 
   if (config->codec == HAL_CODEC_JPEG)
     return gst_caps_new_empty_simple ("image/jpeg");
-  caps = gst_caps_new_simple (
-      config->codec == HAL_CODEC_H265 ? "video/x-h265" : "video/x-h264",
-      "stream-format", G_TYPE_STRING, "byte-stream", "alignment",
-      G_TYPE_STRING, "au", NULL);
+  caps = gst_caps_new_simple (config->codec == HAL_CODEC_H265 ? "video/x-h265"
+                                                              : "video/x-h264",
+                              "stream-format", G_TYPE_STRING, "byte-stream",
+                              "alignment", G_TYPE_STRING, "au", NULL);
   if (config->codec == HAL_CODEC_H264 && profile_name (config) != NULL)
-    gst_caps_set_simple (caps, "profile", G_TYPE_STRING,
-        profile_name (config), NULL);
+    gst_caps_set_simple (caps, "profile", G_TYPE_STRING, profile_name (config),
+                         NULL);
   return caps;
 }
 
@@ -124,8 +124,8 @@ make_sink (X86Stream *stream)
   GstAppSinkCallbacks callbacks = { .new_sample = on_sample };
   GstElement *sink = gst_element_factory_make ("appsink", NULL);
 
-  g_object_set (sink, "sync", FALSE, "async", FALSE, "max-buffers",
-      MAX_WAITING, "drop", FALSE, "enable-last-sample", FALSE, NULL);
+  g_object_set (sink, "sync", FALSE, "async", FALSE, "max-buffers", MAX_WAITING,
+                "drop", FALSE, "enable-last-sample", FALSE, NULL);
   gst_app_sink_set_callbacks (GST_APP_SINK (sink), &callbacks, stream, NULL);
   return sink;
 }
@@ -133,9 +133,9 @@ make_sink (X86Stream *stream)
 static const gchar *
 parser_of (HalCodec codec)
 {
-  return codec == HAL_CODEC_H264 ? "h264parse"
-      : codec == HAL_CODEC_H265  ? "h265parse"
-                                 : "identity";
+  return codec == HAL_CODEC_H264   ? "h264parse"
+         : codec == HAL_CODEC_H265 ? "h265parse"
+                                   : "identity";
 }
 
 /* queue ! videorate ! videoscale ! videoconvert ! caps ! encoder ! parser !
@@ -164,21 +164,21 @@ build (X86Stream *stream, HalError *error)
     } else {
       if (i != 5)
         hal_fail (error, HAL_NOT_FOUND, "", 0,
-            "install gstreamer1.0-plugins-base, -good and -bad",
-            "a part of the encoding pipeline is missing");
+                  "install gstreamer1.0-plugins-base, -good and -bad",
+                  "a part of the encoding pipeline is missing");
       return FALSE;
     }
   }
   gst_util_set_object_arg (G_OBJECT (parts[0]), "leaky", "downstream");
   g_object_set (parts[0], "max-size-buffers", 4, "max-size-bytes", 0,
-      "max-size-time", G_GUINT64_CONSTANT (0), NULL);
+                "max-size-time", G_GUINT64_CONSTANT (0), NULL);
   g_object_set (parts[1], "skip-to-first", TRUE, NULL);
   if (config->codec != HAL_CODEC_JPEG)
     g_object_set (parts[6], "config-interval", -1, NULL);
   for (i = 1; i < G_N_ELEMENTS (parts); i++) {
     if (!gst_element_link (parts[i - 1], parts[i])) {
       hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
-          "%s cannot make what is asked of it", stream->kind->factory);
+                "%s cannot make what is asked of it", stream->kind->factory);
       return FALSE;
     }
   }
@@ -188,7 +188,7 @@ build (X86Stream *stream, HalError *error)
   if (config->codec != HAL_CODEC_JPEG) {
     pad = gst_element_get_static_pad (stream->encoder, "sink");
     gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, on_picture, stream,
-        NULL);
+                       NULL);
     gst_object_unref (pad);
   }
   return TRUE;
@@ -196,7 +196,7 @@ build (X86Stream *stream, HalError *error)
 
 HalStatus
 x86_stream_create (HalContext *base, const HalStreamConfig *config,
-    HalStream **ret_stream, HalError *error)
+                   HalStream **ret_stream, HalError *error)
 {
   X86Stream *stream;
   HalError why = { .status = HAL_VENDOR };
@@ -204,10 +204,10 @@ x86_stream_create (HalContext *base, const HalStreamConfig *config,
 
   if (kind == NULL)
     return hal_fail (error, HAL_NOT_FOUND, "", 0,
-        "leave encoder empty to take the best one there is",
-        "there is no encoder %s for %s",
-        config->encoder != NULL ? config->encoder : "",
-        hal_codec_name (config->codec));
+                     "leave encoder empty to take the best one there is",
+                     "there is no encoder %s for %s",
+                     config->encoder != NULL ? config->encoder : "",
+                     hal_codec_name (config->codec));
   stream = g_new0 (X86Stream, 1);
   hal_stream_init (&stream->base, base, config);
   if (config->width == 0 || config->height == 0) {
@@ -221,12 +221,12 @@ x86_stream_create (HalContext *base, const HalStreamConfig *config,
     HalStreamConfig full = stream->base.config;
 
     full.device = config->device;
-    stream->picture = x86_picture_get ((X86Context *) base, &full, &why);
+    stream->picture = x86_picture_get ((X86Context *)base, &full, &why);
   }
   if (stream->event < 0 || stream->picture == NULL) {
     if (stream->picture != NULL)
       hal_fail (&why, HAL_NO_MEMORY, "eventfd", 0, NULL,
-          "no file descriptor left");
+                "no file descriptor left");
     x86_stream_destroy (&stream->base);
     if (error != NULL)
       *error = why;
@@ -239,10 +239,10 @@ x86_stream_create (HalContext *base, const HalStreamConfig *config,
 void
 x86_stream_destroy (HalStream *base)
 {
-  X86Stream *stream = (X86Stream *) base;
+  X86Stream *stream = (X86Stream *)base;
 
   if (stream->picture != NULL)
-    x86_picture_unref ((X86Context *) base->context, stream->picture);
+    x86_picture_unref ((X86Context *)base->context, stream->picture);
   if (stream->event >= 0)
     close (stream->event);
   hal_stream_finish (base);
@@ -263,11 +263,11 @@ drop_branch (X86Stream *stream)
 HalStatus
 x86_stream_start (HalStream *base, HalError *error)
 {
-  X86Stream *stream = (X86Stream *) base;
+  X86Stream *stream = (X86Stream *)base;
   HalError why = { .status = HAL_VENDOR };
 
-  g_atomic_int_set (&stream->gop, (gint) base->config.gop);
-  g_atomic_int_set (&stream->until_key, (gint) base->config.gop + 1);
+  g_atomic_int_set (&stream->gop, (gint)base->config.gop);
+  g_atomic_int_set (&stream->until_key, (gint)base->config.gop + 1);
   if (!build (stream, &why)
       || !x86_picture_add (stream->picture, stream->branch, &why)) {
     drop_branch (stream);
@@ -281,7 +281,7 @@ x86_stream_start (HalStream *base, HalError *error)
 void
 x86_stream_stop (HalStream *base)
 {
-  X86Stream *stream = (X86Stream *) base;
+  X86Stream *stream = (X86Stream *)base;
 
   x86_picture_remove (stream->picture, stream->branch);
   drop_branch (stream);
@@ -290,13 +290,13 @@ x86_stream_stop (HalStream *base)
 int
 x86_stream_fd (HalStream *base)
 {
-  return ((X86Stream *) base)->event;
+  return ((X86Stream *)base)->event;
 }
 
 HalStatus
 x86_get_frame (HalStream *base, HalFrame *frame, HalError *error)
 {
-  X86Stream *stream = (X86Stream *) base;
+  X86Stream *stream = (X86Stream *)base;
   GstClockTime running;
   GstBuffer *buffer;
   guint64 value;
@@ -304,9 +304,9 @@ x86_get_frame (HalStream *base, HalFrame *frame, HalError *error)
   HalStatus status;
 
   if (read (stream->event, &value, sizeof value) < 0
-      || (stream->sample = gst_app_sink_try_pull_sample (
-              GST_APP_SINK (stream->sink), 0))
-          == NULL) {
+      || (stream->sample
+          = gst_app_sink_try_pull_sample (GST_APP_SINK (stream->sink), 0))
+             == NULL) {
     if (!x86_picture_failed (stream->picture, &why))
       return HAL_AGAIN;
     if (error != NULL)
@@ -317,10 +317,10 @@ x86_get_frame (HalStream *base, HalFrame *frame, HalError *error)
   buffer = gst_sample_get_buffer (stream->sample);
   gst_buffer_map (buffer, &stream->map, GST_MAP_READ);
   status = hal_segments_add (&base->segments, stream->map.data,
-      stream->map.size, 0, error);
-  running = gst_segment_to_running_time (
-      gst_sample_get_segment (stream->sample), GST_FORMAT_TIME,
-      GST_BUFFER_PTS (buffer));
+                             stream->map.size, 0, error);
+  running
+      = gst_segment_to_running_time (gst_sample_get_segment (stream->sample),
+                                     GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
   if (GST_CLOCK_TIME_IS_VALID (running))
     frame->pts = frame->raw_pts
         = x86_picture_base_time (stream->picture) + running;
@@ -333,7 +333,7 @@ x86_get_frame (HalStream *base, HalFrame *frame, HalError *error)
 HalStatus
 x86_release_frame (HalStream *base, HalError *error)
 {
-  X86Stream *stream = (X86Stream *) base;
+  X86Stream *stream = (X86Stream *)base;
 
   gst_buffer_unmap (gst_sample_get_buffer (stream->sample), &stream->map);
   g_clear_pointer (&stream->sample, gst_sample_unref);
@@ -342,17 +342,17 @@ x86_release_frame (HalStream *base, HalError *error)
 
 HalStatus
 x86_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
-    HalError *error)
+         HalError *error)
 {
-  X86Stream *stream = (X86Stream *) base;
+  X86Stream *stream = (X86Stream *)base;
   GstCaps *caps;
 
   if (what & HAL_SET_GOP) {
     gint left = g_atomic_int_get (&stream->until_key);
 
-    g_atomic_int_set (&stream->gop, (gint) want->gop);
-    if (left > (gint) want->gop)
-      g_atomic_int_set (&stream->until_key, (gint) want->gop);
+    g_atomic_int_set (&stream->gop, (gint)want->gop);
+    if (left > (gint)want->gop)
+      g_atomic_int_set (&stream->until_key, (gint)want->gop);
   }
   if (stream->encoder == NULL)
     return HAL_OK;
@@ -370,6 +370,6 @@ HalStatus
 x86_request_idr (HalStream *base, HalError *error)
 {
   /* The next picture asks. */
-  g_atomic_int_set (&((X86Stream *) base)->until_key, 1);
+  g_atomic_int_set (&((X86Stream *)base)->until_key, 1);
   return HAL_OK;
 }

@@ -19,8 +19,7 @@
 #else
 #define NAME(mpi, ss) HI_MPI_##mpi
 #endif
-#define API(mpi, ss)                                                         \
-  SIM_EXPORT int32_t NAME (mpi, ss)
+#define API(mpi, ss) SIM_EXPORT int32_t NAME (mpi, ss)
 
 #if SIM_HISI == 1
 typedef HisiV1Pack Pack;
@@ -80,18 +79,39 @@ typedef HisiV5RcParam RcParam;
 
 /* Error codes, here by what they say. */
 #if SIM_HISI == 5
-enum { CHN = 3, PARAM = 7, EXIST = 8, UNEXIST = 9, NULL_PTR = 10, PERM = 13,
-  NO_MEM = 0x14, NO_BUF = 0x15, EMPTY = 0x16, BUSY = 0x22 };
+enum {
+  CHN = 3,
+  PARAM = 7,
+  EXIST = 8,
+  UNEXIST = 9,
+  NULL_PTR = 10,
+  PERM = 13,
+  NO_MEM = 0x14,
+  NO_BUF = 0x15,
+  EMPTY = 0x16,
+  BUSY = 0x22
+};
 #else
-enum { CHN = 2, PARAM = 3, EXIST = 4, UNEXIST = 5, NULL_PTR = 6, PERM = 9,
-  NO_MEM = 12, NO_BUF = 13, EMPTY = 14, BUSY = 18 };
+enum {
+  CHN = 2,
+  PARAM = 3,
+  EXIST = 4,
+  UNEXIST = 5,
+  NULL_PTR = 6,
+  PERM = 9,
+  NO_MEM = 12,
+  NO_BUF = 13,
+  EMPTY = 14,
+  BUSY = 18
+};
 #endif
 #define FAIL(code) HISI_ERROR (VENC, code)
 #define CHANNELS 16
 
 /* The order of calls is the engine's lock's business; these are only written
  * by create, destroy, bind and set, which the callers serialise. */
-static struct {
+static struct
+{
   Attr attr;
   RcParam rc;
   bool bound;
@@ -111,7 +131,7 @@ sim_control (void)
 static const HisiLayout *
 layout (void)
 {
-  return hisi_layout ((HisiGeneration) SIM_HISI, sizeof (void *) == 8);
+  return hisi_layout ((HisiGeneration)SIM_HISI, sizeof (void *) == 8);
 }
 
 #ifdef SIM_NEEDS
@@ -134,9 +154,9 @@ understand (const Attr *attr, SimSettings *settings)
 #endif
   memset (settings, 0, sizeof *settings);
   settings->qp_min = settings->qp_max = -1;
-  settings->codec = type == HISI_PT_H264 ? HAL_CODEC_H264
-      : type == HISI_PT_H265             ? HAL_CODEC_H265
-                                         : HAL_CODEC_JPEG;
+  settings->codec = type == HISI_PT_H264   ? HAL_CODEC_H264
+                    : type == HISI_PT_H265 ? HAL_CODEC_H265
+                                           : HAL_CODEC_JPEG;
   if (type != HISI_PT_H264 && type != HISI_PT_H265 && type != HISI_PT_MJPEG)
     return false;
   if (settings->codec == HAL_CODEC_JPEG) {
@@ -164,16 +184,16 @@ understand (const Attr *attr, SimSettings *settings)
     if (rc != HAL_RC_CQP && attr->rc[HISI_RC_STAT_TIME] == 0)
       return false;
     if (l->qp[codec][rc].place == HISI_QP_ATTR) {
-      settings->qp_min = (int) hal_get_u32 (attr, l->qp[codec][rc].min);
-      settings->qp_max = (int) hal_get_u32 (attr, l->qp[codec][rc].max);
+      settings->qp_min = (int)hal_get_u32 (attr, l->qp[codec][rc].min);
+      settings->qp_max = (int)hal_get_u32 (attr, l->qp[codec][rc].max);
     }
   }
   settings->fps_num = fps & 0xffff;
   settings->fps_den = fps >> 16 != 0 ? fps >> 16 : 1;
   return settings->width >= 16 && settings->height >= 16
-      && settings->fps_num > 0 && settings->gop > 0
-      && hal_get_u32 (attr, l->attr.max_width) >= settings->width
-      && hal_get_u32 (attr, l->attr.buffer_size) % 64 == 0;
+         && settings->fps_num > 0 && settings->gop > 0
+         && hal_get_u32 (attr, l->attr.max_width) >= settings->width
+         && hal_get_u32 (attr, l->attr.buffer_size) % 64 == 0;
 }
 
 /* SYS */
@@ -195,7 +215,7 @@ API (SYS_GetVersion, sys_get_version) (HisiVersion *version)
   const SimControl *control = sim_engine_control ();
 
   snprintf (version->text, sizeof version->text, "%s",
-      control->version[0] != '\0' ? control->version : VERSION);
+            control->version[0] != '\0' ? control->version : VERSION);
   return 0;
 }
 
@@ -265,7 +285,7 @@ API (VENC_CreateChn, venc_create_chn) (int32_t chn, const Attr *attr)
   /* What a killed process left is there, as it was. */
   if ((atomic_load (&control->leftover) & 1u << chn) != 0)
     return FAIL (EXIST);
-  if (!sim_channel_create ((unsigned) chn, &settings, SIM_HISI == 1))
+  if (!sim_channel_create ((unsigned)chn, &settings, SIM_HISI == 1))
     return FAIL (EXIST);
   memset (&state[chn], 0, sizeof state[chn]);
   state[chn].attr = *attr;
@@ -299,36 +319,36 @@ API (VENC_DestroyChn, venc_destroy_chn) (int32_t chn)
   if (chn >= 0 && chn < CHANNELS && state[chn].grouped)
     atomic_fetch_add (&control->order_errors, 1);
 #endif
-  return sim_channel_destroy ((unsigned) chn) ? 0 : FAIL (UNEXIST);
+  return sim_channel_destroy ((unsigned)chn) ? 0 : FAIL (UNEXIST);
 }
 
 #if SIM_HISI <= 3
 API (VENC_StartRecvPic, venc_start_pic) (int32_t chn)
 {
-  return sim_channel_start ((unsigned) chn, 0) ? 0 : FAIL (UNEXIST);
+  return sim_channel_start ((unsigned)chn, 0) ? 0 : FAIL (UNEXIST);
 }
 
 API (VENC_StartRecvPicEx, venc_start_ex) (int32_t chn, HisiRecvParam *param)
 {
-  return sim_channel_start ((unsigned) chn, (unsigned) param->n_pictures)
-      ? 0
-      : FAIL (UNEXIST);
+  return sim_channel_start ((unsigned)chn, (unsigned)param->n_pictures)
+             ? 0
+             : FAIL (UNEXIST);
 }
 
 API (VENC_StopRecvPic, venc_stop_pic) (int32_t chn)
 #else
-API (VENC_StartRecvFrame, venc_start_chn) (int32_t chn,
-    const HisiRecvParam *param)
+API (VENC_StartRecvFrame, venc_start_chn)
+(int32_t chn, const HisiRecvParam *param)
 {
-  unsigned n = param->n_pictures > 0 ? (unsigned) param->n_pictures : 0;
+  unsigned n = param->n_pictures > 0 ? (unsigned)param->n_pictures : 0;
 
-  return sim_channel_start ((unsigned) chn, n) ? 0 : FAIL (UNEXIST);
+  return sim_channel_start ((unsigned)chn, n) ? 0 : FAIL (UNEXIST);
 }
 
 API (VENC_StopRecvFrame, venc_stop_chn) (int32_t chn)
 #endif
 {
-  return sim_channel_stop ((unsigned) chn) ? 0 : FAIL (UNEXIST);
+  return sim_channel_stop ((unsigned)chn) ? 0 : FAIL (UNEXIST);
 }
 
 #if SIM_HISI <= 3
@@ -339,7 +359,7 @@ API (VENC_QueryStatus, venc_query_status) (int32_t chn, Status *status)
 {
   SimControl *control = sim_engine_control ();
 
-  if (!sim_channel_exists ((unsigned) chn))
+  if (!sim_channel_exists ((unsigned)chn))
     return FAIL (UNEXIST);
   if (sim_fault (&control->eintr)) {
     errno = EINTR;
@@ -348,7 +368,7 @@ API (VENC_QueryStatus, venc_query_status) (int32_t chn, Status *status)
   /* All of it is written, whatever the caller expects. */
   sim_check_out (status, sizeof *status);
   memset (status, 0x11, sizeof *status);
-  status->n_packs = state[chn].bound ? sim_channel_packs ((unsigned) chn) : 0;
+  status->n_packs = state[chn].bound ? sim_channel_packs ((unsigned)chn) : 0;
   return 0;
 }
 
@@ -357,31 +377,31 @@ fill_pack (Pack *pack, const SimFrame *frame, unsigned i)
 {
   memset (pack, 0, sizeof *pack);
 #if SIM_HISI == 1
-  pack->address[0] = (uint8_t *) frame->packs[i].data[0];
-  pack->length[0] = (uint32_t) frame->packs[i].size[0];
-  pack->address[1] = (uint8_t *) frame->packs[i].data[1];
-  pack->length[1] = (uint32_t) frame->packs[i].size[1];
+  pack->address[0] = (uint8_t *)frame->packs[i].data[0];
+  pack->length[0] = (uint32_t)frame->packs[i].size[0];
+  pack->address[1] = (uint8_t *)frame->packs[i].data[1];
+  pack->length[1] = (uint32_t)frame->packs[i].size[1];
 #else
   /* The data begins some way into the pack, as it does when the encoder puts
    * its own words before it. */
   pack->offset = i == 0 ? 0 : 4;
-  pack->address = (uint8_t *) frame->packs[i].data[0] - pack->offset;
-  pack->length = (uint32_t) frame->packs[i].size[0] + pack->offset;
+  pack->address = (uint8_t *)frame->packs[i].data[0] - pack->offset;
+  pack->length = (uint32_t)frame->packs[i].size[0] + pack->offset;
 #endif
   pack->pts = frame->pts;
   pack->frame_end = i + 1 == frame->n_packs;
   pack->type = frame->packs[i].type;
 }
 
-API (VENC_GetStream, venc_get_stream) (int32_t chn, Stream *stream,
-    int32_t wait)
+API (VENC_GetStream, venc_get_stream)
+(int32_t chn, Stream *stream, int32_t wait)
 {
   SimControl *control = sim_engine_control ();
   const SimFrame *frame;
   Pack *packs;
   unsigned i;
 
-  if (!sim_channel_exists ((unsigned) chn))
+  if (!sim_channel_exists ((unsigned)chn))
     return FAIL (UNEXIST);
   if (stream->packs == NULL)
     return FAIL (NULL_PTR);
@@ -393,12 +413,12 @@ API (VENC_GetStream, venc_get_stream) (int32_t chn, Stream *stream,
   }
   if (sim_fault (&control->get_failures))
     return FAIL (NO_BUF);
-  frame = sim_channel_get ((unsigned) chn);
+  frame = sim_channel_get ((unsigned)chn);
   if (frame == NULL)
     return FAIL (EMPTY);
   packs = stream->packs;
   if (stream->n_packs < frame->n_packs) {
-    sim_channel_release ((unsigned) chn);
+    sim_channel_release ((unsigned)chn);
     return FAIL (NO_BUF);
   }
   for (i = 0; i < frame->n_packs; i++)
@@ -413,7 +433,7 @@ API (VENC_GetStream, venc_get_stream) (int32_t chn, Stream *stream,
 
 API (VENC_ReleaseStream, venc_release_stream) (int32_t chn, Stream *stream)
 {
-  if (!sim_channel_release ((unsigned) chn))
+  if (!sim_channel_release ((unsigned)chn))
     return FAIL (PARAM);
   /* The packs are the library's again. */
   memset (stream->packs, SIM_POISON, stream->n_packs * sizeof (Pack));
@@ -422,19 +442,19 @@ API (VENC_ReleaseStream, venc_release_stream) (int32_t chn, Stream *stream)
 
 API (VENC_GetFd, venc_get_fd) (int32_t chn)
 {
-  return sim_channel_fd ((unsigned) chn);
+  return sim_channel_fd ((unsigned)chn);
 }
 
 #if SIM_HISI >= 2 && SIM_HISI <= 4
 API (VENC_CloseFd, venc_close_fd) (int32_t chn)
 {
-  return sim_channel_exists ((unsigned) chn) ? 0 : FAIL (UNEXIST);
+  return sim_channel_exists ((unsigned)chn) ? 0 : FAIL (UNEXIST);
 }
 #endif
 
 API (VENC_GetChnAttr, venc_get_chn_attr) (int32_t chn, Attr *attr)
 {
-  if (!sim_channel_exists ((unsigned) chn))
+  if (!sim_channel_exists ((unsigned)chn))
     return FAIL (UNEXIST);
   sim_check_out (attr, sizeof *attr);
   *attr = state[chn].attr;
@@ -446,7 +466,7 @@ API (VENC_SetChnAttr, venc_set_chn_attr) (int32_t chn, const Attr *attr)
   SimControl *control = sim_engine_control ();
   SimSettings settings, old;
 
-  if (!sim_channel_get_settings ((unsigned) chn, &old))
+  if (!sim_channel_get_settings ((unsigned)chn, &old))
     return FAIL (UNEXIST);
   if (!understand (attr, &settings))
     return FAIL (PARAM);
@@ -459,7 +479,7 @@ API (VENC_SetChnAttr, venc_set_chn_attr) (int32_t chn, const Attr *attr)
     settings.qp_max = old.qp_max;
   }
   state[chn].attr = *attr;
-  sim_channel_set_settings ((unsigned) chn, &settings);
+  sim_channel_set_settings ((unsigned)chn, &settings);
   return 0;
 }
 
@@ -482,7 +502,7 @@ API (VENC_GetRcPara, venc_get_rc_para) (int32_t chn, RcParam *param)
 API (VENC_GetRcParam, venc_get_rc_param) (int32_t chn, RcParam *param)
 #endif
 {
-  if (!sim_channel_exists ((unsigned) chn))
+  if (!sim_channel_exists ((unsigned)chn))
     return FAIL (UNEXIST);
   sim_check_out (param, sizeof *param);
   *param = state[chn].rc;
@@ -498,15 +518,15 @@ API (VENC_SetRcParam, venc_set_rc_param) (int32_t chn, const RcParam *param)
   const HisiQpLimits *limits = limits_of (chn);
   SimSettings settings;
 
-  if (!sim_channel_get_settings ((unsigned) chn, &settings))
+  if (!sim_channel_get_settings ((unsigned)chn, &settings))
     return FAIL (UNEXIST);
   state[chn].rc = *param;
   if (limits->place == HISI_QP_PARAM) {
-    settings.qp_min = (int) hal_get_u32 (param, limits->min);
-    settings.qp_max = (int) hal_get_u32 (param, limits->max);
+    settings.qp_min = (int)hal_get_u32 (param, limits->min);
+    settings.qp_max = (int)hal_get_u32 (param, limits->max);
     if (settings.qp_min > settings.qp_max || settings.qp_max > 51)
       return FAIL (PARAM);
-    sim_channel_set_settings ((unsigned) chn, &settings);
+    sim_channel_set_settings ((unsigned)chn, &settings);
   }
   return 0;
 }
@@ -514,7 +534,7 @@ API (VENC_SetRcParam, venc_set_rc_param) (int32_t chn, const RcParam *param)
 #if SIM_HISI == 1
 API (VENC_RequestIDRInst, venc_request_idr_inst) (int32_t chn)
 {
-  return sim_channel_idr ((unsigned) chn) ? 0 : FAIL (UNEXIST);
+  return sim_channel_idr ((unsigned)chn) ? 0 : FAIL (UNEXIST);
 }
 
 API (VENC_CreateGroup, venc_create_group) (int32_t group)
@@ -531,7 +551,7 @@ API (VENC_DestroyGroup, venc_destroy_group) (int32_t group)
 
 API (VENC_RegisterChn, venc_register_chn) (int32_t group, int32_t chn)
 {
-  if (group < 0 || group >= CHANNELS || !sim_channel_exists ((unsigned) chn))
+  if (group < 0 || group >= CHANNELS || !sim_channel_exists ((unsigned)chn))
     return FAIL (UNEXIST);
   state[chn].grouped = true;
   return 0;
@@ -547,7 +567,7 @@ API (VENC_UnRegisterChn, venc_unregister_chn) (int32_t chn)
 #else
 API (VENC_RequestIDR, venc_request_idr) (int32_t chn, int32_t instant)
 {
-  return sim_channel_idr ((unsigned) chn) ? 0 : FAIL (UNEXIST);
+  return sim_channel_idr ((unsigned)chn) ? 0 : FAIL (UNEXIST);
 }
 #endif
 
@@ -560,8 +580,8 @@ API (VENC_SetRcPriority, venc_set_rc_priority) (int32_t chn, uint32_t priority)
 #endif
 
 #if SIM_HISI == 4
-API (VPSS_GetChnAttr, vpss_get_chn_attr) (int32_t group, int32_t chn,
-    HisiV4VpssChnAttr *attr)
+API (VPSS_GetChnAttr, vpss_get_chn_attr)
+(int32_t group, int32_t chn, HisiV4VpssChnAttr *attr)
 {
   sim_check_out (attr, sizeof *attr);
   attr->width = chn == 0 ? 1280 : 640;
@@ -572,7 +592,8 @@ API (VPSS_GetChnAttr, vpss_get_chn_attr) (int32_t group, int32_t chn,
 
 /* AI, AO: a saw-tooth in, and what goes out is counted. */
 
-static struct {
+static struct
+{
   bool set, enabled, channel, held;
   uint32_t rate, samples, sequence;
   uint64_t pts;
@@ -581,7 +602,7 @@ static struct {
 
 static int32_t
 audio_set (bool *set, uint32_t *rate, uint32_t *samples, int32_t device,
-    const HisiV4AioAttr *attr)
+           const HisiV4AioAttr *attr)
 {
   if (device != 0 || attr->bits != 1 || attr->samples == 0)
     return HISI_ERROR (HISI_MOD_AI, PARAM);
@@ -625,11 +646,11 @@ API (AI_DisableChn, ai_disable_chn) (int32_t device, int32_t chn)
   return 0;
 }
 
-API (AI_GetFrame, ai_get_frame) (int32_t device, int32_t chn,
-    AudioFrame *frame, void *echo, int32_t ms)
+API (AI_GetFrame, ai_get_frame)
+(int32_t device, int32_t chn, AudioFrame *frame, void *echo, int32_t ms)
 {
   SimControl *control = sim_engine_control ();
-  uint64_t due = ai.pts + (uint64_t) ai.samples * 1000000 / ai.rate;
+  uint64_t due = ai.pts + (uint64_t)ai.samples * 1000000 / ai.rate;
   uint32_t i;
 
   if (!ai.channel)
@@ -639,21 +660,21 @@ API (AI_GetFrame, ai_get_frame) (int32_t device, int32_t chn,
     uint64_t now = sim_engine_now ();
     uint64_t wait = due > now ? due - now : 0;
 
-    if (wait > (uint64_t) ms * 1000)
-      wait = (uint64_t) ms * 1000;
-    nap.tv_nsec = (long) wait * 1000;
+    if (wait > (uint64_t)ms * 1000)
+      wait = (uint64_t)ms * 1000;
+    nap.tv_nsec = (long)wait * 1000;
     nanosleep (&nap, NULL);
     if (sim_engine_now () < due)
       return HISI_ERROR (HISI_MOD_AI, EMPTY);
   }
   ai.pts = due;
   for (i = 0; i < ai.samples; i++)
-    ai.memory[i] = ai.memory[ai.samples + i] = (int16_t) (i * 64);
+    ai.memory[i] = ai.memory[ai.samples + i] = (int16_t)(i * 64);
   sim_check_out (frame, sizeof *frame);
   memset (frame, 0, sizeof *frame);
   frame->bits = 1;
-  frame->address[0] = (uint8_t *) ai.memory;
-  frame->address[1] = (uint8_t *) (ai.memory + ai.samples);
+  frame->address[0] = (uint8_t *)ai.memory;
+  frame->address[1] = (uint8_t *)(ai.memory + ai.samples);
   frame->length = ai.samples * 2;
   frame->pts = ai.pts;
   frame->sequence = ai.sequence++;
@@ -662,8 +683,8 @@ API (AI_GetFrame, ai_get_frame) (int32_t device, int32_t chn,
   return 0;
 }
 
-API (AI_ReleaseFrame, ai_release_frame) (int32_t device, int32_t chn,
-    const AudioFrame *frame, const void *echo)
+API (AI_ReleaseFrame, ai_release_frame)
+(int32_t device, int32_t chn, const AudioFrame *frame, const void *echo)
 {
   if (!ai.held)
     atomic_fetch_add (&sim_engine_control ()->order_errors, 1);
@@ -702,8 +723,8 @@ API (AO_DisableChn, ao_disable_chn) (int32_t device, int32_t chn)
   return 0;
 }
 
-API (AO_SendFrame, ao_send_frame) (int32_t device, int32_t chn,
-    const AudioFrame *frame, int32_t ms)
+API (AO_SendFrame, ao_send_frame)
+(int32_t device, int32_t chn, const AudioFrame *frame, int32_t ms)
 {
   if (!ao.channel)
     return HISI_ERROR (HISI_MOD_AO, PERM);

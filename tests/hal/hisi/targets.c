@@ -8,12 +8,12 @@
 
 #define FOREIGN_OLD "HI_VERSION=Hi3518_MPP_V1.0.A.0 B030 Release"
 #define FOREIGN_NEW "HI_VERSION=Hi3516EV200_MPP_V1.0.1.2 B030 Release"
-#define TARGET(generation, lib, foreign)                                     \
-  {                                                                          \
-    .name = "hisi-" generation, .family = &hal_hisi,                         \
-    .directory = "hisi/" generation, .library = lib, .rate_tolerance = 8,    \
-    .newer_version = "HI_VERSION=Hi3599ZV900_MPP_V9.0.0.0",                  \
-    .foreign_version = foreign, .needed_library = "libmpi.so"                \
+#define TARGET(generation, lib, foreign)                                       \
+  {                                                                            \
+    .name = "hisi-" generation, .family = &hal_hisi,                           \
+    .directory = "hisi/" generation, .library = lib, .rate_tolerance = 8,      \
+    .newer_version = "HI_VERSION=Hi3599ZV900_MPP_V9.0.0.0",                    \
+    .foreign_version = foreign, .needed_library = "libmpi.so"                  \
   }
 
 const ConformanceTarget conformance_targets[] = {

@@ -6,9 +6,9 @@
  */
 #include "hisi/hisilayout.h"
 
-#define SIZE(type, size) _Static_assert (sizeof (type) == (size), #type)
-#define AT(type, member, offset)                                             \
-  _Static_assert (offsetof (type, member) == (offset), #type "." #member)
+#define SIZE(type, size) _Static_assert(sizeof (type) == (size), #type)
+#define AT(type, member, offset)                                               \
+  _Static_assert(offsetof (type, member) == (offset), #type "." #member)
 
 /* The same everywhere */
 SIZE (HisiMppChn, 12);

@@ -38,8 +38,8 @@ put_raw (SimUnit *unit, const void *data, size_t size)
 /* The payload of a NAL unit, with emulation prevention. */
 void
 sim_unit_add_nal (SimUnit *unit, const SimPicture *picture,
-    const uint8_t *header, size_t header_size, unsigned type,
-    const uint8_t *payload, size_t size)
+                  const uint8_t *header, size_t header_size, unsigned type,
+                  const uint8_t *payload, size_t size)
 {
   static const uint8_t start_code[] = { 0, 0, 0, 1 };
   bool shorter = picture->short_start_codes && unit->n_nals > 0;
@@ -68,12 +68,12 @@ sim_unit_add_nal (SimUnit *unit, const SimPicture *picture,
 
 static void
 add_h264 (SimUnit *unit, const SimPicture *picture, unsigned type,
-    SimWriter *writer)
+          SimWriter *writer)
 {
-  uint8_t header = (uint8_t) ((type == H264_FILLER ? 0 : 3) << 5 | type);
+  uint8_t header = (uint8_t)((type == H264_FILLER ? 0 : 3) << 5 | type);
 
   sim_unit_add_nal (unit, picture, &header, 1, type, writer->data,
-      sim_writer_finish (writer));
+                    sim_writer_finish (writer));
 }
 
 static void
@@ -136,7 +136,7 @@ h264_headers (SimUnit *unit, const SimPicture *picture)
 
 static void
 h264_slice (SimUnit *unit, const SimPicture *picture, unsigned first,
-    unsigned n)
+            unsigned n)
 {
   SimWriter w;
   unsigned i;
@@ -195,31 +195,32 @@ add_filler (SimUnit *unit, const SimPicture *picture)
   sim_put_bytes (&w, 0xff, picture->target - unit->size - overhead + 1);
   sim_put (&w, 1, 1);
   sim_unit_add_nal (unit, picture, h265 ? h265_header : h264_header,
-      h265 ? 2 : 1, h265 ? 38 : H264_FILLER, w.data, sim_writer_finish (&w));
+                    h265 ? 2 : 1, h265 ? 38 : H264_FILLER, w.data,
+                    sim_writer_finish (&w));
 }
 
 static const uint8_t jpeg_head[] = {
-  0xff, 0xd8,                       /* SOI */
-  0xff, 0xdb, 0x00, 0x43, 0x00,     /* DQT, 64 times 16 */
+  0xff, 0xd8,                   /* SOI */
+  0xff, 0xdb, 0x00, 0x43, 0x00, /* DQT, 64 times 16 */
 };
 static const uint8_t jpeg_tables[] = {
   /* DHT: DC with the single code 0 for category 0, AC with the single code 0
    * for end of block. */
-  0xff, 0xc4, 0x00, 0x14, 0x00, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0x00,
-  0xff, 0xc4, 0x00, 0x14, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0x00,
+  0xff, 0xc4, 0x00, 0x14, 0x00, 1, 0, 0, 0, 0, 0,
+  0,    0,    0,    0,    0,    0, 0, 0, 0, 0, 0x00,
+  0xff, 0xc4, 0x00, 0x14, 0x10, 1, 0, 0, 0, 0, 0,
+  0,    0,    0,    0,    0,    0, 0, 0, 0, 0, 0x00,
 };
-static const uint8_t jpeg_scan[] = { 0xff, 0xda, 0x00, 0x08, 0x01, 0x01, 0x00,
-  0x00, 0x3f, 0x00 };
+static const uint8_t jpeg_scan[]
+    = { 0xff, 0xda, 0x00, 0x08, 0x01, 0x01, 0x00, 0x00, 0x3f, 0x00 };
 
 static void
 jpeg_comment (SimUnit *unit, size_t size)
 {
   while (size >= 4) {
     size_t part = size < 60000 ? size : 60000;
-    uint8_t head[4] = { 0xff, 0xfe, (uint8_t) ((part - 2) >> 8),
-      (uint8_t) (part - 2) };
+    uint8_t head[4]
+        = { 0xff, 0xfe, (uint8_t)((part - 2) >> 8), (uint8_t)(part - 2) };
 
     put_raw (unit, head, 4);
     reserve (unit, part);
@@ -233,10 +234,15 @@ static void
 jpeg_encode (SimUnit *unit, const SimPicture *picture)
 {
   unsigned w = picture->width, h = picture->height;
-  size_t bits = (size_t) ((w + 7) / 8) * ((h + 7) / 8) * 2;
+  size_t bits = (size_t)((w + 7) / 8) * ((h + 7) / 8) * 2;
   size_t scan = (bits + 7) / 8;
-  uint8_t frame[] = { 0xff, 0xc0, 0x00, 0x0b, 8, (uint8_t) (h >> 8),
-    (uint8_t) h, (uint8_t) (w >> 8), (uint8_t) w, 1, 1, 0x11, 0 };
+  uint8_t frame[] = { 0xff,       0xc0,
+                      0x00,       0x0b,
+                      8,          (uint8_t)(h >> 8),
+                      (uint8_t)h, (uint8_t)(w >> 8),
+                      (uint8_t)w, 1,
+                      1,          0x11,
+                      0 };
 
   put_raw (unit, jpeg_head, sizeof jpeg_head);
   reserve (unit, 64);

@@ -19,17 +19,20 @@
 #define SIM_MAX_NALS 64
 
 /* One access unit; NAL units lie one after the other in data. */
-typedef struct {
+typedef struct
+{
   uint8_t *data;
   size_t size, allocated;
-  struct {
+  struct
+  {
     size_t offset, size; /* with the start code */
     unsigned type;
   } nals[SIM_MAX_NALS];
   unsigned n_nals;
 } SimUnit;
 
-typedef struct {
+typedef struct
+{
   HalCodec codec;
   unsigned width, height;
   unsigned fps_num, fps_den;

@@ -20,14 +20,16 @@
 /* How far behind a structure the caller's memory is looked at. */
 #define CANARY 64
 
-typedef struct {
+typedef struct
+{
   SimFrame frame;
   SimUnit unit;
   uint8_t *memory;
   size_t allocated;
 } Slot;
 
-typedef struct {
+typedef struct
+{
   bool exists, started, ring, held;
   SimSettings settings;
   Slot slots[SIM_SLOTS];
@@ -50,7 +52,7 @@ static unsigned running;
 static void advance (uint64_t us);
 static void reset (void);
 static void settings_of (unsigned id, uint32_t *ret_bitrate, unsigned *ret_gop,
-    unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max);
+                         unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max);
 
 static SimControl control
     = { .advance = advance, .reset = reset, .settings = settings_of };
@@ -89,7 +91,7 @@ real_us (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* With the lock. */
@@ -97,7 +99,7 @@ static uint64_t
 now_us (void)
 {
   if (control.mode == SIM_REALTIME)
-    return (uint64_t) ((int64_t) real_us () + real_offset);
+    return (uint64_t)((int64_t)real_us () + real_offset);
   return virtual_now;
 }
 
@@ -127,7 +129,7 @@ sim_engine_init (void)
   running++;
   atomic_fetch_add (&control.inits, 1);
   virtual_now = control.clock_us;
-  real_offset = (int64_t) control.clock_us - (int64_t) real_us ();
+  real_offset = (int64_t)control.clock_us - (int64_t)real_us ();
   pthread_mutex_unlock (&lock);
 }
 
@@ -168,7 +170,7 @@ static uint64_t
 interval_us (const Channel *channel)
 {
   return UINT64_C (1000000) * channel->settings.fps_den
-      / channel->settings.fps_num;
+         / channel->settings.fps_num;
 }
 
 static bool
@@ -177,7 +179,7 @@ is_stalled (const Channel *channel)
   unsigned stop_after = atomic_load (&control.stop_after);
 
   return (stop_after != 0 && channel->produced >= stop_after)
-      || (channel->limit != 0 && channel->produced >= channel->limit);
+         || (channel->limit != 0 && channel->produced >= channel->limit);
 }
 
 /* With the lock: the descriptor tells whether there is something. */
@@ -185,14 +187,14 @@ static void
 update_event (Channel *channel)
 {
   bool on = channel->started
-      && (channel->n > 0
-          || (control.mode == SIM_AUTO && !is_stalled (channel)));
+            && (channel->n > 0
+                || (control.mode == SIM_AUTO && !is_stalled (channel)));
   uint64_t value = 1;
   ssize_t done;
 
   done = on ? write (channel->event, &value, sizeof value)
             : read (channel->event, &value, sizeof value);
-  (void) done;
+  (void)done;
 }
 
 static size_t
@@ -203,10 +205,10 @@ target_size (const Channel *channel, bool key)
 
   if (s->bitrate == 0)
     return 0;
-  mean = (double) s->bitrate / 8 * s->fps_den / s->fps_num;
+  mean = (double)s->bitrate / 8 * s->fps_den / s->fps_num;
   unit = mean * s->gop / (s->gop + KEY_FACTOR - 1);
   target = (key && s->gop > 1 ? unit * KEY_FACTOR : unit) - channel->debt;
-  return target > 64 ? (size_t) target : 64;
+  return target > 64 ? (size_t)target : 64;
 }
 
 /* Lays the picture into the slot's own ring, packs by NAL units or one. */
@@ -245,8 +247,8 @@ lay_out (const Channel *channel, Slot *slot)
     frame->packs[i].size[0] = length < room ? length : room;
     frame->packs[i].data[1] = length > room ? slot->memory : NULL;
     frame->packs[i].size[1] = length > room ? length - room : 0;
-    frame->packs[i].type = slot->unit.nals[bundle ? slot->unit.n_nals - 1 : i]
-                               .type;
+    frame->packs[i].type
+        = slot->unit.nals[bundle ? slot->unit.n_nals - 1 : i].type;
   }
 }
 
@@ -267,8 +269,8 @@ spoil (Slot *slot)
 static bool
 key_is_due (Channel *channel)
 {
-  bool key = channel->produced == 0
-      || channel->number + 1 >= channel->settings.gop;
+  bool key
+      = channel->produced == 0 || channel->number + 1 >= channel->settings.gop;
 
   if (channel->settings.codec == HAL_CODEC_JPEG)
     return true;
@@ -309,7 +311,7 @@ produce (Channel *channel, uint64_t pts)
   picture.target = target_size (channel, picture.key);
   sim_unit_encode (&slot->unit, &picture);
   if (picture.target != 0)
-    channel->debt = (double) slot->unit.size - (double) picture.target;
+    channel->debt = (double)slot->unit.size - (double)picture.target;
   spoil (slot);
   lay_out (channel, slot);
   slot->frame.pts = as_counter (pts);
@@ -329,8 +331,8 @@ pump (Channel *channel, bool wanted)
     return;
   if (control.mode == SIM_AUTO) {
     if (wanted && channel->n == 0 && !is_stalled (channel)) {
-      virtual_now = (uint64_t) ((int64_t) virtual_now
-          + atomic_exchange (&control.jump_us, 0));
+      virtual_now = (uint64_t)((int64_t)virtual_now
+                               + atomic_exchange (&control.jump_us, 0));
       channel->next_due = channel->next_due + interval_us (channel);
       if (channel->next_due < virtual_now
           || channel->next_due > virtual_now + 1000000)
@@ -339,8 +341,7 @@ pump (Channel *channel, bool wanted)
       produce (channel, virtual_now);
     }
   } else {
-    if (channel->timer >= 0
-        && read (channel->timer, &value, sizeof value) < 0)
+    if (channel->timer >= 0 && read (channel->timer, &value, sizeof value) < 0)
       value = 0;
     while (channel->next_due <= now_us () && !is_stalled (channel)) {
       produce (channel, channel->next_due);
@@ -356,8 +357,8 @@ advance (uint64_t us)
   unsigned i;
 
   pthread_mutex_lock (&lock);
-  virtual_now = (uint64_t) ((int64_t) virtual_now + (int64_t) us
-      + atomic_exchange (&control.jump_us, 0));
+  virtual_now = (uint64_t)((int64_t)virtual_now + (int64_t)us
+                           + atomic_exchange (&control.jump_us, 0));
   for (i = 0; i < SIM_MAX_CHANNELS; i++)
     pump (&channels[i], false);
   pthread_mutex_unlock (&lock);
@@ -446,8 +447,8 @@ arm (Channel *channel)
 
   if (channel->timer < 0)
     return;
-  spec.it_interval.tv_sec = (time_t) (ns / HAL_SECOND);
-  spec.it_interval.tv_nsec = (long) (ns % HAL_SECOND);
+  spec.it_interval.tv_sec = (time_t)(ns / HAL_SECOND);
+  spec.it_interval.tv_nsec = (long)(ns % HAL_SECOND);
   spec.it_value = spec.it_interval;
   timerfd_settime (channel->timer, 0, &spec, NULL);
 }
@@ -465,8 +466,8 @@ sim_channel_start (unsigned id, unsigned n_frames)
     channel->started = true;
     channel->produced = 0;
     channel->limit = n_frames;
-    channel->next_due = now_us ()
-        + (control.mode == SIM_AUTO ? 0 : interval_us (channel));
+    channel->next_due
+        = now_us () + (control.mode == SIM_AUTO ? 0 : interval_us (channel));
     arm (channel);
     update_event (channel);
     atomic_fetch_add (&control.starts, 1);
@@ -576,7 +577,7 @@ sim_channel_wait (unsigned id, unsigned ms)
 {
   struct pollfd fd = { sim_channel_fd (id), POLLIN, 0 };
 
-  return poll (&fd, 1, (int) ms) > 0;
+  return poll (&fd, 1, (int)ms) > 0;
 }
 
 bool
@@ -618,7 +619,7 @@ sim_channel_set_settings (unsigned id, const SimSettings *settings)
   channel = find (id);
   if (channel != NULL) {
     bool rearm = channel->settings.fps_num != settings->fps_num
-        || channel->settings.fps_den != settings->fps_den;
+                 || channel->settings.fps_den != settings->fps_den;
 
     channel->settings = *settings;
     if (rearm && channel->started)
@@ -631,7 +632,7 @@ sim_channel_set_settings (unsigned id, const SimSettings *settings)
 
 static void
 settings_of (unsigned id, uint32_t *ret_bitrate, unsigned *ret_gop,
-    unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max)
+             unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max)
 {
   SimSettings settings = { 0 };
 

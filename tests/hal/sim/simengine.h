@@ -30,7 +30,8 @@
 
 typedef enum { SIM_AUTO, SIM_MANUAL, SIM_REALTIME } SimMode;
 
-typedef struct {
+typedef struct
+{
   /* Set before the library is initialised. */
   SimMode mode;
   char version[64];  /* "": the library's own */
@@ -39,25 +40,25 @@ typedef struct {
   bool wrap32;       /* the clock is a counter of 32 bits */
 
   /* The shape of the stream. */
-  atomic_uint slices;            /* per picture; 0: 1 */
+  atomic_uint slices; /* per picture; 0: 1 */
   atomic_bool short_start_codes;
-  atomic_bool bundle;            /* all NAL units of a picture in one pack */
-  atomic_uint wrap_at;           /* bytes of a picture before the ring's end */
+  atomic_bool bundle;  /* all NAL units of a picture in one pack */
+  atomic_uint wrap_at; /* bytes of a picture before the ring's end */
 
   /* Faults; the counted ones go down to 0 as they happen. */
-  atomic_uint empty_wakeups; /* announced frames that are not there */
-  atomic_uint eintr;         /* calls interrupted by a signal */
-  atomic_uint get_failures;  /* "no buffer" from getting a frame */
-  atomic_uint zero_frames;   /* frames of no bytes */
-  atomic_uint garbage;       /* frames that are no bitstream */
-  atomic_uint insane;        /* frames whose structure cannot be true */
-  atomic_uint refuse_sets;   /* changes that are not permitted */
+  atomic_uint empty_wakeups;  /* announced frames that are not there */
+  atomic_uint eintr;          /* calls interrupted by a signal */
+  atomic_uint get_failures;   /* "no buffer" from getting a frame */
+  atomic_uint zero_frames;    /* frames of no bytes */
+  atomic_uint garbage;        /* frames that are no bitstream */
+  atomic_uint insane;         /* frames whose structure cannot be true */
+  atomic_uint refuse_sets;    /* changes that are not permitted */
   atomic_uint refuse_creates; /* out of the SoC's memory */
   atomic_uint busy_creates;   /* used by someone else */
-  atomic_uint leftover; /* channels, as bits, of a process that was killed */
-  atomic_uint idr_delay;     /* frames from request to keyframe */
-  atomic_uint stop_after;    /* frames after which the sensor stops; 0: runs */
-  atomic_int jump_us;        /* added to the clock before the next frame */
+  atomic_uint leftover;   /* channels, as bits, of a process that was killed */
+  atomic_uint idr_delay;  /* frames from request to keyframe */
+  atomic_uint stop_after; /* frames after which the sensor stops; 0: runs */
+  atomic_int jump_us;     /* added to the clock before the next frame */
   atomic_uint grow; /* bytes that the library writes past known structures */
 
   /* What happened. */
@@ -66,7 +67,7 @@ typedef struct {
   atomic_uint gets, releases, idr_requests, sets, overruns, snapshots;
   atomic_uint audio_gets, audio_releases, audio_plays;
   atomic_uint order_errors; /* calls that the vendor forbids at this point */
-  atomic_uint dirty; /* bytes that were not zero beyond a structure */
+  atomic_uint dirty;        /* bytes that were not zero beyond a structure */
 
   /* Moves the clock (SIM_MANUAL). */
   void (*advance) (uint64_t us);
@@ -74,14 +75,15 @@ typedef struct {
   void (*reset) (void);
   /* Bit/s, frames, and frames/s as the encoder of a channel has them. */
   void (*settings) (unsigned channel, uint32_t *ret_bitrate, unsigned *ret_gop,
-      unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max);
+                    unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max);
 } SimControl;
 
 /* Exported by every simulated library. */
 typedef SimControl *(*SimControlFunc) (void);
 
 /* For the libraries. */
-typedef struct {
+typedef struct
+{
   HalCodec codec;
   unsigned width, height;
   unsigned fps_num, fps_den;
@@ -90,8 +92,10 @@ typedef struct {
   int qp_min, qp_max;
 } SimSettings;
 
-typedef struct {
-  struct {
+typedef struct
+{
+  struct
+  {
     const uint8_t *data[2]; /* the second part is at the ring's beginning */
     size_t size[2];
     unsigned type;

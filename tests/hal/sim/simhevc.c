@@ -8,8 +8,13 @@
  */
 #include "simwriter.h"
 
-enum { H265_TRAIL_R = 1, H265_IDR = 19, H265_VPS = 32, H265_SPS = 33,
-  H265_PPS = 34 };
+enum {
+  H265_TRAIL_R = 1,
+  H265_IDR = 19,
+  H265_VPS = 32,
+  H265_SPS = 33,
+  H265_PPS = 34
+};
 
 enum {
   CONTEXT_SKIP, /* three of them */
@@ -22,45 +27,49 @@ enum {
 };
 
 /* Tables 9-5 and following: initType 1 for skip, 0 for the rest. */
-static const uint8_t init_values[N_CONTEXTS] = { 197, 185, 201, 184, 184, 63,
-  94, 141 };
+static const uint8_t init_values[N_CONTEXTS]
+    = { 197, 185, 201, 184, 184, 63, 94, 141 };
 
 /* Table 9-46. */
-static const uint8_t range_lps[64][4] = { { 128, 176, 208, 240 },
-  { 128, 167, 197, 227 }, { 128, 158, 187, 216 }, { 123, 150, 178, 205 },
-  { 116, 142, 169, 195 }, { 111, 135, 160, 185 }, { 105, 128, 152, 175 },
-  { 100, 122, 144, 166 }, { 95, 116, 137, 158 }, { 90, 110, 130, 150 },
-  { 85, 104, 123, 142 }, { 81, 99, 117, 135 }, { 77, 94, 111, 128 },
-  { 73, 89, 105, 122 }, { 69, 85, 100, 116 }, { 66, 80, 95, 110 },
-  { 62, 76, 90, 104 }, { 59, 72, 86, 99 }, { 56, 69, 81, 94 },
-  { 53, 65, 77, 89 }, { 51, 62, 73, 85 }, { 48, 59, 69, 80 },
-  { 46, 56, 66, 76 }, { 43, 53, 63, 72 }, { 41, 50, 59, 69 },
-  { 39, 48, 56, 65 }, { 37, 45, 54, 62 }, { 35, 43, 51, 59 },
-  { 33, 41, 48, 56 }, { 32, 39, 46, 53 }, { 30, 37, 43, 50 },
-  { 29, 35, 41, 48 }, { 27, 33, 39, 45 }, { 26, 31, 37, 43 },
-  { 24, 30, 35, 41 }, { 23, 28, 33, 39 }, { 22, 27, 32, 37 },
-  { 21, 26, 30, 35 }, { 20, 24, 29, 33 }, { 19, 23, 27, 31 },
-  { 18, 22, 26, 30 }, { 17, 21, 25, 28 }, { 16, 20, 23, 27 },
-  { 15, 19, 22, 25 }, { 14, 18, 21, 24 }, { 14, 17, 20, 23 },
-  { 13, 16, 19, 22 }, { 12, 15, 18, 21 }, { 12, 14, 17, 20 },
-  { 11, 14, 16, 19 }, { 11, 13, 15, 18 }, { 10, 12, 15, 17 },
-  { 10, 12, 14, 16 }, { 9, 11, 13, 15 }, { 9, 11, 12, 14 },
-  { 8, 10, 12, 14 }, { 8, 9, 11, 13 }, { 7, 9, 11, 12 }, { 7, 9, 10, 12 },
-  { 7, 8, 10, 11 }, { 6, 8, 9, 11 }, { 6, 7, 9, 10 }, { 6, 7, 8, 9 },
-  { 2, 2, 2, 2 } };
+static const uint8_t range_lps[64][4]
+    = { { 128, 176, 208, 240 }, { 128, 167, 197, 227 }, { 128, 158, 187, 216 },
+        { 123, 150, 178, 205 }, { 116, 142, 169, 195 }, { 111, 135, 160, 185 },
+        { 105, 128, 152, 175 }, { 100, 122, 144, 166 }, { 95, 116, 137, 158 },
+        { 90, 110, 130, 150 },  { 85, 104, 123, 142 },  { 81, 99, 117, 135 },
+        { 77, 94, 111, 128 },   { 73, 89, 105, 122 },   { 69, 85, 100, 116 },
+        { 66, 80, 95, 110 },    { 62, 76, 90, 104 },    { 59, 72, 86, 99 },
+        { 56, 69, 81, 94 },     { 53, 65, 77, 89 },     { 51, 62, 73, 85 },
+        { 48, 59, 69, 80 },     { 46, 56, 66, 76 },     { 43, 53, 63, 72 },
+        { 41, 50, 59, 69 },     { 39, 48, 56, 65 },     { 37, 45, 54, 62 },
+        { 35, 43, 51, 59 },     { 33, 41, 48, 56 },     { 32, 39, 46, 53 },
+        { 30, 37, 43, 50 },     { 29, 35, 41, 48 },     { 27, 33, 39, 45 },
+        { 26, 31, 37, 43 },     { 24, 30, 35, 41 },     { 23, 28, 33, 39 },
+        { 22, 27, 32, 37 },     { 21, 26, 30, 35 },     { 20, 24, 29, 33 },
+        { 19, 23, 27, 31 },     { 18, 22, 26, 30 },     { 17, 21, 25, 28 },
+        { 16, 20, 23, 27 },     { 15, 19, 22, 25 },     { 14, 18, 21, 24 },
+        { 14, 17, 20, 23 },     { 13, 16, 19, 22 },     { 12, 15, 18, 21 },
+        { 12, 14, 17, 20 },     { 11, 14, 16, 19 },     { 11, 13, 15, 18 },
+        { 10, 12, 15, 17 },     { 10, 12, 14, 16 },     { 9, 11, 13, 15 },
+        { 9, 11, 12, 14 },      { 8, 10, 12, 14 },      { 8, 9, 11, 13 },
+        { 7, 9, 11, 12 },       { 7, 9, 10, 12 },       { 7, 8, 10, 11 },
+        { 6, 8, 9, 11 },        { 6, 7, 9, 10 },        { 6, 7, 8, 9 },
+        { 2, 2, 2, 2 } };
 
 /* Table 9-47. */
-static const uint8_t next_lps[64] = { 0, 0, 1, 2, 2, 4, 4, 5, 6, 7, 8, 9, 9,
-  11, 11, 12, 13, 13, 15, 15, 16, 16, 18, 18, 19, 19, 21, 21, 22, 22, 23, 24,
-  24, 25, 26, 26, 27, 27, 28, 29, 29, 30, 30, 30, 31, 32, 32, 33, 33, 33, 34,
-  34, 35, 35, 35, 36, 36, 36, 37, 37, 37, 38, 38, 63 };
+static const uint8_t next_lps[64]
+    = { 0,  0,  1,  2,  2,  4,  4,  5,  6,  7,  8,  9,  9,  11, 11, 12,
+        13, 13, 15, 15, 16, 16, 18, 18, 19, 19, 21, 21, 22, 22, 23, 24,
+        24, 25, 26, 26, 27, 27, 28, 29, 29, 30, 30, 30, 31, 32, 32, 33,
+        33, 33, 34, 34, 35, 35, 35, 36, 36, 36, 37, 37, 37, 38, 38, 63 };
 
-typedef struct {
+typedef struct
+{
   SimWriter *w;
   uint32_t low, range;
   unsigned outstanding;
   bool first;
-  struct {
+  struct
+  {
     uint8_t state, mps;
   } contexts[N_CONTEXTS];
 } Cabac;
@@ -83,8 +92,7 @@ cabac_init (Cabac *c, SimWriter *w)
 
     state = state < 1 ? 1 : state > 126 ? 126 : state;
     c->contexts[i].mps = state > 63;
-    c->contexts[i].state
-        = (uint8_t) (state > 63 ? state - 64 : 63 - state);
+    c->contexts[i].state = (uint8_t)(state > 63 ? state - 64 : 63 - state);
   }
 }
 
@@ -171,10 +179,10 @@ encode_terminate (Cabac *c, unsigned bin)
 static void
 add_nal (SimUnit *unit, const SimPicture *picture, unsigned type, SimWriter *w)
 {
-  uint8_t header[2] = { (uint8_t) (type << 1), 1 };
+  uint8_t header[2] = { (uint8_t)(type << 1), 1 };
 
   sim_unit_add_nal (unit, picture, header, 2, type, w->data,
-      sim_writer_finish (w));
+                    sim_writer_finish (w));
 }
 
 static void
@@ -271,7 +279,7 @@ h265_headers (SimUnit *unit, const SimPicture *picture)
 
 static void
 put_slice_header (SimWriter *w, const SimPicture *picture, unsigned first,
-    unsigned n_blocks)
+                  unsigned n_blocks)
 {
   unsigned address_bits = 0;
 
@@ -297,7 +305,7 @@ put_slice_header (SimWriter *w, const SimPicture *picture, unsigned first,
 
 static void
 h265_slice (SimUnit *unit, const SimPicture *picture, unsigned first,
-    unsigned end)
+            unsigned end)
 {
   unsigned blocks_w = (picture->width + 15) / 16;
   unsigned blocks_h = (picture->height + 15) / 16;
@@ -321,7 +329,7 @@ h265_slice (SimUnit *unit, const SimPicture *picture, unsigned first,
       bool left = i % blocks_w != 0 && i > first;
       bool above = i >= first + blocks_w;
 
-      encode (&c, CONTEXT_SKIP + (unsigned) left + (unsigned) above, 1);
+      encode (&c, CONTEXT_SKIP + (unsigned)left + (unsigned)above, 1);
     }
     encode_terminate (&c, i + 1 == end);
   }
@@ -340,5 +348,5 @@ sim_h265_encode (SimUnit *unit, const SimPicture *picture)
     h265_headers (unit, picture);
   for (i = 0; i < slices; i++)
     h265_slice (unit, picture, blocks_h * i / slices * blocks_w,
-        blocks_h * (i + 1) / slices * blocks_w);
+                blocks_h * (i + 1) / slices * blocks_w);
 }

@@ -10,7 +10,8 @@
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-typedef struct {
+typedef struct
+{
   uint8_t *data;
   size_t allocated;
 } Memory;
@@ -79,7 +80,7 @@ sim_put (SimWriter *writer, uint32_t value, unsigned n)
 
     if (at % 8 == 0)
       writer->data[at / 8] = 0;
-    writer->data[at / 8] |= (uint8_t) (((value >> n) & 1) << (7 - at % 8));
+    writer->data[at / 8] |= (uint8_t)(((value >> n) & 1) << (7 - at % 8));
   }
 }
 
@@ -98,7 +99,7 @@ void
 sim_put_se (SimWriter *writer, int32_t value)
 {
   sim_put_ue (writer,
-      value > 0 ? (uint32_t) value * 2 - 1 : (uint32_t) -value * 2);
+              value > 0 ? (uint32_t)value * 2 - 1 : (uint32_t)-value * 2);
 }
 
 void

@@ -13,7 +13,8 @@
 
 /* A writer keeps its memory per thread: encoding allocates nothing once the
  * largest picture was written. */
-typedef struct {
+typedef struct
+{
   uint8_t *data;
   size_t bits, allocated;
 } SimWriter;
@@ -28,8 +29,8 @@ void sim_put_bytes (SimWriter *writer, uint8_t value, size_t n);
 size_t sim_writer_finish (SimWriter *writer);
 
 void sim_unit_add_nal (SimUnit *unit, const SimPicture *picture,
-    const uint8_t *header, size_t header_size, unsigned type,
-    const uint8_t *payload, size_t size);
+                       const uint8_t *header, size_t header_size, unsigned type,
+                       const uint8_t *payload, size_t size);
 void sim_h265_encode (SimUnit *unit, const SimPicture *picture);
 
 #endif /* SIM_WRITER_H */

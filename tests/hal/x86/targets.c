@@ -18,8 +18,10 @@ const ConformanceTarget conformance_targets[] = {
   {
       .name = "x86-openh264",
       .family = &hal_x86,
-      .config = { .width = 640, .height = 480, .device = "test:zone-plate",
-          .encoder = "openh264enc" },
+      .config = { .width = 640,
+                  .height = 480,
+                  .device = "test:zone-plate",
+                  .encoder = "openh264enc" },
       .rate_tolerance = 40,
   },
 };
