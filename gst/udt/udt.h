@@ -212,7 +212,8 @@ typedef struct
 {
   /* Path. Times in microseconds, rates in bit/s. */
   UdtTime rtt, rtt_variation, min_rtt, queue_delay;
-  uint64_t pacing_rate, delivery_rate, target_bitrate;
+  uint64_t pacing_rate, delivery_rate;
+  uint64_t target_bitrate;      /* what encoders of video should send in all */
   uint32_t mtu;
   /* Send. */
   uint64_t packets_sent, bytes_sent, messages_sent, payload_bytes_sent;

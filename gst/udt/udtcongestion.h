@@ -57,5 +57,7 @@ struct _UdtCongestion
 
 /* The default: delivered rate and queueing delay; random loss is ignored. */
 extern const UdtCongestion udt_congestion_delay;
+/* UDT's, mended: fills the queue, falls with every loss. */
+extern const UdtCongestion udt_congestion_aimd;
 
 #endif /* UDT_CONGESTION_H */

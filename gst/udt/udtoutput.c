@@ -500,6 +500,7 @@ put_turn (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtTurn turn,
       if (!put_new (conn, b, flow, len))
         return false;
       udt_repair_earn (conn, flow, *len);
+      udt_rate_note (conn, flow, *len);
       return true;
   }
 }

@@ -10,10 +10,9 @@
  *   udtack.c         what to acknowledge and to ask for again
  *   udtinput.c       opening and reading packets
  *   udtreceive.c     reassembly and delivery; udtwindow.c  flow control
- *   udtexpire.c      giving up what comes too late; udtfec.c  the code of repairs
- *   udtrepair.c      redundancy: what to send; udtrecover.c  what to make of it
- *   udtpath.c        round trip, delay, MTU
- *   udtstats.c       counters
+ *   udtexpire.c      giving up what comes too late; udtfec.c  the code of
+ * repairs udtrepair.c      redundancy: what to send; udtrecover.c  what to make
+ * of it udtpath.c        round trip, delay, MTU udtstats.c       counters
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -44,6 +43,7 @@
 #define UDT_EPOCH_WINDOW 1024 /* flow openings remembered */
 #define UDT_MAX_HELD 64
 #define UDT_IN_BUCKETS 256
+#define UDT_REPAIR_SHARE 18      /* repair bytes per 100 live bytes */
 #define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
 #define UDT_MAX_REPAIRS_HELD 256 /* received and of no use yet */
 
@@ -156,6 +156,13 @@ struct _UdtProtected
   UdtItem *parked;
   UdtBlock block[UDT_FEC_MAX_BLOCKS];
 };
+
+/* Of commands and sound, by the second. */
+typedef struct
+{
+  UdtTime start;
+  uint64_t bytes, rate;
+} UdtRateMeter;
 
 typedef struct
 {
@@ -362,6 +369,7 @@ struct _UdtConnection
   uint64_t repair_bytes_due;      /* in the queues */
   int64_t repair_budget;          /* bytes */
   UdtLossMeter loss_meter;
+  UdtRateMeter other_live;
 
   /* Sent packets */
   UdtSent *sent;
@@ -590,6 +598,11 @@ bool udt_write_nak (UdtConnection *conn, UdtWriter *w, UdtSent *sent,
 void udt_nak_confirmed (UdtConnection *conn, uint64_t number);
 void udt_ack_confirmed (UdtConnection *conn, uint64_t floor);
 UdtTime udt_ack_delay (const UdtConnection *conn);
+
+/* --- udtstats.c --- */
+/* Bytes of a message went out. */
+void udt_rate_note (UdtConnection *conn, const UdtFlowOut *flow,
+                    uint32_t bytes);
 
 /* --- udtreceive.c --- */
 /* False: no room now; the packet must not be acknowledged. */

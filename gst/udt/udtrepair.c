@@ -16,8 +16,7 @@
  */
 #include "udtprivate.h"
 
-/* Repair bytes per 100 live bytes, and how many may be saved up. */
-#define SHARE 18
+/* Repair bytes that may be saved up. */
 #define MAX_SAVED (64 << 10)
 /* Loss that warrants redundancy, and that no longer does, per mille. */
 #define LOSS_BEGIN 5
@@ -126,7 +125,7 @@ udt_repair_earn (UdtConnection *conn, const UdtFlowOut *flow, uint32_t bytes)
 {
   if (!is_live (flow))
     return;
-  conn->repair_budget += bytes * SHARE / 100;
+  conn->repair_budget += bytes * UDT_REPAIR_SHARE / 100;
   if (conn->repair_budget > MAX_SAVED)
     conn->repair_budget = MAX_SAVED;
 }

@@ -5,6 +5,43 @@
  */
 #include "udtprivate.h"
 
+/* Headers per packet of data, and of each 100 bytes of video. */
+#define PACKET_OVERHEAD 45
+#define HEADER_SHARE 5
+
+void
+udt_rate_note (UdtConnection *conn, const UdtFlowOut *flow, uint32_t bytes)
+{
+  UdtRateMeter *m = &conn->other_live;
+
+  if (flow->config.service > UDT_CLASS_AUDIO)
+    return;
+  m->bytes += bytes + PACKET_OVERHEAD;
+  if (conn->now - m->start < SECOND)
+    return;
+  m->rate = m->bytes * SECOND / (conn->now - m->start);
+  m->bytes = 0;
+  m->start = conn->now;
+}
+
+/* What is left for video of what may be sent, in bytes per second. */
+static uint64_t
+video_target (const UdtConnection *conn, UdtTime now)
+{
+  uint64_t target = conn->congestion->target (conn->law);
+  const UdtRateMeter *m = &conn->other_live;
+  const UdtLossMeter *loss = &conn->loss_meter;
+  uint64_t per_mille = 1000 + 10 * HEADER_SHARE;
+
+  if (now < m->start + 2 * SECOND)
+    target -= m->rate < target / 2 ? m->rate : target / 2;
+  if (loss->packets > 0)
+    per_mille += (uint64_t)loss->lost * 1000 / loss->packets;
+  if (loss->warrants)
+    per_mille += 10 * UDT_REPAIR_SHARE;
+  return target * 1000 / per_mille;
+}
+
 void
 udt_connection_get_stats (const UdtConnection *conn, UdtTime now,
                           UdtStats *stats)
@@ -15,7 +52,7 @@ udt_connection_get_stats (const UdtConnection *conn, UdtTime now,
   stats->min_rtt = conn->min_rtt == UDT_NEVER ? 0 : conn->min_rtt;
   stats->queue_delay = conn->queue_delay;
   stats->pacing_rate = conn->congestion->rate (conn->law) * 8;
-  stats->target_bitrate = conn->congestion->target (conn->law) * 8;
+  stats->target_bitrate = video_target (conn, now) * 8;
   stats->window = conn->congestion->window (conn->law);
   stats->bytes_in_flight = conn->bytes_in_flight;
   stats->mtu = conn->mtu;
