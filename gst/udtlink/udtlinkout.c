@@ -167,6 +167,16 @@ is_lossless (const UdtLinkStream *stream)
       || (stream->deadline_ms < 0 && stream->kind == P2P_WIRE_DATA);
 }
 
+/* What the receiver is told: whether it may forget frames, or has to make us
+ * wait. */
+static P2pWireKind
+wire_kind (const UdtLinkStream *stream)
+{
+  if (is_lossless (stream))
+    return P2P_WIRE_DATA;
+  return stream->kind == P2P_WIRE_DATA ? P2P_WIRE_VIDEO : stream->kind;
+}
+
 static void
 flow_config (UdtLink *link, UdtFlowConfig *config)
 {
@@ -244,7 +254,7 @@ udt_out_open (UdtLinkPeer *peer)
   peer->waiting_sync = TRUE;
   m.type = P2P_WIRE_STREAM_OPEN;
   m.stream = UDT_LINK_STREAM;
-  m.kind = link->current.kind;
+  m.kind = wire_kind (&link->current);
   m.text = udt_wire_text ("stream");
   udt_peer_send_control (peer, &m);
   send_caps (peer);

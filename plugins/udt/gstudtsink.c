@@ -1,0 +1,372 @@
+/* udtsink: one stream to whom it calls, or to all who call it.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The element is properties, states and messages; the protocol is the link's.
+ * Threads and lock: see gstudtsink.h.
+ */
+/**
+ * SECTION:element-udtsink
+ * @title: udtsink
+ * @see_also: udtsrc
+ *
+ * Sends a stream of any format over UDP: encrypted, repaired, and never later
+ * than the receiver can use it.
+ *
+ * |[
+ * gst-launch-1.0 -e videotestsrc is-live=true ! x264enc tune=zerolatency ! \
+ *     h264parse ! udtsink uri=udt://:7001?mode=listener key-file=udt.key
+ * ]|
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstudtsink.h"
+
+#include <gst/video/video.h>
+
+GST_DEBUG_CATEGORY (gst_udt_sink_debug);
+#define GST_CAT_DEFAULT gst_udt_sink_debug
+
+#define DEFAULT_DEADLINE_MS (-1)
+#define MAX_DEADLINE_MS 60000
+#define DEFAULT_MAX_CALLERS 16
+#define DEFAULT_HIGH_WATERMARK 1048576
+#define MIN_HIGH_WATERMARK 16384
+#define MAX_HIGH_WATERMARK (256 << 20)
+
+enum
+{
+  PROP_DEADLINE = GST_UDT_PROP_OWN,
+  PROP_MAX_CALLERS,
+  PROP_HIGH_WATERMARK,
+  PROP_WAIT_FOR_CONNECTION,
+};
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
+    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+G_DEFINE_TYPE_WITH_CODE (GstUdtSink, gst_udt_sink, GST_TYPE_BASE_SINK,
+    {
+      static const GInterfaceInfo info = { gst_udt_uri_handler_init };
+
+      g_type_add_interface_static (g_define_type_id, GST_TYPE_URI_HANDLER,
+          &info);
+      GST_DEBUG_CATEGORY_INIT (gst_udt_sink_debug, "udtsink", 0, "udtsink");
+    })
+GST_ELEMENT_REGISTER_DEFINE (udtsink, "udtsink", GST_RANK_PRIMARY,
+    GST_TYPE_UDT_SINK)
+
+/* -- What the link tells (its thread) -------------------------------------- */
+
+static void
+on_event (UdtLink *link, const UdtLinkEvent *event, gpointer user)
+{
+  GstUdtSink *sink = user;
+
+  gst_udt_settings_event (&sink->settings, GST_ELEMENT_CAST (sink), event);
+}
+
+typedef struct
+{
+  gboolean all_headers;
+} KeyUnit;
+
+static void
+send_key_unit (GstElement *element, gpointer data)
+{
+  KeyUnit *key = data;
+
+  gst_pad_push_event (GST_BASE_SINK_PAD (element),
+      gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE,
+          key->all_headers, 0));
+}
+
+static void
+on_key_unit (UdtLink *link, gboolean all_headers, gpointer user)
+{
+  KeyUnit *key = g_new (KeyUnit, 1);
+
+  /* Upstream may take its time; the network does not wait for that. */
+  key->all_headers = all_headers;
+  gst_element_call_async (GST_ELEMENT_CAST (user), send_key_unit, key, g_free);
+}
+
+static void
+on_writable (UdtLink *link, gpointer user)
+{
+  GstUdtSink *sink = user;
+
+  g_mutex_lock (&sink->lock);
+  sink->writable_count++;
+  g_cond_broadcast (&sink->cond);
+  g_mutex_unlock (&sink->lock);
+}
+
+static const UdtLinkCallbacks callbacks = {
+  .event = on_event,
+  .key_unit = on_key_unit,
+  .writable = on_writable,
+};
+
+/* -- States ---------------------------------------------------------------- */
+
+static gboolean
+make_link (GstUdtSink *sink)
+{
+  UdtLinkConfig config = { .sender = TRUE };
+
+  if (sink->link != NULL)
+    return TRUE;
+  GST_OBJECT_LOCK (sink);
+  config.max_callers = sink->max_callers;
+  config.high_watermark = sink->high_watermark;
+  GST_OBJECT_UNLOCK (sink);
+  sink->link = gst_udt_settings_make_link (&sink->settings,
+      GST_ELEMENT_CAST (sink), &config, &callbacks);
+  return sink->link != NULL;
+}
+
+static void
+drop_link (GstUdtSink *sink)
+{
+  gst_udt_settings_stop_link (&sink->settings, GST_ELEMENT_CAST (sink),
+      g_steal_pointer (&sink->link));
+}
+
+static gboolean
+gst_udt_sink_start (GstBaseSink *base)
+{
+  GstUdtSink *sink = GST_UDT_SINK (base);
+
+  sink->live_known = FALSE;
+  gst_base_sink_set_ts_offset (base, 0);
+  if (!make_link (sink))
+    return FALSE;
+  gst_udt_sink_apply_deadline (sink);
+  return gst_udt_settings_start_link (&sink->settings, GST_ELEMENT_CAST (sink),
+      sink->link);
+}
+
+static gboolean
+gst_udt_sink_stop (GstBaseSink *base)
+{
+  GstUdtSink *sink = GST_UDT_SINK (base);
+
+  drop_link (sink);
+  gst_caps_replace (&sink->caps, NULL);
+  g_list_free_full (sink->headers, (GDestroyNotify) gst_buffer_unref);
+  sink->headers = NULL;
+  return TRUE;
+}
+
+static GstStateChangeReturn
+gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
+{
+  GstUdtSink *sink = GST_UDT_SINK (element);
+  GstStateChangeReturn result;
+
+  /* What is wrong with the settings shows here. */
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !make_link (sink))
+    return GST_STATE_CHANGE_FAILURE;
+  result = GST_ELEMENT_CLASS (gst_udt_sink_parent_class)->change_state (element,
+      transition);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    drop_link (sink);
+  return result;
+}
+
+static void
+set_flushing (GstUdtSink *sink, gboolean flushing)
+{
+  g_mutex_lock (&sink->lock);
+  sink->flushing = flushing;
+  g_cond_broadcast (&sink->cond);
+  g_mutex_unlock (&sink->lock);
+}
+
+static gboolean
+gst_udt_sink_unlock (GstBaseSink *base)
+{
+  set_flushing (GST_UDT_SINK (base), TRUE);
+  return TRUE;
+}
+
+static gboolean
+gst_udt_sink_unlock_stop (GstBaseSink *base)
+{
+  set_flushing (GST_UDT_SINK (base), FALSE);
+  return TRUE;
+}
+
+static gboolean
+gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
+{
+  GstUdtSink *sink = GST_UDT_SINK (base);
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+    case GST_EVENT_SEGMENT:
+      sink->live_known = FALSE;
+      break;
+    case GST_EVENT_GAP:
+      gst_udt_sink_render_gap (sink, event);
+      break;
+    case GST_EVENT_EOS:
+      udt_link_end (sink->link);
+      gst_udt_sink_drain (sink);
+      break;
+    default:
+      break;
+  }
+  return GST_BASE_SINK_CLASS (gst_udt_sink_parent_class)->event (base, event);
+}
+
+/* -- Object ---------------------------------------------------------------- */
+
+static void
+gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
+    GParamSpec *pspec)
+{
+  GstUdtSink *sink = GST_UDT_SINK (object);
+
+  if (gst_udt_settings_set_property (&sink->settings, GST_ELEMENT_CAST (sink),
+          id, value))
+    return;
+  GST_OBJECT_LOCK (sink);
+  switch (id) {
+    case PROP_DEADLINE:
+      sink->deadline = g_value_get_int (value);
+      break;
+    case PROP_MAX_CALLERS:
+      sink->max_callers = g_value_get_uint (value);
+      break;
+    case PROP_HIGH_WATERMARK:
+      sink->high_watermark = g_value_get_uint (value);
+      break;
+    case PROP_WAIT_FOR_CONNECTION:
+      sink->wait_for_connection = g_value_get_boolean (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (sink);
+}
+
+static void
+gst_udt_sink_get_property (GObject *object, guint id, GValue *value,
+    GParamSpec *pspec)
+{
+  GstUdtSink *sink = GST_UDT_SINK (object);
+
+  if (gst_udt_settings_get_property (&sink->settings, GST_ELEMENT_CAST (sink),
+          id, value))
+    return;
+  GST_OBJECT_LOCK (sink);
+  switch (id) {
+    case PROP_DEADLINE:
+      g_value_set_int (value, sink->deadline);
+      break;
+    case PROP_MAX_CALLERS:
+      g_value_set_uint (value, sink->max_callers);
+      break;
+    case PROP_HIGH_WATERMARK:
+      g_value_set_uint (value, sink->high_watermark);
+      break;
+    case PROP_WAIT_FOR_CONNECTION:
+      g_value_set_boolean (value, sink->wait_for_connection);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (sink);
+}
+
+static void
+gst_udt_sink_finalize (GObject *object)
+{
+  GstUdtSink *sink = GST_UDT_SINK (object);
+
+  gst_udt_settings_clear (&sink->settings);
+  g_cond_clear (&sink->cond);
+  g_mutex_clear (&sink->lock);
+  G_OBJECT_CLASS (gst_udt_sink_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+      | GST_PARAM_MUTABLE_READY;
+
+  gst_udt_settings_install (klass);
+  g_object_class_install_property (klass, PROP_DEADLINE,
+      g_param_spec_int ("deadline", "Deadline", "Milliseconds after which a "
+          "frame is given up; 0: never; -1: what the receiver's latency allows "
+          "for audio and video, never for anything else", -1, MAX_DEADLINE_MS,
+          DEFAULT_DEADLINE_MS, flags));
+  g_object_class_install_property (klass, PROP_MAX_CALLERS,
+      g_param_spec_uint ("max-callers", "Most Callers", "Count of callers that "
+          "a listener serves at one time", 1, UDT_LINK_MAX_CALLERS,
+          DEFAULT_MAX_CALLERS, flags));
+  g_object_class_install_property (klass, PROP_HIGH_WATERMARK,
+      g_param_spec_uint ("high-watermark", "High Watermark", "Bytes waiting "
+          "for a peer at which no more is taken for it", MIN_HIGH_WATERMARK,
+          MAX_HIGH_WATERMARK, DEFAULT_HIGH_WATERMARK, flags));
+  g_object_class_install_property (klass, PROP_WAIT_FOR_CONNECTION,
+      g_param_spec_boolean ("wait-for-connection", "Wait for Connection",
+          "Whether a source that is not live waits while there is nobody to "
+          "send to; a live one never does", TRUE, flags));
+}
+
+static void
+gst_udt_sink_class_init (GstUdtSinkClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS (klass);
+
+  object_class->set_property = gst_udt_sink_set_property;
+  object_class->get_property = gst_udt_sink_get_property;
+  object_class->finalize = gst_udt_sink_finalize;
+  install_properties (object_class);
+
+  element_class->change_state = gst_udt_sink_change_state;
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_set_static_metadata (element_class, "UDT sink",
+      "Sink/Network", "Sends a stream over UDP, encrypted and repaired",
+      "the iv-p2p authors");
+  gst_type_mark_as_plugin_api (GST_TYPE_UDT_MODE, 0);
+
+  base_class->start = gst_udt_sink_start;
+  base_class->stop = gst_udt_sink_stop;
+  base_class->unlock = gst_udt_sink_unlock;
+  base_class->unlock_stop = gst_udt_sink_unlock_stop;
+  base_class->event = gst_udt_sink_event;
+  base_class->set_caps = gst_udt_sink_set_caps;
+  base_class->get_times = gst_udt_sink_get_times;
+  base_class->render = gst_udt_sink_render;
+}
+
+static void
+gst_udt_sink_init (GstUdtSink *sink)
+{
+  GstBaseSink *base = GST_BASE_SINK_CAST (sink);
+
+  gst_udt_settings_init (&sink->settings);
+  sink->deadline = DEFAULT_DEADLINE_MS;
+  sink->max_callers = DEFAULT_MAX_CALLERS;
+  sink->high_watermark = DEFAULT_HIGH_WATERMARK;
+  sink->wait_for_connection = TRUE;
+  g_mutex_init (&sink->lock);
+  g_cond_init (&sink->cond);
+  /* A pipeline must start without anybody there. */
+  gst_base_sink_set_async_enabled (base, FALSE);
+  gst_base_sink_set_last_sample_enabled (base, FALSE);
+  /* Nothing is decoded or drawn here. */
+  gst_base_sink_set_processing_deadline (base, 0);
+}

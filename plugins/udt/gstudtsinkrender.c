@@ -1,0 +1,327 @@
+/* What udtsink does with data: when it goes out, and as what.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Threads: the streaming thread. It waits, with no lock held but the
+ * STREAM_LOCK that it has by nature, for room at the slowest peer of a stream
+ * that may lose nothing, and for the first peer; unlock() ends each wait.
+ *
+ * A live source paces itself: what it brings goes out at once, and nobody who
+ * receives can hold it up. A file would run through in a moment: for it the
+ * element is a synchronised sink, and each timed frame leaves at its time.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "gstp2pcaps.h"
+#include "gstudtsink.h"
+
+#define GST_CAT_DEFAULT gst_udt_sink_debug
+
+/* How long the end of a live stream waits for the last bytes to arrive. */
+#define DRAIN_LIVE_US (2 * G_TIME_SPAN_SECOND)
+#define DRAIN_STEP_US (10 * G_TIME_SPAN_MILLISECOND)
+
+/* Asked once a stream; an upstream that does not know is not live. */
+static gboolean
+is_live (GstUdtSink *sink)
+{
+  GstQuery *query;
+
+  if (sink->live_known)
+    return sink->live;
+  query = gst_query_new_latency ();
+  sink->live = FALSE;
+  if (gst_pad_peer_query (GST_BASE_SINK_PAD (sink), query))
+    gst_query_parse_latency (query, &sink->live, NULL, NULL);
+  gst_query_unref (query);
+  sink->live_known = TRUE;
+  GST_DEBUG_OBJECT (sink, "upstream is %s", sink->live ? "live" : "not live");
+  return sink->live;
+}
+
+void
+gst_udt_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
+    GstClockTime *start, GstClockTime *end)
+{
+  *start = *end = GST_CLOCK_TIME_NONE;
+  if (is_live (GST_UDT_SINK (base)))
+    return;
+  /* In decode order, which is that of sending. */
+  *start = GST_BUFFER_DTS_OR_PTS (buffer);
+}
+
+/* -- Caps ------------------------------------------------------------------ */
+
+static void
+set_stream (GstUdtSink *sink)
+{
+  UdtLinkStream stream;
+
+  stream.kind = gst_udt_kind_of_caps (sink->caps);
+  GST_OBJECT_LOCK (sink);
+  stream.deadline_ms = sink->deadline;
+  GST_OBJECT_UNLOCK (sink);
+  udt_link_set_stream (sink->link, &stream);
+}
+
+void
+gst_udt_sink_apply_deadline (GstUdtSink *sink)
+{
+  set_stream (sink);
+}
+
+gboolean
+gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps)
+{
+  GstUdtSink *sink = GST_UDT_SINK (base);
+  GError *error = NULL;
+  gchar *text = gst_p2p_caps_to_wire (caps, &error);
+
+  if (text == NULL) {
+    GST_ELEMENT_ERROR (sink, STREAM, FORMAT, ("%s", error->message), (NULL));
+    g_error_free (error);
+    return FALSE;
+  }
+  gst_caps_replace (&sink->caps, caps);
+  g_list_free_full (sink->headers, (GDestroyNotify) gst_buffer_unref);
+  sink->headers = NULL;
+  if (gst_udt_kind_of_caps (caps) == P2P_WIRE_DATA)
+    sink->headers = gst_p2p_caps_get_headers (caps);
+  set_stream (sink);
+  udt_link_set_caps (sink->link, text);
+  g_free (text);
+  return TRUE;
+}
+
+/* The headers in the caps reach every peer, also one that comes later, from the
+ * caps; the buffers with the same bytes that follow the caps are left out. */
+static gboolean
+is_expected_header (GstUdtSink *sink, GstBuffer *buffer)
+{
+  GstBuffer *header;
+  GstMapInfo map;
+  gboolean same = FALSE;
+
+  if (sink->headers == NULL)
+    return FALSE;
+  header = sink->headers->data;
+  if (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_HEADER)
+      && gst_buffer_get_size (buffer) == gst_buffer_get_size (header)
+      && gst_buffer_map (header, &map, GST_MAP_READ)) {
+    same = gst_buffer_memcmp (buffer, 0, map.data, map.size) == 0;
+    gst_buffer_unmap (header, &map);
+  }
+  if (same) {
+    gst_buffer_unref (header);
+    sink->headers = g_list_delete_link (sink->headers, sink->headers);
+  } else {
+    g_list_free_full (sink->headers, (GDestroyNotify) gst_buffer_unref);
+    sink->headers = NULL;
+  }
+  return same;
+}
+
+/* -- Time ------------------------------------------------------------------ */
+
+/* P2P_WIRE_TIME_NONE: no clock. */
+static gint64
+clock_running_time (GstUdtSink *sink)
+{
+  GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (sink));
+  gint64 now;
+
+  if (clock == NULL)
+    return P2P_WIRE_TIME_NONE;
+  now = GST_CLOCK_DIFF (gst_element_get_base_time (GST_ELEMENT_CAST (sink)),
+      gst_clock_get_time (clock));
+  gst_object_unref (clock);
+  return now;
+}
+
+static gint64
+running_time (GstUdtSink *sink, GstClockTime timestamp)
+{
+  GstSegment *segment = &GST_BASE_SINK_CAST (sink)->segment;
+  guint64 value;
+  gint sign;
+
+  if (segment->format != GST_FORMAT_TIME
+      || !GST_CLOCK_TIME_IS_VALID (timestamp))
+    return P2P_WIRE_TIME_NONE;
+  sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME, timestamp,
+      &value);
+  if (sign == 0 || value > G_MAXINT64 / 2)
+    return P2P_WIRE_TIME_NONE;
+  return (sign > 0 ? (gint64) value : -(gint64) value)
+      + gst_base_sink_get_ts_offset (GST_BASE_SINK_CAST (sink));
+}
+
+/* After a wait for a peer the frame's turn is now, and those behind it follow
+ * at their distance. */
+static void
+rebase (GstUdtSink *sink, GstBuffer *buffer)
+{
+  GstBaseSink *base = GST_BASE_SINK_CAST (sink);
+  gint64 when = running_time (sink, GST_BUFFER_DTS_OR_PTS (buffer));
+  gint64 now = clock_running_time (sink);
+
+  if (!gst_base_sink_get_sync (base) || when == P2P_WIRE_TIME_NONE
+      || now == P2P_WIRE_TIME_NONE)
+    return;
+  now -= (gint64) gst_base_sink_get_latency (base);
+  if (now > when)
+    gst_base_sink_set_ts_offset (base,
+        gst_base_sink_get_ts_offset (base) + now - when);
+}
+
+static void
+fill_frame (GstUdtSink *sink, GstBuffer *buffer, P2pWireFrame *frame)
+{
+  frame->flags = gst_p2p_flags_to_wire (buffer);
+  frame->pts = running_time (sink, GST_BUFFER_PTS (buffer));
+  frame->dts = running_time (sink, GST_BUFFER_DTS (buffer));
+  frame->duration = GST_BUFFER_DURATION_IS_VALID (buffer) ?
+      (gint64) MIN (GST_BUFFER_DURATION (buffer), P2P_WIRE_MAX_TIME) :
+      P2P_WIRE_TIME_NONE;
+  frame->latency = (gint64) gst_base_sink_get_latency
+      (GST_BASE_SINK_CAST (sink));
+  frame->sent = clock_running_time (sink);
+  if (frame->sent != P2P_WIRE_TIME_NONE)
+    return;
+  /* Without a clock nobody paces us: the frame is taken to be on time. */
+  frame->sent = frame->dts != P2P_WIRE_TIME_NONE ? frame->dts : frame->pts;
+  frame->sent = frame->sent != P2P_WIRE_TIME_NONE
+      ? frame->sent + frame->latency : 0;
+}
+
+/* -- Data ------------------------------------------------------------------ */
+
+static guint
+writable_count (GstUdtSink *sink)
+{
+  guint count;
+
+  g_mutex_lock (&sink->lock);
+  count = sink->writable_count;
+  g_mutex_unlock (&sink->lock);
+  return count;
+}
+
+/* Until writable() was called after `seen`. */
+static GstFlowReturn
+wait_writable (GstUdtSink *sink, guint seen)
+{
+  gboolean flushing;
+
+  g_mutex_lock (&sink->lock);
+  while (!sink->flushing && sink->writable_count == seen)
+    g_cond_wait (&sink->cond, &sink->lock);
+  flushing = sink->flushing;
+  g_mutex_unlock (&sink->lock);
+  /* A flush, the end, or PAUSED: in that case it goes on in PLAYING. */
+  return flushing ? gst_base_sink_wait_preroll (GST_BASE_SINK_CAST (sink))
+      : GST_FLOW_OK;
+}
+
+static GstFlowReturn
+push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
+{
+  gboolean live = is_live (sink), wait, waited = FALSE;
+  GstFlowReturn flow = GST_FLOW_OK;
+  P2pWireFrame frame = { 0 };
+
+  GST_OBJECT_LOCK (sink);
+  wait = !live && sink->wait_for_connection;
+  GST_OBJECT_UNLOCK (sink);
+  while (flow == GST_FLOW_OK) {
+    guint seen = writable_count (sink);
+
+    if (waited)
+      rebase (sink, buffer);
+    fill_frame (sink, buffer, &frame);
+    switch (udt_link_push (sink->link, payload, &frame, live, wait)) {
+      case UDT_LINK_PUSH_OK:
+        return GST_FLOW_OK;
+      case UDT_LINK_PUSH_NOBODY:
+        GST_LOG_OBJECT (sink, "waiting for a peer");
+        waited = TRUE;
+        break;
+      case UDT_LINK_PUSH_FULL:
+        GST_LOG_OBJECT (sink, "waiting for the slowest peer");
+        break;
+    }
+    flow = wait_writable (sink, seen);
+  }
+  return flow;
+}
+
+GstFlowReturn
+gst_udt_sink_render (GstBaseSink *base, GstBuffer *buffer)
+{
+  GstUdtSink *sink = GST_UDT_SINK (base);
+  GstFlowReturn flow;
+  GBytes *payload;
+
+  if (is_expected_header (sink, buffer))
+    return GST_FLOW_OK;
+  payload = gst_p2p_buffer_to_bytes (buffer);
+  if (payload == NULL) {
+    GST_ELEMENT_ERROR (sink, RESOURCE, READ, ("A buffer cannot be read"),
+        (NULL));
+    return GST_FLOW_ERROR;
+  }
+  flow = push (sink, buffer, payload);
+  g_bytes_unref (payload);
+  return flow;
+}
+
+/* A frame without bytes: the receiver's stream advances without data. It must
+ * not count as a point where decoding can begin. */
+void
+gst_udt_sink_render_gap (GstUdtSink *sink, GstEvent *event)
+{
+  P2pWireFrame frame = { 0 };
+  GstClockTime timestamp, duration;
+  GBytes *nothing;
+
+  if (sink->caps == NULL
+      || gst_udt_kind_of_caps (sink->caps) == P2P_WIRE_DATA)
+    return;
+  gst_event_parse_gap (event, &timestamp, &duration);
+  frame.flags = P2P_FRAME_GAP;
+  if (gst_udt_kind_of_caps (sink->caps) == P2P_WIRE_VIDEO)
+    frame.flags |= P2P_FRAME_DELTA_UNIT | P2P_FRAME_DROPPABLE;
+  frame.pts = running_time (sink, timestamp);
+  frame.dts = P2P_WIRE_TIME_NONE;
+  if (frame.pts == P2P_WIRE_TIME_NONE)
+    return;
+  frame.duration = GST_CLOCK_TIME_IS_VALID (duration) ?
+      (gint64) MIN (duration, P2P_WIRE_MAX_TIME) : P2P_WIRE_TIME_NONE;
+  frame.sent = clock_running_time (sink);
+  if (frame.sent == P2P_WIRE_TIME_NONE)
+    frame.sent = frame.pts;
+  nothing = g_bytes_new_static (NULL, 0);
+  udt_link_push (sink->link, nothing, &frame, FALSE, FALSE);
+  g_bytes_unref (nothing);
+}
+
+void
+gst_udt_sink_drain (GstUdtSink *sink)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 limit = is_live (sink) ? now + DRAIN_LIVE_US : G_MAXINT64;
+
+  g_mutex_lock (&sink->lock);
+  /* A peer that no longer answers is gone after a while, and waited for no
+   * longer. */
+  while (!sink->flushing && now < limit
+      && udt_link_get_backlog (sink->link) > 0) {
+    g_cond_wait_until (&sink->cond, &sink->lock,
+        MIN (now + DRAIN_STEP_US, limit));
+    now = g_get_monotonic_time ();
+  }
+  g_mutex_unlock (&sink->lock);
+}
