@@ -14,6 +14,7 @@
 #endif
 
 #include <gst/video/video.h>
+#include <string.h>
 #include "gstp2pcaps.h"
 #include "gstp2psink.h"
 
@@ -120,6 +121,7 @@ on_writable (P2pStream *stream, gpointer user)
 static void
 fill_config (GstP2pSinkPad *pad, const gchar *name, P2pStreamConfig *config)
 {
+  memset (config, 0, sizeof *config);
   config->kind = pad->kind;
   config->name = name;
   config->match = pad->match;
