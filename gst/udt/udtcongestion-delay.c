@@ -28,6 +28,13 @@
 
 #define START_RATE (6000000u / 8) /* bytes per second */
 #define START_WINDOW 32           /* packets */
+/* What one large packet may make of these: it takes the bottleneck a while that
+ * small ones do not take. */
+#define SLOWEST_START (750000u / 8)
+#define FASTEST_START (16000000u / 8)
+#define LEAST_START_WINDOW 8
+#define MOST_START_WINDOW 96
+#define START_QUEUE (50 * MS)
 #define MIN_RATE (100000u / 8)
 #define MIN_WINDOW 8 /* packets */
 #define ROUNDS 10    /* the model remembers */
@@ -60,8 +67,9 @@ typedef struct
 {
   uint32_t mtu;
   Phase phase;
+  bool start_planned;
   unsigned cycle; /* round within CRUISE */
-  uint64_t start_window;
+  uint64_t start_window, start_rate;
   uint64_t probe_from; /* the model when the probe began */
   bool bold;           /* the last probe found more */
   bool limited;        /* last round: not enough to send */
@@ -109,6 +117,7 @@ law_init (void *state, uint32_t mtu, UdtTime now)
   memset (law, 0, sizeof *law);
   law->mtu = mtu;
   law->start_window = (uint64_t)START_WINDOW * mtu;
+  law->start_rate = START_RATE;
 }
 
 static void
@@ -342,6 +351,31 @@ flight_for (const Law *law, UdtTime time)
   return law->model * time / SECOND;
 }
 
+static uint64_t
+within (uint64_t value, uint64_t least, uint64_t most)
+{
+  return value < least ? least : value > most ? most : value;
+}
+
+/* A packet probe went alone over an idle path, before there was anything to
+ * send: how long it took more than small ones tells about the rate. */
+static void
+plan_start (Law *law, const UdtAckBatch *batch)
+{
+  uint64_t rate, window;
+
+  if (law->phase != START || law->round_rate > 0 || batch->in_flight > 0
+      || !batch->has_delay || batch->acked < law->mtu
+      || batch->acked > 2ull * law->mtu || law->start_planned)
+    return;
+  law->start_planned = true;
+  rate = batch->acked * SECOND / (batch->delay_min > 0 ? batch->delay_min : 1);
+  window = rate * (law->min_rtt + START_QUEUE) / SECOND;
+  law->start_rate = within (rate, SLOWEST_START, FASTEST_START);
+  law->start_window = within (window, (uint64_t)LEAST_START_WINDOW * law->mtu,
+                              (uint64_t)MOST_START_WINDOW * law->mtu);
+}
+
 /* Between the ends of rounds, which a growing queue puts off: every packet has
  * been late for a while. */
 static void
@@ -426,6 +460,7 @@ law_on_ack (void *state, const UdtAckBatch *acked)
   batch->delay_min += forgotten;
   batch->delay_max += forgotten;
   law->srtt = batch->srtt;
+  plan_start (law, batch);
   law->round_acked += batch->acked;
   take_rate (law, batch);
   /* Only what filled the window says that more would go through. */
@@ -491,7 +526,7 @@ law_rate (const void *state)
       /* The first flight gives no rate yet: its acknowledgements count. */
       if (law->srtt > 0 && rate < law->start_window * SECOND / law->srtt)
         rate = law->start_window * SECOND / law->srtt;
-      return rate > START_RATE ? rate : START_RATE;
+      return rate > law->start_rate ? rate : law->start_rate;
     case DRAIN:
       rate = law->last_delay > 2 * target_delay (law) ? rate / 2 : rate * 3 / 4;
       break;
@@ -517,6 +552,8 @@ law_window (const void *state)
   uint64_t window, least = (uint64_t)START_WINDOW * law->mtu;
 
   if (law->phase == START) {
+    if (law->start_planned)
+      least = (uint64_t)LEAST_START_WINDOW * law->mtu;
     window = 3 * flight_for (law, law->min_rtt) + least;
     return window > law->start_window ? window : law->start_window;
   }

@@ -376,6 +376,72 @@ fall_bulk (SimTest *test)
   sim_test_end (test, sim);
 }
 
+/* ---- the beginning ---- */
+
+/* Half a second after the connection stands, a camera begins with a keyframe
+ * and goes on at `bitrate`, with a file beside it or not. How long that first
+ * one takes, and how long the queue gets meanwhile. */
+static void
+begin_with_key (SimTest *test, const SimLinkConfig *link, uint64_t bitrate,
+                bool file, UdtTime first, UdtTime queue)
+{
+  SimSourceConfig source;
+  SimConfig config;
+  SimFlow *video;
+  UdtTime delay;
+  double longest;
+  Sim *sim;
+
+  sim_config_init (&config);
+  sim_config_both (&config, link);
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_run_for (sim, SIM_SECOND / 2);
+  sim_source_video (&source, VIDEO, bitrate);
+  source.key_weight = KEY_WEIGHT;
+  source.config.deadline = 2 * SIM_SECOND;
+  sim_source_add (sim, 0, &source);
+  if (file) {
+    sim_source_bulk (&source, FILE_FLOW, MB / 5);
+    sim_source_add (sim, 0, &source);
+  }
+  sim_run_for (sim, 3 * SIM_SECOND);
+  video = sim_flow_find (&sim->peer[0], VIDEO);
+  delay = video->messages[0].handed - video->messages[0].submitted;
+  longest = (double)sim_link_stats (sim->link[0])->max_queue * 8e6
+            / (double)link->rate;
+  sim_test_note (test, "%u bytes after %.1f ms, queue of %.1f ms at most",
+                 (unsigned)video->messages[0].size, (double)delay / 1e3,
+                 longest / 1e3);
+  CHECK (test, video->messages[0].delivered);
+  CHECK_MOST (test, delay, first);
+  CHECK_MOST (test, longest, queue);
+  sim_finish (sim);
+  sim_test_end (test, sim);
+}
+
+static void
+begin_far (SimTest *test)
+{
+  /* 50 ms on the way and up to 38 in the bottleneck; no round trip more. */
+  begin_with_key (test,
+                  &(SimLinkConfig){ .rate = 20 * MBIT,
+                                    .delay = 50 * SIM_MS,
+                                    .queue_limit = 500000 },
+                  4 * MBIT, false, 120 * SIM_MS, 20 * SIM_MS);
+}
+
+static void
+begin_slow (SimTest *test)
+{
+  /* The keyframe alone is 50 ms of this link. */
+  begin_with_key (test,
+                  &(SimLinkConfig){ .rate = 400000,
+                                    .delay = 20 * SIM_MS,
+                                    .queue_limit = 100000 },
+                  MBIT / 8, true, 150 * SIM_MS, 150 * SIM_MS);
+}
+
 /* ---- files ---- */
 
 /* Of what the link can carry of payload, when nothing is wasted. */
@@ -466,6 +532,8 @@ static const SimCase cases[] = {
   { "fall-follow", fall_follow, 3 },
   { "fall-fixed", fall_fixed, 3 },
   { "fall-bulk", fall_bulk, 3 },
+  { "begin-far", begin_far, 3 },
+  { "begin-slow", begin_slow, 3 },
   { "goodput-clean", goodput_clean },
   { "goodput-loss-1", goodput_loss_1, 2 },
   { "goodput-loss-5", goodput_loss_5, 3 },
