@@ -12,10 +12,13 @@
 #define UDT_MIN_RTT_WINDOW (10 * SECOND)
 #define CLOCK_LEAP (500 * MS)
 #define MTU_TRIES 2             /* lost probes until a size counts as too big */
+#define MTU_TRIES_LOSSY 5       /* ... where other packets are lost, too */
+#define MTU_LOSSY 200           /* one of so many */
 #define MTU_IDLE (5 * SECOND)   /* no probing without data for so long */
 #define MTU_STEP 16             /* search ends within this */
 #define MTU_RETRY (60 * SECOND) /* after a black hole */
-#define MTU_BLACK_HOLE 8        /* big packets lost in a row */
+#define MTU_AGAIN (180 * SECOND) /* after a search that ended below the top */
+#define MTU_BLACK_HOLE 8         /* big packets lost in a row */
 
 /* --- Round trip --- */
 
@@ -133,7 +136,7 @@ udt_mtu_start (UdtConnection *conn, UdtTime at)
   conn->probe_high = conn->max_mtu;
   conn->probe_size = conn->max_mtu;
   conn->probe_tries = 0;
-  conn->probing = conn->max_mtu > conn->mtu;
+  conn->probing = conn->max_mtu >= conn->mtu + MTU_STEP;
   conn->probe_in_flight = false;
   conn->probe_time = at;
   conn->large_lost = 0;
@@ -160,10 +163,20 @@ next_size (UdtConnection *conn)
 {
   conn->probe_tries = 0;
   if (conn->probe_high < conn->probe_low + MTU_STEP) {
-    conn->probing = false;
+    /* Not for ever: paths change, and so may bad luck. */
+    udt_mtu_start (conn, conn->now + MTU_AGAIN);
     return;
   }
   conn->probe_size = (uint16_t)((conn->probe_low + conn->probe_high + 1) / 2);
+}
+
+static uint8_t
+mtu_tries (const UdtConnection *conn)
+{
+  /* Of the probes themselves none is counted there. */
+  return conn->stats.packets_lost * MTU_LOSSY > conn->next_number
+             ? MTU_TRIES_LOSSY
+             : MTU_TRIES;
 }
 
 void
@@ -180,7 +193,7 @@ udt_mtu_probe_result (UdtConnection *conn, const UdtSent *sent, bool arrived)
     }
     conn->probe_low = sent->size;
     next_size (conn);
-  } else if (++conn->probe_tries >= MTU_TRIES) {
+  } else if (++conn->probe_tries >= mtu_tries (conn)) {
     conn->probe_high = (uint16_t)(conn->probe_size - 1);
     next_size (conn);
   }

@@ -442,6 +442,62 @@ begin_slow (SimTest *test)
                   MBIT / 8, true, 150 * SIM_MS, 150 * SIM_MS);
 }
 
+/* ---- packet size ---- */
+
+/* The largest size is found whatever is lost, also of the probes. */
+static void
+size_despite_loss (SimTest *test)
+{
+  SimSourceConfig source;
+  SimConfig config;
+  UdtStats stats;
+  Sim *sim;
+
+  sim_config_init (&config);
+  config.link[0].loss = config.link[1].loss = 0.1;
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_source_audio (&source, AUDIO);
+  sim_source_add (sim, 0, &source);
+  sim_run_for (sim, 10 * SIM_SECOND);
+  sim_peer_stats (&sim->peer[0], &stats);
+  CHECK_EQUAL (test, stats.mtu, UDT_MAX_PACKET);
+  sim_finish (sim);
+  sim_test_end (test, sim);
+}
+
+/* A path that carries more than it did is noticed within minutes. */
+static void
+size_grows (SimTest *test)
+{
+  SimSourceConfig source;
+  SimConfig config;
+  UdtStats stats;
+  Sim *sim;
+
+  sim_config_init (&config);
+  for (int i = 0; i < 2; i++) {
+    config.link[i].mtu = 1300;
+    config.link[i].mtu_steps[0] = (SimStep){ 60 * SIM_SECOND, 1500 };
+    config.link[i].n_mtu_steps = 1;
+  }
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_source_audio (&source, AUDIO);
+  sim_source_add (sim, 0, &source);
+  sim_run_for (sim, 30 * SIM_SECOND);
+  sim_peer_stats (&sim->peer[0], &stats);
+  CHECK_LEAST (test, stats.mtu, 1284);
+  CHECK_MOST (test, stats.mtu, 1300);
+  /* The search is over, not going on. */
+  CHECK_MOST (test, stats.probes_sent, 50);
+  sim_run_for (sim, 240 * SIM_SECOND);
+  sim_peer_stats (&sim->peer[0], &stats);
+  CHECK_EQUAL (test, stats.mtu, UDT_MAX_PACKET);
+  sim_finish (sim);
+  sim_test_end (test, sim);
+}
+
 /* ---- files ---- */
 
 /* Of what the link can carry of payload, when nothing is wasted. */
@@ -534,6 +590,8 @@ static const SimCase cases[] = {
   { "fall-bulk", fall_bulk, 3 },
   { "begin-far", begin_far, 3 },
   { "begin-slow", begin_slow, 3 },
+  { "size-despite-loss", size_despite_loss, 30 },
+  { "size-grows", size_grows },
   { "goodput-clean", goodput_clean },
   { "goodput-loss-1", goodput_loss_1, 2 },
   { "goodput-loss-5", goodput_loss_5, 3 },
