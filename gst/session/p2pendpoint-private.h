@@ -49,6 +49,7 @@ G_BEGIN_DECLS
 
 typedef struct _P2pPeer P2pPeer;
 typedef struct _P2pOutStream P2pOutStream;
+typedef struct _P2pCommands P2pCommands;
 
 /* What a peer wants of us, or takes of what we offered. */
 typedef struct
@@ -408,7 +409,8 @@ struct _P2pPeer
 
   /* Requests and streams. */
   GQueue control;               /* of GBytes; engine was full */
-  gboolean hello_sent, hello_received;
+  gboolean hello_received;
+  P2pCommands *commands;
   GPtrArray *remote_requests;   /* P2pRemoteRequest */
   GPtrArray *offers;            /* P2pRemoteOffer */
   GPtrArray *outs;              /* P2pOutStream */
@@ -471,6 +473,17 @@ P2pRemoteRequest *p2p_peer_find_remote_request (P2pPeer * peer, guint32 id,
 void p2p_peer_add_remote_request (P2pPeer * peer, guint32 id,
     const gchar * params, P2pOffer * offer);
 void p2p_peer_close_offer (P2pPeer * peer, P2pOffer * offer);
+
+/* p2pcommand.c [net] */
+P2pCommands *p2p_commands_new (P2pPeer * peer);
+void p2p_commands_unref (P2pCommands * commands);
+/* Listeners are being told of the peer; those of commands after that. */
+void p2p_commands_open (P2pCommands * commands);
+void p2p_commands_message (P2pCommands * commands, UdtReceived * message);
+void p2p_commands_flush (P2pCommands * commands);
+void p2p_commands_tick (P2pCommands * commands, gint64 now);
+/* The session ends: nothing goes to or comes from the peer any more. */
+void p2p_commands_close (P2pCommands * commands);
 
 /* p2poffer.c */
 void p2p_peer_open_offer (P2pPeer * peer, P2pOffer * offer);

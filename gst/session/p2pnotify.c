@@ -6,6 +6,8 @@
  * Threads: `lock` covers the queue, the listeners and the state; it is a leaf
  * and not held while a listener runs. Listeners are told from a copy of the
  * list, each under its own guard, so that one may remove itself or another.
+ * Commands come on other threads, several at a time: who is inside which
+ * listener is kept in a list of it, under `lock`.
  */
 #include "p2pnotify.h"
 #include "p2pguard.h"
@@ -21,6 +23,8 @@ typedef struct
   P2pListener calls;
   gpointer user;
   P2pGuard guard;
+  GSList *inside; /* threads in command(); under the notify's lock */
+  gboolean removed;
 } Listener;
 
 typedef enum {
@@ -32,6 +36,7 @@ typedef enum {
   EVENT_REQUEST_REMOVED,
   EVENT_OFFER_ADDED,
   EVENT_OFFER_REMOVED,
+  EVENT_RUN, /* `destroy` is what it is about */
 } EventType;
 
 typedef struct
@@ -52,6 +57,7 @@ struct _P2pNotify
   P2pEndpoint *endpoint;
   GMutex lock;
   GCond wake;
+  GCond left; /* a command() has returned */
   GQueue events;
   GPtrArray *listeners;
   guint last_id;
@@ -68,6 +74,8 @@ listener_unref (gpointer data)
 
   if (g_atomic_int_dec_and_test (&listener->refs)) {
     p2p_guard_clear (&listener->guard);
+    if (listener->calls.destroy != NULL)
+      listener->calls.destroy (listener->user);
     g_free (listener);
   }
 }
@@ -79,6 +87,18 @@ listener_ref (gconstpointer data, gpointer unused)
 
   g_atomic_int_inc (&listener->refs);
   return listener;
+}
+
+static GPtrArray *
+copy_listeners (P2pNotify *notify)
+{
+  GPtrArray *copy;
+
+  g_mutex_lock (&notify->lock);
+  copy = g_ptr_array_copy (notify->listeners, listener_ref, NULL);
+  g_mutex_unlock (&notify->lock);
+  g_ptr_array_set_free_func (copy, listener_unref);
+  return copy;
 }
 
 /* -- Events ---------------------------------------------------------------- */
@@ -165,6 +185,7 @@ tell_one (P2pNotify *notify, const Listener *l, const Event *event)
                                 l->user);
       break;
     case EVENT_AUTHORIZE:
+    case EVENT_RUN:
       break;
   }
 }
@@ -200,6 +221,7 @@ notify_unref (P2pNotify *notify)
   g_ptr_array_unref (notify->listeners);
   g_mutex_clear (&notify->lock);
   g_cond_clear (&notify->wake);
+  g_cond_clear (&notify->left);
   g_free (notify);
 }
 
@@ -217,9 +239,8 @@ notify_thread (gpointer data)
       g_cond_wait (&notify->wake, &notify->lock);
       continue;
     }
-    listeners = g_ptr_array_copy (notify->listeners, listener_ref, NULL);
-    g_ptr_array_set_free_func (listeners, listener_unref);
     g_mutex_unlock (&notify->lock);
+    listeners = copy_listeners (notify);
     tell (notify, listeners, event);
     event_free (event);
     g_ptr_array_unref (listeners);
@@ -230,12 +251,22 @@ notify_thread (gpointer data)
   return NULL;
 }
 
+/* With the lock held. What is to be run has limits of its own. */
+static gboolean
+is_worth (P2pNotify *notify, const Event *event)
+{
+  if (notify->quit)
+    return FALSE;
+  return event->type == EVENT_RUN
+         || (notify->listeners->len > 0
+             && g_queue_get_length (&notify->events) < MAX_QUEUED);
+}
+
 static void
 post (P2pNotify *notify, Event *event)
 {
   g_mutex_lock (&notify->lock);
-  if (notify->quit || notify->listeners->len == 0
-      || g_queue_get_length (&notify->events) >= MAX_QUEUED) {
+  if (!is_worth (notify, event)) {
     g_mutex_unlock (&notify->lock);
     event_free (event);
     return;
@@ -262,6 +293,7 @@ p2p_notify_new (P2pEndpoint *endpoint)
   g_queue_init (&notify->events);
   g_mutex_init (&notify->lock);
   g_cond_init (&notify->wake);
+  g_cond_init (&notify->left);
   return notify;
 }
 
@@ -299,6 +331,23 @@ p2p_notify_add (P2pNotify *notify, const P2pListener *calls, gpointer user)
   return id;
 }
 
+/* Those in other threads; a removed listener gets no more. */
+static void
+wait_for_commands (P2pNotify *notify, Listener *l)
+{
+  GSList *self;
+
+  g_mutex_lock (&notify->lock);
+  l->removed = TRUE;
+  while (l->calls.destroy == NULL && l->inside != NULL) {
+    self = g_slist_find (l->inside, g_thread_self ());
+    if (self != NULL && l->inside->next == NULL)
+      break;
+    g_cond_wait (&notify->left, &notify->lock);
+  }
+  g_mutex_unlock (&notify->lock);
+}
+
 void
 p2p_notify_remove (P2pNotify *notify, guint id)
 {
@@ -316,10 +365,64 @@ p2p_notify_remove (P2pNotify *notify, guint id)
     }
   }
   g_mutex_unlock (&notify->lock);
-  if (found != NULL) {
-    p2p_guard_close (&found->guard);
-    listener_unref (found);
+  if (found == NULL)
+    return;
+  p2p_guard_close (&found->guard);
+  wait_for_commands (notify, found);
+  listener_unref (found);
+}
+
+/* -- Commands -------------------------------------------------------------- */
+
+/* NULL: it does not reply. */
+static GBytes *
+ask (P2pNotify *notify, Listener *l, const gchar *peer, GBytes *command)
+{
+  gpointer self = g_thread_self ();
+  gboolean enter;
+  GBytes *reply;
+
+  g_mutex_lock (&notify->lock);
+  enter = !l->removed;
+  if (enter)
+    l->inside = g_slist_prepend (l->inside, self);
+  g_mutex_unlock (&notify->lock);
+  if (!enter)
+    return NULL;
+  reply = l->calls.command (notify->endpoint, peer, command, l->user);
+  g_mutex_lock (&notify->lock);
+  l->inside = g_slist_remove (l->inside, self);
+  g_cond_broadcast (&notify->left);
+  g_mutex_unlock (&notify->lock);
+  return reply;
+}
+
+GBytes *
+p2p_notify_command (P2pNotify *notify, const gchar *peer, GBytes *command)
+{
+  GPtrArray *listeners = copy_listeners (notify);
+  GBytes *reply = NULL;
+  guint i;
+
+  for (i = 0; i < listeners->len && reply == NULL; i++) {
+    Listener *l = g_ptr_array_index (listeners, i);
+
+    if (l->calls.command != NULL)
+      reply = ask (notify, l, peer, command);
   }
+  g_ptr_array_unref (listeners);
+  return reply;
+}
+
+void
+p2p_notify_run (P2pNotify *notify, GDestroyNotify func, gpointer data)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_RUN;
+  event->destroy = func;
+  event->user = data;
+  post (notify, event);
 }
 
 void

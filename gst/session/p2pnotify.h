@@ -4,8 +4,8 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Any thread posts; the thread itself is started with the first listener.
- * Nothing is posted for nobody.
+ * Any thread posts; the thread itself is started with the first event. Nothing
+ * is posted for nobody.
  */
 #ifndef P2P_NOTIFY_H
 #define P2P_NOTIFY_H
@@ -39,6 +39,13 @@ void p2p_notify_offer_added (P2pNotify * notify, const gchar * peer,
     guint offer, const gchar * params);
 void p2p_notify_offer_removed (P2pNotify * notify, const gchar * peer,
     guint offer);
+
+/* Runs `func` on the notify thread, behind all that was posted before; in any
+ * case, once: when the endpoint ends first, on whatever thread finds that out. */
+void p2p_notify_run (P2pNotify * notify, GDestroyNotify func, gpointer data);
+/* Asks the listeners, on the calling thread, which waits. NULL: no reply. */
+GBytes *p2p_notify_command (P2pNotify * notify, const gchar * peer,
+    GBytes * command);
 
 /* FALSE: no listener decides, the viewer is welcome. TRUE: `decided` comes on
  * the notify thread, or is not called at all when the endpoint ends first;

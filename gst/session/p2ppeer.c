@@ -111,6 +111,15 @@ p2p_peer_fill_info (P2pPeer *peer, P2pPeerInfo *info)
 
 /* -- The connection's callbacks -------------------------------------------- */
 
+/* Nothing that a viewer says is read before it is accepted. */
+static void
+hold_words (P2pPeer *peer, bool hold)
+{
+  udt_connection_hold_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, hold);
+  udt_connection_hold_flow (peer->engine, P2P_WIRE_COMMAND_FLOW, hold);
+  udt_connection_hold_flow (peer->engine, P2P_WIRE_REPLY_FLOW, hold);
+}
+
 /* Both ways, and the application agrees. */
 static void
 try_up (P2pPeer *peer)
@@ -129,7 +138,8 @@ try_up (P2pPeer *peer)
   if (peer->role == P2P_ROLE_VIEWER)
     peer->endpoint->previous[0] = '\0';
   else
-    udt_connection_hold_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, false);
+    hold_words (peer, false);
+  p2p_commands_open (peer->commands);
   p2p_connection_wake (peer->connection);
   p2p_endpoint_take_snapshot (peer->endpoint);
 }
@@ -142,7 +152,7 @@ on_ready (P2pConnection *connection, gpointer user)
   peer->engine = p2p_connection_get_engine (connection);
   p2p_peer_tell_engine_path (peer);
   if (peer->role == P2P_ROLE_DEVICE && !peer->authorized)
-    udt_connection_hold_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, true);
+    hold_words (peer, true);
   p2p_peer_control_start (peer);
 }
 
@@ -323,6 +333,7 @@ p2p_peer_new (P2pEndpoint *endpoint, P2pRole role, const gchar *id,
   peer->held_steps = g_ptr_array_new_with_free_func (held_step_free);
   peer->remote_requests = g_ptr_array_new ();
   peer->offers = g_ptr_array_new ();
+  peer->commands = p2p_commands_new (peer);
   peer->outs = g_ptr_array_new ();
   peer->ins = g_hash_table_new (NULL, NULL);
   g_queue_init (&peer->control);
@@ -347,6 +358,8 @@ p2p_peer_free (P2pPeer *peer)
   g_ptr_array_unref (peer->held_steps);
   g_ptr_array_unref (peer->remote_requests);
   g_ptr_array_unref (peer->offers);
+  p2p_commands_close (peer->commands);
+  p2p_commands_unref (peer->commands);
   g_ptr_array_unref (peer->outs);
   g_hash_table_unref (peer->ins);
   g_queue_clear_full (&peer->control, (GDestroyNotify)g_bytes_unref);
@@ -374,6 +387,7 @@ p2p_peer_close (P2pPeer *peer, const gchar *reason, gboolean told)
   if (!told)
     p2p_peer_send_bye (peer, why);
   p2p_peer_drop_streams (peer, TRUE);
+  p2p_commands_close (peer->commands);
   if (peer->added)
     p2p_notify_peer_removed (endpoint->notify, peer->id, why);
   peer->added = FALSE;
@@ -498,6 +512,8 @@ p2p_peer_tick (P2pPeer *peer, gint64 now)
     watch_silence (peer, now);
   if (peer->state == P2P_PEER_UP)
     tick_streams (peer, now);
+  if (peer->state == P2P_PEER_UP)
+    p2p_commands_tick (peer->commands, now);
   if (peer->state <= P2P_PEER_UP)
     p2p_peer_paths_tick (peer, now);
 }

@@ -160,11 +160,15 @@ p2p_peer_control_start (P2pPeer *peer)
 {
   UdtFlowConfig config
       = { UDT_CLASS_COMMAND, 0, UDT_ORDER_STRICT, UDT_DEADLINE_NONE };
+  UdtTime now = (UdtTime)g_get_monotonic_time ();
   P2pWireControl hello = { 0 };
   guint i;
 
-  udt_connection_open_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, &config,
-                            (UdtTime)g_get_monotonic_time ());
+  udt_connection_open_flow (peer->engine, P2P_WIRE_CONTROL_FLOW, &config, now);
+  /* What applications say to each other comes behind what we have to say. */
+  config.priority = 1;
+  udt_connection_open_flow (peer->engine, P2P_WIRE_COMMAND_FLOW, &config, now);
+  udt_connection_open_flow (peer->engine, P2P_WIRE_REPLY_FLOW, &config, now);
   hello.type = P2P_WIRE_HELLO;
   hello.version = P2P_WIRE_VERSION;
   hello.text = p2p_wire_text ("iv-p2p");
@@ -579,6 +583,11 @@ p2p_peer_message (P2pPeer *peer, UdtReceived *message)
     g_free (message->data);
     return;
   }
+  if (message->flow == P2P_WIRE_COMMAND_FLOW
+      || message->flow == P2P_WIRE_REPLY_FLOW) {
+    p2p_commands_message (peer->commands, message);
+    return;
+  }
   in = find_in (peer, message->flow);
   if (in == NULL
       && (message->flow < P2P_WIRE_FIRST_STREAM_FLOW
@@ -627,6 +636,7 @@ p2p_peer_event (P2pPeer *peer, const UdtEvent *event)
   switch (event->type) {
     case UDT_EVENT_WRITABLE:
       p2p_peer_flush_control (peer);
+      p2p_commands_flush (peer->commands);
       for (i = 0; i < peer->outs->len; i++)
         p2p_out_writable (g_ptr_array_index (peer->outs, i));
       break;

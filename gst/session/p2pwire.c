@@ -393,6 +393,58 @@ p2p_wire_read_control (const uint8_t *data, size_t len, P2pWireControl *message)
   return true;
 }
 
+/* -- Commands -------------------------------------------------------------- */
+
+enum {
+  REPLY_ANSWERED = 0,
+  REPLY_REFUSED = 1,
+};
+
+size_t
+p2p_wire_write_command (const P2pWireCommand *command, uint8_t *out,
+                        size_t capacity)
+{
+  Writer writer = { out, out, out + capacity, false };
+
+  if (command->id == 0)
+    writer.bad = true;
+  write_byte (&writer, (uint8_t)command->type);
+  write_number (&writer, command->id, UINT32_MAX);
+  if (command->type == P2P_WIRE_REPLY)
+    write_byte (&writer, command->refused ? REPLY_REFUSED : REPLY_ANSWERED);
+  else if (command->type != P2P_WIRE_COMMAND)
+    writer.bad = true;
+  return writer.bad ? 0 : (size_t)(writer.at - writer.start);
+}
+
+bool
+p2p_wire_read_command (const uint8_t *data, size_t len, P2pWireCommand *command,
+                       size_t *header_len)
+{
+  Reader reader = { data, data + len, false };
+  P2pWireCommand result = { 0 };
+  size_t left;
+
+  result.type = (P2pWireType)read_byte (&reader);
+  result.id = (uint32_t)read_number (&reader, UINT32_MAX);
+  if (result.type == P2P_WIRE_REPLY) {
+    uint8_t status = read_byte (&reader);
+
+    if (status > REPLY_REFUSED)
+      reader.bad = true;
+    result.refused = status == REPLY_REFUSED;
+  } else if (result.type != P2P_WIRE_COMMAND) {
+    reader.bad = true;
+  }
+  left = (size_t)(reader.end - reader.at);
+  if (reader.bad || result.id == 0
+      || left > (result.refused ? 0 : P2P_WIRE_MAX_COMMAND))
+    return false;
+  *command = result;
+  *header_len = (size_t)(reader.at - data);
+  return true;
+}
+
 /* -- Frame headers --------------------------------------------------------- */
 
 static bool

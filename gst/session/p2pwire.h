@@ -20,6 +20,8 @@
 #define P2P_WIRE_VERSION 1
 
 #define P2P_WIRE_CONTROL_FLOW 0         /* both directions, reliable, ordered */
+#define P2P_WIRE_COMMAND_FLOW 1         /* the same, for commands */
+#define P2P_WIRE_REPLY_FLOW 2           /* and for their replies */
 #define P2P_WIRE_FIRST_STREAM_FLOW 16   /* media streams use these and above */
 
 #define P2P_WIRE_MAX_PARAMS 1024        /* of a request, bytes of UTF-8 */
@@ -28,6 +30,8 @@
 #define P2P_WIRE_MAX_CAPS_DEPTH 4
 #define P2P_WIRE_MAX_CONTROL 4096       /* a whole control message */
 #define P2P_WIRE_MAX_FRAME_HEADER 48
+#define P2P_WIRE_MAX_COMMAND 65536      /* bytes, and of a reply */
+#define P2P_WIRE_MAX_COMMAND_HEADER 10
 
 #define P2P_WIRE_TIME_NONE INT64_MIN
 /* 36 years either way; sums and differences of two cannot overflow. */
@@ -106,6 +110,15 @@ typedef struct
                                    show the frame at pts + latency */
 } P2pWireFrame;
 
+/* The header of a message of the flows of commands and replies; what is said
+ * follows, to the end. */
+typedef struct
+{
+  P2pWireType type;             /* COMMAND, REPLY */
+  uint32_t id;                  /* of the command: 1, 2, 3 … */
+  bool refused;                 /* REPLY: there is none, and nothing follows */
+} P2pWireCommand;
+
 /* Whether this version gives a meaning to `type`. The others, among them the
  * reserved ones, are read all the same, with the whole body as `text` and not
  * checked at all: the receiver ignores them, so that a newer peer can say more
@@ -127,6 +140,12 @@ size_t p2p_wire_write_frame (const P2pWireFrame * frame, uint8_t * out,
 /* `header_len`: where the payload starts. */
 bool p2p_wire_read_frame (const uint8_t * data, size_t len,
     P2pWireFrame * frame, size_t * header_len);
+
+size_t p2p_wire_write_command (const P2pWireCommand * command, uint8_t * out,
+    size_t capacity);
+/* `len`: of the whole message, which must be within the limits. */
+bool p2p_wire_read_command (const uint8_t * data, size_t len,
+    P2pWireCommand * command, size_t * header_len);
 
 /* Whether a caps string from the network may be given to the caps parser:
  * length, nesting at most P2P_WIRE_MAX_CAPS_DEPTH, printable UTF-8 without

@@ -104,6 +104,7 @@ on_request_added (P2pEndpoint *endpoint, const gchar *peer, guint request,
 
   lock ();
   side->requests_added++;
+  side->request = request;
   replace (&side->params, params);
   unlock ();
 }
@@ -119,6 +120,30 @@ on_request_removed (P2pEndpoint *endpoint, const gchar *peer, guint request,
   unlock ();
 }
 
+static void
+on_offer_added (P2pEndpoint *endpoint, const gchar *peer, guint offer,
+    const gchar *params, gpointer user)
+{
+  Side *side = user;
+
+  lock ();
+  side->offers_added++;
+  side->offer = offer;
+  replace (&side->params, params);
+  unlock ();
+}
+
+static void
+on_offer_removed (P2pEndpoint *endpoint, const gchar *peer, guint offer,
+    gpointer user)
+{
+  Side *side = user;
+
+  lock ();
+  side->offers_removed++;
+  unlock ();
+}
+
 static const P2pListener listener = {
   .step = on_step,
   .authorize = on_authorize,
@@ -126,6 +151,8 @@ static const P2pListener listener = {
   .peer_removed = on_peer_removed,
   .request_added = on_request_added,
   .request_removed = on_request_removed,
+  .offer_added = on_offer_added,
+  .offer_removed = on_offer_removed,
 };
 
 void
@@ -182,6 +209,7 @@ received_free (gpointer data)
     p2p_in_stream_unref (r->in);
   g_free (r->name);
   g_free (r->peer);
+  g_free (r->params);
   g_free (r);
 }
 
@@ -195,6 +223,8 @@ on_opened (P2pRequest *request, P2pInStream *in, const P2pInStreamInfo *info,
   lock ();
   r->name = g_strdup (info->name);
   r->peer = g_strdup (info->peer);
+  r->request = info->request;
+  r->params = g_strdup (info->params);
   r->kind = info->kind;
   r->epoch = epoch;
   r->in = p2p_in_stream_ref (in);
@@ -284,14 +314,28 @@ static const P2pRequestCallbacks request_callbacks = {
   .streams_complete = on_complete,
 };
 
-void
-wish_open (Wish *wish, Side *side, const gchar *params)
+static void
+wish_init (Wish *wish)
 {
   gboolean refuse = wish->refuse_new;
 
   memset (wish, 0, sizeof *wish);
   wish->refuse_new = refuse;
   wish->streams = g_ptr_array_new_with_free_func (received_free);
+}
+
+void
+wish_accept (Wish *wish, Side *side, const gchar *match)
+{
+  wish_init (wish);
+  wish->request = p2p_endpoint_accept (side->endpoint, match,
+      &request_callbacks, wish);
+}
+
+void
+wish_open (Wish *wish, Side *side, const gchar *params)
+{
+  wish_init (wish);
   wish->request = p2p_endpoint_request (side->endpoint, params,
       &request_callbacks, wish);
 }
@@ -351,6 +395,18 @@ source_open (Source *source, Side *side, P2pWireKind kind, const gchar *name,
 {
   P2pStreamConfig config = { .kind = kind, .name = name, .match = match,
     .priority = -1, .deadline_ms = deadline_ms };
+
+  memset (source, 0, sizeof *source);
+  source->stream = p2p_endpoint_publish (side->endpoint, &config,
+      &stream_callbacks, source);
+}
+
+void
+source_offer (Source *source, P2pOffer *offer, Side *side, P2pWireKind kind,
+    const gchar *name)
+{
+  P2pStreamConfig config = { .kind = kind, .name = name, .priority = -1,
+    .offer = offer };
 
   memset (source, 0, sizeof *source);
   source->stream = p2p_endpoint_publish (side->endpoint, &config,

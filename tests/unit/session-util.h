@@ -31,7 +31,10 @@ typedef struct
   gchar *peer;                  /* added last */
   gchar *removed_reason;
   guint requests_added, requests_removed;
-  gchar *params;
+  guint offers_added, offers_removed;
+  guint offer;                  /* added last */
+  guint request;                /* the same */
+  gchar *params;                /* of either */
   guint asked;
   gboolean refuse;              /* answer of authorize */
   gboolean stall;               /* authorize waits while this is set */
@@ -48,6 +51,8 @@ typedef struct
 {
   gchar *name;
   gchar *peer;
+  guint request;
+  gchar *params;
   P2pWireKind kind;
   guint epoch;
   P2pInStream *in;
@@ -69,6 +74,8 @@ typedef struct
 } Wish;
 
 void wish_open (Wish * wish, Side * side, const gchar * params);
+/* What viewers offer. */
+void wish_accept (Wish * wish, Side * side, const gchar * match);
 void wish_close (Wish * wish);
 /* The newest of that name, or NULL. With `world` held. */
 Received *wish_find (Wish * wish, const gchar * name);
@@ -84,6 +91,8 @@ typedef struct
 
 void source_open (Source * source, Side * side, P2pWireKind kind,
     const gchar * name, const gchar * match, gint deadline_ms);
+void source_offer (Source * source, P2pOffer * offer, Side * side,
+    P2pWireKind kind, const gchar * name);
 void source_close (Source * source);
 /* A frame of `size` bytes whose content follows from the stream's name and its
  * number. */

@@ -48,6 +48,9 @@ static const P2pWireControl messages[] = {
     .all_headers = true,
     .count = 1073741824 },
   { .type = P2P_WIRE_KEY_UNIT, .stream = 20, .count = 63 },
+  { .type = P2P_WIRE_OFFER_OPEN, .request = 2, .text = TEXT ("action=voice") },
+  { .type = P2P_WIRE_OFFER_ACCEPT, .request = 2 },
+  { .type = P2P_WIRE_OFFER_STOP, .request = UINT32_MAX },
 };
 enum { MESSAGES = sizeof messages / sizeof messages[0] };
 
@@ -599,6 +602,72 @@ test_match (void)
   }
 }
 
+static void
+test_commands (void)
+{
+  static const P2pWireCommand commands[] = {
+    { .type = P2P_WIRE_COMMAND, .id = 1 },
+    { .type = P2P_WIRE_COMMAND, .id = UINT32_MAX },
+    { .type = P2P_WIRE_REPLY, .id = 64 },
+    { .type = P2P_WIRE_REPLY, .id = 16384, .refused = true },
+  };
+  static const size_t lengths[] = { 2, 9, 4, 6 };
+
+  for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+    uint8_t bytes[P2P_WIRE_MAX_COMMAND_HEADER];
+    size_t len = p2p_wire_write_command (&commands[i], bytes, sizeof bytes);
+    P2pWireCommand again;
+    size_t header;
+
+    CHECK_EQ (len, lengths[i]);
+    for (size_t cut = 0; cut < len; cut++) {
+      uint8_t *copy = exact (bytes, cut);
+
+      CHECK (!p2p_wire_read_command (copy, cut, &again, &header));
+      CHECK_EQ (p2p_wire_write_command (&commands[i], copy, cut), 0);
+      free (copy);
+    }
+    CHECK (p2p_wire_read_command (bytes, len, &again, &header));
+    CHECK_EQ (header, len);
+    CHECK_EQ (again.type, commands[i].type);
+    CHECK_EQ (again.id, commands[i].id);
+    CHECK_EQ (again.refused, commands[i].refused);
+  }
+}
+
+static void
+test_commands_refused (void)
+{
+  static const struct
+  {
+    size_t len;
+    uint8_t bytes[4];
+  } refused[] = {
+    { 2, { 11, 0 } },         { 3, { 11, 0x40, 0x01 } }, { 2, { 10, 1 } },
+    { 2, { 13, 1 } },         { 3, { 12, 0, 0 } },       { 3, { 12, 1, 2 } },
+    { 4, { 12, 1, 1, 'x' } }, { 2, { 12, 1 } },
+  };
+  P2pWireCommand command = { .type = P2P_WIRE_HELLO, .id = 1 };
+  uint8_t *large = calloc (1, P2P_WIRE_MAX_COMMAND + 3);
+  uint8_t out[P2P_WIRE_MAX_COMMAND_HEADER];
+  size_t header;
+
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+    CHECK (!p2p_wire_read_command (refused[i].bytes, refused[i].len, &command,
+                                   &header));
+  CHECK_EQ (p2p_wire_write_command (&command, out, sizeof out), 0);
+  command.type = P2P_WIRE_COMMAND;
+  command.id = 0;
+  CHECK_EQ (p2p_wire_write_command (&command, out, sizeof out), 0);
+  large[0] = 11;
+  large[1] = 1;
+  CHECK (p2p_wire_read_command (large, P2P_WIRE_MAX_COMMAND + 2, &command,
+                                &header));
+  CHECK (!p2p_wire_read_command (large, P2P_WIRE_MAX_COMMAND + 3, &command,
+                                 &header));
+  free (large);
+}
+
 static const CheckCase cases[] = {
   { "control: there and back", test_control_round_trip },
   { "control: cut short, or a byte too many", test_control_cut },
@@ -613,6 +682,8 @@ static const CheckCase cases[] = {
   { "caps: refused", test_caps_refused },
   { "caps: long", test_caps_long },
   { "match", test_match },
+  { "commands", test_commands },
+  { "commands: refused", test_commands_refused },
 };
 
 CHECK_MAIN (cases)
