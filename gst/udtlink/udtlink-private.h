@@ -168,6 +168,7 @@ struct _UdtLink
   gint64 now;
   guint turn;
   gint64 snapshot_us;
+  gboolean snapshot_old;        /* something happened since */
   UdtLinkStats counters;
   gboolean stopping;
 

@@ -155,6 +155,7 @@ take_snapshot (UdtLink *link)
   guint i;
 
   link->snapshot_us = link->now;
+  link->snapshot_old = FALSE;
   if (link->socket != NULL)
     udt_socket_get_stats (link->socket, &io);
   stats = stats_copy (&link->counters);
@@ -313,6 +314,9 @@ next_time (UdtLink *link)
   }
   if (link->config.sender)
     next = MIN (next, udt_out_tick (link));
+  /* Once more after the last that happened. */
+  if (link->snapshot_old)
+    next = MIN (next, link->snapshot_us + SNAPSHOT_US);
   return next;
 }
 
@@ -387,8 +391,10 @@ work (UdtLink *link)
   if (link->socket != NULL)
     udt_socket_flush (link->socket);
   reap (link);
-  if (link->now - link->snapshot_us >= SNAPSHOT_US && link->peers->len > 0)
+  if (link->now - link->snapshot_us >= SNAPSHOT_US)
     take_snapshot (link);
+  else
+    link->snapshot_old = TRUE;
 }
 
 static gboolean

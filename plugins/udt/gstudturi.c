@@ -94,8 +94,24 @@ apply_params (GstElement *element, GHashTable *table, gboolean set,
   return TRUE;
 }
 
+/* GstUri cannot tell port 0, any that is free, from none. */
 static gboolean
-check_uri (GstUri *uri, GstElement *element, GError **error)
+has_port (GstUri *uri, const gchar *text)
+{
+  const gchar *authority = strstr (text, "://");
+  gsize len;
+
+  if (gst_uri_get_port (uri) != GST_URI_NO_PORT)
+    return gst_uri_get_port (uri) <= G_MAXUINT16;
+  if (authority == NULL)
+    return FALSE;
+  authority += 3;
+  len = strcspn (authority, "/?#");
+  return len >= 2 && strncmp (authority + len - 2, ":0", 2) == 0;
+}
+
+static gboolean
+check_uri (GstUri *uri, const gchar *text, GstElement *element, GError **error)
 {
   GHashTable *table;
   const gchar *path;
@@ -112,8 +128,7 @@ check_uri (GstUri *uri, GstElement *element, GError **error)
   g_free ((gchar *) path);
   if (!ok)
     return bad_uri (error, "The URI is %s", SCHEME "://HOST:PORT?PARAMS");
-  if (gst_uri_get_port (uri) == GST_URI_NO_PORT
-      || gst_uri_get_port (uri) > G_MAXUINT16)
+  if (!has_port (uri, text))
     return bad_uri (error, "The URI has no port: %s", SCHEME "://HOST:PORT");
   table = gst_uri_get_query_table (uri);
   ok = apply_params (element, table, FALSE, error);
@@ -172,7 +187,7 @@ gst_udt_settings_set_uri (GstUdtSettings *settings, GstElement *element,
   uri = gst_uri_from_string (text);
   if (uri == NULL)
     return bad_uri (error, "Not a URI: it is %s", SCHEME "://HOST:PORT");
-  ok = check_uri (uri, element, error);
+  ok = check_uri (uri, text, element, error);
   if (ok)
     take_uri (settings, element, text, uri);
   gst_uri_unref (uri);

@@ -1,0 +1,628 @@
+/* udtsink and udtsrc, over 127.0.0.1 and ::1: data, caps, flags and times as they
+ * were sent, ends, states, and settings that are refused.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include <glib/gstdio.h>
+#include <gst/check/gstcheck.h>
+#include <gst/check/gstharness.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY "0123456789abcdef0123456789abcdef"
+#define OTHER_KEY "fedcba9876543210fedcba9876543210"
+#define H264 "video/x-h264, stream-format=(string)byte-stream, " \
+  "alignment=(string)au, width=(int)640, height=(int)480"
+#define H264_2 "video/x-h264, stream-format=(string)byte-stream, " \
+  "alignment=(string)au, width=(int)320, height=(int)240"
+
+typedef struct
+{
+  GstHarness *sink, *src;
+} Pair;
+
+static GstHarness *
+make_end (const gchar *name, const gchar *uri, const gchar *key)
+{
+  GstElement *element = gst_element_factory_make (name, NULL);
+  GstHarness *harness;
+
+  fail_unless (element != NULL);
+  g_object_set (element, "uri", uri, NULL);
+  if (key != NULL)
+    g_object_set (element, "key", key, NULL);
+  else
+    g_object_set (element, "insecure", TRUE, NULL);
+  harness = gst_harness_new_with_element (element,
+      g_str_equal (name, "udtsink") ? "sink" : NULL,
+      g_str_equal (name, "udtsink") ? NULL : "src");
+  gst_object_unref (element);
+  gst_harness_use_systemclock (harness);
+  return harness;
+}
+
+static guint
+bound_port (GstHarness *harness)
+{
+  guint port;
+
+  g_object_get (harness->element, "bound-port", &port, NULL);
+  fail_unless (port != 0);
+  return port;
+}
+
+/* Both ends, one of them listening at a port that is free. */
+static Pair
+make_pair (gboolean sink_listens, const gchar *host, const gchar *key)
+{
+  gchar *uri = g_strdup_printf ("udt://%s:0?mode=listener", host);
+  GstHarness *listener, *caller;
+  Pair pair;
+
+  listener = make_end (sink_listens ? "udtsink" : "udtsrc", uri, key);
+  g_free (uri);
+  gst_harness_play (listener);
+  uri = g_strdup_printf ("udt://%s:%u", host, bound_port (listener));
+  caller = make_end (sink_listens ? "udtsrc" : "udtsink", uri, key);
+  g_free (uri);
+  gst_harness_play (caller);
+  pair.sink = sink_listens ? listener : caller;
+  pair.src = sink_listens ? caller : listener;
+  return pair;
+}
+
+static void
+free_pair (Pair *pair)
+{
+  gst_harness_teardown (pair->sink);
+  gst_harness_teardown (pair->src);
+}
+
+static GstBuffer *
+make_frame (guint number, gsize size, GstBufferFlags flags)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, size, NULL);
+
+  gst_buffer_memset (buffer, 0, (guint8) number, size);
+  GST_BUFFER_PTS (buffer) = (number + 1) * 40 * GST_MSECOND;
+  GST_BUFFER_DTS (buffer) = number * 40 * GST_MSECOND;
+  GST_BUFFER_DURATION (buffer) = 40 * GST_MSECOND;
+  GST_BUFFER_FLAG_SET (buffer, flags);
+  return buffer;
+}
+
+static void
+check_frame (GstBuffer *buffer, guint number, gsize size, GstBufferFlags flags)
+{
+  const guint mask = GST_BUFFER_FLAG_DELTA_UNIT | GST_BUFFER_FLAG_MARKER
+      | GST_BUFFER_FLAG_DROPPABLE | GST_BUFFER_FLAG_HEADER;
+  GstMapInfo map;
+  gsize i;
+
+  fail_unless (buffer != NULL);
+  fail_unless_equals_int (gst_buffer_get_size (buffer), size);
+  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  for (i = 0; i < size; i++)
+    fail_unless_equals_int (map.data[i], (guint8) number);
+  gst_buffer_unmap (buffer, &map);
+  fail_unless_equals_int (GST_BUFFER_FLAGS (buffer) & mask, flags & mask);
+}
+
+static const GstBufferFlags some_flags[] = {
+  0, GST_BUFFER_FLAG_DELTA_UNIT,
+  GST_BUFFER_FLAG_DELTA_UNIT | GST_BUFFER_FLAG_MARKER,
+  GST_BUFFER_FLAG_DELTA_UNIT | GST_BUFFER_FLAG_DROPPABLE
+};
+
+static GstCaps *
+current_caps (GstHarness *harness)
+{
+  return gst_pad_get_current_caps (harness->sinkpad);
+}
+
+static void
+fail_unless_caps (GstHarness *harness, const gchar *expected)
+{
+  GstCaps *caps = current_caps (harness), *wanted;
+
+  wanted = gst_caps_from_string (expected);
+  fail_unless (caps != NULL && gst_caps_is_equal (caps, wanted));
+  gst_caps_unref (caps);
+  gst_caps_unref (wanted);
+}
+
+static GstEvent *
+pull_event_of_type (GstHarness *harness, GstEventType type)
+{
+  GstEvent *event;
+
+  while ((event = gst_harness_pull_event (harness)) != NULL) {
+    if (GST_EVENT_TYPE (event) == type)
+      return event;
+    gst_event_unref (event);
+  }
+  return NULL;
+}
+
+/* The harness is a live source, which does not wait for a peer; that there is
+ * one shows in its wanting a key unit. */
+static void
+wait_for_key_unit_request (GstHarness *sink)
+{
+  GstEvent *event;
+  gboolean found = FALSE;
+
+  while (!found) {
+    event = gst_harness_pull_upstream_event (sink);
+    fail_unless (event != NULL);
+    found = gst_event_has_name (event, "GstForceKeyUnit");
+    gst_event_unref (event);
+  }
+}
+
+static void
+run_stream (gboolean sink_listens, const gchar *host, const gchar *key)
+{
+  Pair pair = make_pair (sink_listens, host, key);
+  GstClockTime first_pts = 0, first_dts = 0;
+  GstEvent *event;
+  guint i;
+
+  gst_harness_set_src_caps_str (pair.sink, H264);
+  wait_for_key_unit_request (pair.sink);
+  for (i = 0; i < 20; i++) {
+    GstBuffer *got;
+
+    if (i == 10)
+      gst_harness_set_src_caps_str (pair.sink, H264_2);
+    fail_unless_equals_int (gst_harness_push (pair.sink, make_frame (i,
+                1000 + 3000 * i, some_flags[i % 4])), GST_FLOW_OK);
+    got = gst_harness_pull (pair.src);
+    check_frame (got, i, 1000 + 3000 * i, some_flags[i % 4]);
+    fail_unless_caps (pair.src, i < 10 ? H264 : H264_2);
+    if (i == 0) {
+      first_pts = GST_BUFFER_PTS (got);
+      first_dts = GST_BUFFER_DTS (got);
+      fail_unless_equals_uint64 (first_pts - first_dts, 40 * GST_MSECOND);
+      fail_unless (GST_BUFFER_FLAG_IS_SET (got, GST_BUFFER_FLAG_DISCONT));
+    }
+    /* Within the step of a correction of the clocks' mapping. */
+    fail_unless (ABS (GST_CLOCK_DIFF (first_pts + i * 40 * GST_MSECOND,
+                GST_BUFFER_PTS (got))) <= (gint64) (10 * GST_MSECOND));
+    fail_unless_equals_uint64 (GST_BUFFER_PTS (got) - GST_BUFFER_DTS (got),
+        40 * GST_MSECOND);
+    fail_unless_equals_uint64 (GST_BUFFER_DURATION (got), 40 * GST_MSECOND);
+    gst_buffer_unref (got);
+  }
+  fail_unless (gst_harness_push_event (pair.sink, gst_event_new_eos ()));
+  event = pull_event_of_type (pair.src, GST_EVENT_EOS);
+  fail_unless (event != NULL);
+  gst_event_unref (event);
+  free_pair (&pair);
+}
+
+GST_START_TEST (test_sink_listens)
+{
+  run_stream (TRUE, "127.0.0.1", KEY);
+}
+GST_END_TEST;
+
+GST_START_TEST (test_source_listens)
+{
+  run_stream (FALSE, "127.0.0.1", KEY);
+}
+GST_END_TEST;
+
+GST_START_TEST (test_insecure)
+{
+  run_stream (TRUE, "127.0.0.1", NULL);
+  run_stream (FALSE, "127.0.0.1", NULL);
+}
+GST_END_TEST;
+
+GST_START_TEST (test_ipv6)
+{
+  run_stream (TRUE, "[::1]", KEY);
+}
+GST_END_TEST;
+
+/* -- Pipelines ------------------------------------------------------------- */
+
+static void
+wait_for_eos (GstElement *pipeline)
+{
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
+      GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+
+  fail_unless (message != NULL);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_EOS);
+  gst_message_unref (message);
+  gst_object_unref (bus);
+}
+
+static GstElement *
+launch (const gchar *format, ...)
+{
+  GError *error = NULL;
+  GstElement *pipeline;
+  va_list args;
+  gchar *line;
+
+  va_start (args, format);
+  line = g_strdup_vprintf (format, args);
+  va_end (args);
+  pipeline = gst_parse_launch (line, &error);
+  fail_unless (pipeline != NULL && error == NULL);
+  g_free (line);
+  return pipeline;
+}
+
+static guint
+port_of (GstElement *pipeline)
+{
+  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), "u");
+  guint port;
+
+  g_object_get (element, "bound-port", &port, NULL);
+  gst_object_unref (element);
+  return port;
+}
+
+/* A file, of which nothing may be missing, faster than any clock, to a receiver
+ * that comes later. */
+GST_START_TEST (test_file)
+{
+  gchar *in = NULL, *out = NULL, *bytes, *got;
+  GstElement *sender, *receiver;
+  const gsize size = 5000000;
+  GRand *rand = g_rand_new_with_seed (3);
+  gsize i, len;
+
+  close (g_file_open_tmp ("udt-in-XXXXXX", &in, NULL));
+  close (g_file_open_tmp ("udt-out-XXXXXX", &out, NULL));
+  bytes = g_malloc (size);
+  for (i = 0; i < size; i++)
+    bytes[i] = (gchar) g_rand_int (rand);
+  fail_unless (g_file_set_contents (in, bytes, size, NULL));
+
+  sender = launch ("filesrc location=%s ! udtsink name=u deadline=0 "
+      "uri=\"udt://127.0.0.1:0?mode=listener\" key=" KEY, in);
+  fail_unless (gst_element_set_state (sender, GST_STATE_PLAYING)
+      != GST_STATE_CHANGE_FAILURE);
+  receiver = launch ("udtsrc uri=udt://127.0.0.1:%u key=" KEY
+      " ! filesink location=%s", port_of (sender), out);
+  fail_unless (gst_element_set_state (receiver, GST_STATE_PLAYING)
+      != GST_STATE_CHANGE_FAILURE);
+  wait_for_eos (sender);
+  gst_element_set_state (sender, GST_STATE_NULL);
+  wait_for_eos (receiver);
+  gst_element_set_state (receiver, GST_STATE_NULL);
+  fail_unless (g_file_get_contents (out, &got, &len, NULL));
+  fail_unless_equals_int (len, size);
+  fail_unless (memcmp (bytes, got, size) == 0);
+
+  gst_object_unref (sender);
+  gst_object_unref (receiver);
+  g_unlink (in);
+  g_unlink (out);
+  g_free (in);
+  g_free (out);
+  g_free (bytes);
+  g_free (got);
+  g_rand_free (rand);
+}
+GST_END_TEST;
+
+/* The sender goes and comes back: a new group, DISCONT, caps again, no EOS. */
+GST_START_TEST (test_reconnect)
+{
+  GstHarness *sink, *src;
+  guint port, group = 0, again = 0;
+  GstBuffer *buffer;
+  GstEvent *event;
+  gchar *uri;
+
+  src = make_end ("udtsrc", "udt://127.0.0.1:0?mode=listener", KEY);
+  gst_harness_play (src);
+  port = bound_port (src);
+  uri = g_strdup_printf ("udt://127.0.0.1:%u", port);
+
+  sink = make_end ("udtsink", uri, KEY);
+  gst_harness_set_src_caps_str (sink, H264);
+  gst_harness_play (sink);
+  wait_for_key_unit_request (sink);
+  fail_unless_equals_int (gst_harness_push (sink, make_frame (1, 100, 0)),
+      GST_FLOW_OK);
+  buffer = gst_harness_pull (src);
+  check_frame (buffer, 1, 100, 0);
+  gst_buffer_unref (buffer);
+  event = pull_event_of_type (src, GST_EVENT_STREAM_START);
+  gst_event_parse_group_id (event, &group);
+  gst_event_unref (event);
+  gst_harness_teardown (sink);
+
+  sink = make_end ("udtsink", uri, KEY);
+  gst_harness_set_src_caps_str (sink, H264_2);
+  gst_harness_play (sink);
+  wait_for_key_unit_request (sink);
+  fail_unless_equals_int (gst_harness_push (sink, make_frame (2, 100, 0)),
+      GST_FLOW_OK);
+  buffer = gst_harness_pull (src);
+  check_frame (buffer, 2, 100, 0);
+  fail_unless (GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT));
+  gst_buffer_unref (buffer);
+  event = pull_event_of_type (src, GST_EVENT_STREAM_START);
+  gst_event_parse_group_id (event, &again);
+  gst_event_unref (event);
+  fail_unless (again != group);
+  fail_unless_caps (src, H264_2);
+  while ((event = gst_harness_try_pull_event (src)) != NULL) {
+    fail_unless (GST_EVENT_TYPE (event) != GST_EVENT_EOS);
+    gst_event_unref (event);
+  }
+  gst_harness_teardown (sink);
+  gst_harness_teardown (src);
+  g_free (uri);
+}
+GST_END_TEST;
+
+GST_START_TEST (test_key_unit)
+{
+  Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
+  guint i;
+
+  gst_harness_set_src_caps_str (pair.sink, H264);
+  /* The first for the newcomer. */
+  for (i = 0; i < 2; i++) {
+    wait_for_key_unit_request (pair.sink);
+    fail_unless_equals_int (gst_harness_push (pair.sink, make_frame (i, 50, 0)),
+        GST_FLOW_OK);
+    gst_buffer_unref (gst_harness_pull (pair.src));
+    fail_unless (gst_harness_push_upstream_event (pair.src,
+            gst_event_new_custom (GST_EVENT_CUSTOM_UPSTREAM,
+                gst_structure_new ("GstForceKeyUnit", "running-time",
+                    GST_TYPE_CLOCK_TIME, GST_CLOCK_TIME_NONE, "all-headers",
+                    G_TYPE_BOOLEAN, TRUE, "count", G_TYPE_UINT, 0, NULL))));
+  }
+  free_pair (&pair);
+}
+GST_END_TEST;
+
+/* -- Settings -------------------------------------------------------------- */
+
+/* What the element posts, going to PLAYING with these settings. */
+static void
+expect_error (const gchar *name, const gchar *uri, const gchar *key,
+    gboolean insecure, gint code)
+{
+  GstElement *element = gst_element_factory_make (name, NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *error = NULL;
+
+  gst_element_set_bus (element, bus);
+  g_object_set (element, "uri", uri, "key", key, "insecure", insecure, NULL);
+  fail_unless_equals_int (gst_element_set_state (element, GST_STATE_READY),
+      GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  fail_unless (message != NULL);
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR, code));
+  if (key != NULL)
+    fail_unless (strstr (error->message, key) == NULL);
+  g_error_free (error);
+  gst_message_unref (message);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+}
+
+GST_START_TEST (test_refused_settings)
+{
+  const gchar *names[] = { "udtsink", "udtsrc" };
+  const gchar *good = "udt://127.0.0.1:7001";
+  guint i;
+
+  for (i = 0; i < 2; i++) {
+    expect_error (names[i], good, NULL, FALSE, GST_RESOURCE_ERROR_SETTINGS);
+    expect_error (names[i], good, KEY, TRUE, GST_RESOURCE_ERROR_SETTINGS);
+    expect_error (names[i], good, "short", FALSE, GST_RESOURCE_ERROR_SETTINGS);
+    expect_error (names[i], NULL, KEY, FALSE, GST_RESOURCE_ERROR_SETTINGS);
+    expect_error (names[i], "udt://camera.example:7001?mode=listener", KEY,
+        FALSE, GST_RESOURCE_ERROR_SETTINGS);
+    expect_error (names[i], "udt://:0?mode=caller", KEY, FALSE,
+        GST_RESOURCE_ERROR_SETTINGS);
+  }
+}
+GST_END_TEST;
+
+GST_START_TEST (test_uri)
+{
+  const gchar *bad[] = { "udt://127.0.0.1", "srt://127.0.0.1:7001",
+    "udt://127.0.0.1:7001?key=0123456789abcdef", "udt://me:x@127.0.0.1:7001",
+    "udt://127.0.0.1:7001/path", "udt://127.0.0.1:7001?mode=rendezvous",
+    "udt://127.0.0.1:7001?latency=many", "udt://127.0.0.1:7001?name=x" };
+  GstElement *element;
+  gboolean insecure;
+  guint latency, attempts;
+  gint mode;
+  guint i;
+
+  element = gst_element_make_from_uri (GST_URI_SRC, "udt://[::1]:7001?"
+      "mode=listener&latency=300&insecure=true&keep-alive-attempts=7", NULL,
+      NULL);
+  fail_unless (element != NULL);
+  g_object_get (element, "mode", &mode, "latency", &latency, "insecure",
+      &insecure, "keep-alive-attempts", &attempts, NULL);
+  fail_unless_equals_int (mode, 1);
+  fail_unless_equals_int (latency, 300);
+  fail_unless_equals_int (insecure, TRUE);
+  fail_unless_equals_int (attempts, 7);
+  for (i = 0; i < G_N_ELEMENTS (bad); i++) {
+    GError *error = NULL;
+
+    fail_if (gst_uri_handler_set_uri (GST_URI_HANDLER (element), bad[i],
+            &error));
+    fail_unless (error != NULL && error->domain == GST_URI_ERROR);
+    g_error_free (error);
+  }
+  gst_object_unref (element);
+  element = gst_element_make_from_uri (GST_URI_SINK, "udt://:7001", NULL, NULL);
+  fail_unless (element != NULL);
+  g_object_get (element, "mode", &mode, NULL);
+  fail_unless_equals_int (mode, 1);
+  gst_object_unref (element);
+}
+GST_END_TEST;
+
+GST_START_TEST (test_wrong_key)
+{
+  GstHarness *sink = make_end ("udtsink", "udt://127.0.0.1:0?mode=listener",
+      KEY), *src;
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *error = NULL;
+  gchar *uri;
+
+  gst_harness_play (sink);
+  uri = g_strdup_printf ("udt://127.0.0.1:%u", bound_port (sink));
+  src = make_end ("udtsrc", uri, OTHER_KEY);
+  gst_element_set_bus (src->element, bus);
+  gst_harness_set_src_caps_str (sink, H264);
+  gst_harness_play (src);
+  message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
+      GST_MESSAGE_ERROR);
+  fail_unless (message != NULL);
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+          GST_RESOURCE_ERROR_NOT_AUTHORIZED));
+  fail_unless (gst_harness_buffers_received (src) == 0);
+  g_error_free (error);
+  gst_message_unref (message);
+  gst_element_set_bus (src->element, NULL);
+  gst_object_unref (bus);
+  gst_harness_teardown (src);
+  gst_harness_teardown (sink);
+  g_free (uri);
+}
+GST_END_TEST;
+
+/* insecure is said aloud. */
+GST_START_TEST (test_insecure_warning)
+{
+  GstElement *element = gst_element_factory_make ("udtsink", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+
+  gst_element_set_bus (element, bus);
+  g_object_set (element, "uri", "udt://127.0.0.1:0?mode=listener&insecure=true",
+      NULL);
+  fail_unless (gst_element_set_state (element, GST_STATE_PAUSED)
+      != GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  fail_unless (message != NULL);
+  gst_message_unref (message);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+}
+GST_END_TEST;
+
+/* To where nobody answers, by number and by name: states change at once, and a
+ * live source is not held up. */
+GST_START_TEST (test_states_do_not_block)
+{
+  const gchar *uris[] = { "udt://192.0.2.1:7001", "udt://nowhere.invalid:7001",
+    "udt://127.0.0.1:9" };
+  const gchar *names[] = { "udtsink", "udtsrc" };
+  guint i, k, n;
+
+  for (i = 0; i < G_N_ELEMENTS (uris); i++) {
+    for (k = 0; k < 2; k++) {
+      GstElement *element = gst_element_factory_make (names[k], NULL);
+
+      g_object_set (element, "uri", uris[i], "key", KEY, NULL);
+      for (n = 0; n < 3; n++) {
+        gint64 before = g_get_monotonic_time ();
+
+        fail_unless (gst_element_set_state (element, GST_STATE_PLAYING)
+            != GST_STATE_CHANGE_FAILURE);
+        fail_unless_equals_int (gst_element_set_state (element,
+                GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+        /* The machine may be busy; what would block blocks for longer. */
+        fail_unless (g_get_monotonic_time () - before
+            < 2 * G_TIME_SPAN_SECOND);
+      }
+      gst_object_unref (element);
+    }
+  }
+}
+GST_END_TEST;
+
+/* A port that is taken is said so. */
+GST_START_TEST (test_port_taken)
+{
+  GstHarness *sink = make_end ("udtsink", "udt://127.0.0.1:0?mode=listener",
+      KEY);
+  gchar *uri = g_strdup_printf ("udt://127.0.0.1:%u?mode=listener",
+      (gst_harness_play (sink), bound_port (sink)));
+
+  expect_error ("udtsrc", uri, KEY, FALSE, GST_RESOURCE_ERROR_BUSY);
+  g_free (uri);
+  gst_harness_teardown (sink);
+}
+GST_END_TEST;
+
+GST_START_TEST (test_stats)
+{
+  Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
+  GstStructure *stats = NULL;
+  const GValue *peers = NULL;
+  guint i;
+
+  gst_harness_set_src_caps_str (pair.sink, H264);
+  wait_for_key_unit_request (pair.sink);
+  for (i = 0; peers == NULL || gst_value_array_get_size (peers) == 0; i++) {
+    gst_clear_structure (&stats);
+    gst_harness_push (pair.sink, make_frame (i, 50, 0));
+    gst_buffer_unref (gst_harness_pull (pair.src));
+    g_object_get (pair.sink->element, "stats", &stats, NULL);
+    fail_unless (gst_structure_has_name (stats, "application/x-udt-stats"));
+    peers = gst_structure_get_value (stats, "peers");
+  }
+  fail_unless (gst_structure_has_field (gst_value_get_structure
+          (gst_value_array_get_value (peers, 0)), "rtt-us"));
+  gst_structure_free (stats);
+  free_pair (&pair);
+}
+GST_END_TEST;
+
+static Suite *
+udt_loopback_suite (void)
+{
+  Suite *suite = suite_create ("udt-loopback");
+  TCase *tc = tcase_create ("general");
+
+  suite_add_tcase (suite, tc);
+  tcase_add_test (tc, test_sink_listens);
+  tcase_add_test (tc, test_source_listens);
+  tcase_add_test (tc, test_insecure);
+  tcase_add_test (tc, test_ipv6);
+  tcase_add_test (tc, test_file);
+  tcase_add_test (tc, test_reconnect);
+  tcase_add_test (tc, test_key_unit);
+  tcase_add_test (tc, test_refused_settings);
+  tcase_add_test (tc, test_uri);
+  tcase_add_test (tc, test_wrong_key);
+  tcase_add_test (tc, test_insecure_warning);
+  tcase_add_test (tc, test_states_do_not_block);
+  tcase_add_test (tc, test_port_taken);
+  tcase_add_test (tc, test_stats);
+  return suite;
+}
+
+GST_CHECK_MAIN (udt_loopback);
