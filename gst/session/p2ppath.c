@@ -569,10 +569,13 @@ p2p_path_new (const P2pPathConfig *config, const P2pPathCallbacks *callbacks,
   ((EventSource *)path->event)->path = path;
   g_source_attach (path->event, config->context);
 
-  path->agent
-      = nice_agent_new_full (config->context, NICE_COMPATIBILITY_RFC5245,
-                             NICE_AGENT_OPTION_ICE_TRICKLE
-                                 | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
+  /* Not NICE_AGENT_OPTION_CONSENT_FRESHNESS: in libnice 0.1.21 one lost check
+   * of those it makes every five seconds can fail the path. Whether the peer
+   * is there and wants to hear us (RFC 7675) the engine knows better: from
+   * authentic packets. */
+  path->agent = nice_agent_new_full (config->context,
+                                     NICE_COMPATIBILITY_RFC5245,
+                                     NICE_AGENT_OPTION_ICE_TRICKLE);
   g_object_set (path->agent, "ice-tcp", FALSE, "upnp", FALSE,
                 "controlling-mode", config->controlling, "force-relay",
                 config->relay_only, "stun-initial-timeout", STUN_TIMEOUT_MS,

@@ -337,6 +337,29 @@ def short_outage_and_lost_seconds_do_not_end_the_session():
                     'steps of the viewer')
 
 
+@case
+def lost_connectivity_checks_do_not_end_a_session_that_flows():
+    """Checks are few; two of them lost is no reason to doubt a path that
+    brings authentic packets all the time."""
+    with Scene(None, shape='lan', rtt=50) as scene:
+        camera = scene.camera()
+        viewer = scene.viewer(sink=COUNTING)
+        expect_session(camera, viewer, 'direct')
+        # STUN's magic cookie, behind the UDP header.
+        for host in (scene.net.device, scene.net.app):
+            host.nft('''table ip deaf {
+                chain input {
+                    type filter hook input priority 0;
+                    meta l4proto udp @th,96,32 0x2112a442 drop
+                }
+            }''')
+        expect_seconds(viewer, 16)
+        check_equal([step['step'] for step in steps_of(viewer)], list(STEPS),
+                    'steps of the viewer')
+        check_equal([step['step'] for step in steps_of(camera)], list(STEPS),
+                    'steps of the camera')
+
+
 def wait_for_packets(link, count):
     end = time.monotonic() + PATIENCE
     while link.stats()['right-in'] < count:
