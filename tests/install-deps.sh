@@ -5,6 +5,7 @@
 #   ./tests/install-deps.sh           to build everything and run every test
 #   ./tests/install-deps.sh --demo    to build and run pipelines/demo.sh
 #   ./tests/install-deps.sh --nat     the demo's set, and what its --nat needs
+#   ./tests/install-deps.sh --bench   what tests/bench/run.sh needs, with its peers
 #   ./tests/install-deps.sh --list    only prints the packages
 #
 # Needs root, or sudo. Exit status: 0, everything is there; 1, it is not.
@@ -27,12 +28,17 @@ all="clang libclang-rt-14-dev valgrind
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   gstreamer1.0-plugins-base-apps mosquitto-clients"
 
+# Peers of the measurements: SRT's programs, UDT4 (which is C++). SRT's elements
+# are in plugins-bad.
+bench="srt-tools libudt-dev g++"
+
 case ${1:-} in
   '') packages="$demo $nat $all" ;;
   --demo) packages=$demo ;;
   --nat) packages="$demo $nat" ;;
-  --list) printf '%s\n' $demo $nat $all | sort; exit 0 ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
+  --bench) packages="$demo $nat $bench" ;;
+  --list) printf '%s\n' $demo $nat $all $bench | sort; exit 0 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 1 ;;
 esac
 
 if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
