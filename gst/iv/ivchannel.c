@@ -50,10 +50,11 @@ struct _IvChannel
   gboolean stop;     /* [module's lock] wanted */
 
   IvWatermark watermark;
-  IvWatermarkMarks own;    /* [module's lock] */
-  gboolean has_own;        /* [module's lock] */
-  gboolean own_changed;    /* [module's lock] */
-  guint marks_generation;  /* of those taken */
+  IvWatermarkMarks own;   /* [module's lock] */
+  gboolean has_own;       /* [module's lock] */
+  gboolean own_changed;   /* [module's lock] */
+  guint marks_generation; /* of those taken */
+  gint64 opened_us;
   guint64 limit;           /* nothing is asked for beyond this */
   Sample samples[SAMPLES]; /* [module's lock] newest at `newest` */
   guint newest, n_samples; /* likewise */
@@ -189,9 +190,11 @@ push (IvChannel *channel, const guint8 *data, gsize len)
 {
   P2pWireFrame frame = { .pts = P2P_WIRE_TIME_NONE,
                          .dts = P2P_WIRE_TIME_NONE,
-                         .duration = P2P_WIRE_TIME_NONE,
-                         .sent = P2P_WIRE_TIME_NONE };
+                         .duration = P2P_WIRE_TIME_NONE };
 
+  /* Bytes have no time to be shown at; when they set off tells the receiver
+   * how long the way is. */
+  frame.sent = (g_get_monotonic_time () - channel->opened_us) * 1000;
   while (len > 0) {
     gsize n = MIN (len, CHUNK);
     GBytes *bytes = g_bytes_new (data, n);
@@ -292,6 +295,7 @@ open_channel (IvChannel *channel)
     return;
   }
   channel->state = CHANNEL_OPEN;
+  channel->opened_us = g_get_monotonic_time ();
   iv_watermark_init (&channel->watermark);
   take_marks (channel);
   iv_serial_set_ticking (&channel->serial, TRUE);
