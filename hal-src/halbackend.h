@@ -41,6 +41,10 @@ struct HalFamily
   HalStatus (*open) (const HalEnv *env, const HalContextConfig *config,
                      HalContext **ret_context, HalError *error);
   void (*close) (HalContext *context);
+  /* Sets up a sensor for a context that was opened without one. NULL: that
+   * can only be done when it is opened. */
+  HalStatus (*add_sensor) (HalContext *context, const HalContextConfig *config,
+                           HalError *error);
   /* NULL without HAL_CAP_CLOCK. */
   HalStatus (*clock) (HalContext *context, uint64_t *ret_ns, HalError *error);
 

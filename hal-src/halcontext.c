@@ -72,6 +72,21 @@ share (HalContext *context, const HalEnv *env, const HalContextConfig *config,
         "give all elements of one process the same library-path",
         "the libraries of %s are already in use, from library-path '%s'",
         context->family->long_name, context->library_path);
+  if (config->sensor_config != NULL && context->sensor_config[0] == '\0'
+      && context->family->add_sensor != NULL) {
+    char *sensor_config = copy_text (config->sensor_config);
+    HalStatus status;
+
+    if (sensor_config == NULL)
+      return hal_fail (error, HAL_NO_MEMORY, "", 0, NULL, "out of memory");
+    status = context->family->add_sensor (context, config, error);
+    if (status != HAL_OK) {
+      free (sensor_config);
+      return status;
+    }
+    free (context->sensor_config);
+    context->sensor_config = sensor_config;
+  }
   if (config->sensor_config != NULL
       && !same_text (context->sensor_config, config->sensor_config))
     return hal_fail (

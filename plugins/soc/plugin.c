@@ -16,6 +16,9 @@ const GstSocFamily *const gst_soc_families[] = {
 #ifdef HAVE_HAL_HISI
   &gst_soc_hisi,
 #endif
+#ifdef HAVE_HAL_INGENIC
+  &gst_soc_ingenic,
+#endif
 #ifdef HAVE_HAL_X86
   &gst_soc_x86,
 #endif

@@ -30,6 +30,8 @@ typedef struct
   const char *foreign_version;
   /* The name of the library that is missed first, for the error text. */
   const char *needed_library;
+  /* Of those that set up sensor and ISP themselves. */
+  const char *sensor_config;
 } ConformanceTarget;
 
 extern const ConformanceTarget conformance_targets[];

@@ -70,10 +70,11 @@ HalContext *
 open_context (void)
 {
   HalEnv env = target_env ();
+  HalContextConfig config = { .sensor_config = target->sensor_config };
   HalContext *context = NULL;
   HalError error = { 0 };
 
-  if (hal_context_acquire (target->family, &env, NULL, &context, &error)
+  if (hal_context_acquire (target->family, &env, &config, &context, &error)
       != HAL_OK)
     printf ("# open: %s (%s)\n", error.text, error.hint);
   return context;

@@ -1,0 +1,53 @@
+/* Where things are in the structures of each generation, as data.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#ifndef INGENIC_LAYOUT_H
+#define INGENIC_LAYOUT_H
+
+#include "hal.h"
+#include "ingenicabi.h"
+
+/* More than any structure known that the library writes: zeroed before each
+ * call, so that a newer SDK whose structures grew does no harm. */
+#define INGENIC_OUT_SIZE 1024
+/* Parts of a frame that are still believable. */
+#define INGENIC_MAX_PACKS 128u
+#define INGENIC_N_RC_MODES (HAL_RC_CQP + 1)
+
+typedef enum {
+  INGENIC_T31 = 31,
+} IngenicGeneration;
+
+typedef struct
+{
+  IngenicGeneration generation;
+  const char *name; /* "t31" */
+  struct
+  {
+    uint16_t size, ring, ring_size, packs, n_packs, sequence;
+  } stream;
+  struct
+  {
+    uint16_t size, offset, length, pts;
+  } pack;
+  struct
+  {
+    uint16_t size, rc; /* rc: the mode, then its parameters */
+  } attr;
+  uint16_t rc_size;
+  uint8_t rc_modes[INGENIC_N_RC_MODES];
+  /* From the beginning of rc, by what rc_modes has: CBR, the others. */
+  uint16_t cbr_qp_min, cbr_qp_max, vbr_qp_min, vbr_qp_max;
+} IngenicLayout;
+
+/* By what the library says of the chip ("T31-X"), its version ("IMP-1.1.6"),
+ * and whether its encoder has the functions of the new kind. */
+HalStatus ingenic_identify (const char *chip, const char *version,
+                            bool new_kind, const IngenicLayout **ret_layout,
+                            HalError *error);
+/* The layout of a generation; NULL: it is not known. */
+const IngenicLayout *ingenic_layout (IngenicGeneration generation);
+
+#endif /* INGENIC_LAYOUT_H */

@@ -1,0 +1,23 @@
+/* The generations of Ingenic that the conformance suite plays.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "conformance.h"
+#include "ingenic/ingenic.h"
+
+#define SENSOR                                                                 \
+  "name=gc2053,i2c-address=0x37,i2c-adapter=0,width=1920,height=1080,fps=25"
+#define TARGET(generation, newer, foreign)                                     \
+  {                                                                            \
+    .name = "ingenic-" generation, .family = &hal_ingenic,                     \
+    .directory = "ingenic/" generation, .library = "libimp.so",                \
+    .rate_tolerance = 8, .newer_version = newer, .foreign_version = foreign,   \
+    .needed_library = "libimp.so", .sensor_config = SENSOR                     \
+  }
+
+const ConformanceTarget conformance_targets[] = {
+  TARGET ("t31", "T31-X/IMP-9.9.9", "T20-X/IMP-3.12.0"),
+};
+const unsigned conformance_n_targets
+    = sizeof conformance_targets / sizeof conformance_targets[0];

@@ -1,0 +1,96 @@
+/* The structures of Ingenic on MIPS o32: sizes and offsets as in the vendor's
+ * SDKs. Compiled, never run.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "ingenic/ingeniclayout.h"
+
+#define SIZE(type, size) _Static_assert(sizeof (type) == (size), #type)
+#define AT(type, member, offset)                                               \
+  _Static_assert(offsetof (type, member) == (offset), #type "." #member)
+
+#if !defined(__mips__)
+#error "the library exists for MIPS alone"
+#endif
+
+/* The same for all generations */
+SIZE (IngenicCell, 12);
+SIZE (IngenicVersion, 64);
+SIZE (IngenicFrameRate, 8);
+SIZE (IngenicSensorInfo, 80);
+AT (IngenicSensorInfo, bus, 32);
+AT (IngenicSensorInfo, i2c_type, 36);
+AT (IngenicSensorInfo, i2c_address, 56);
+AT (IngenicSensorInfo, i2c_adapter, 60);
+AT (IngenicSensorInfo, gpios, 72);
+SIZE (IngenicSourceAttr, 80);
+AT (IngenicSourceAttr, pixel_format, 8);
+AT (IngenicSourceAttr, crop, 12);
+AT (IngenicSourceAttr, scaler, 32);
+AT (IngenicSourceAttr, fps_num, 44);
+AT (IngenicSourceAttr, fps_den, 48);
+AT (IngenicSourceAttr, n_buffers, 52);
+AT (IngenicSourceAttr, type, 56);
+AT (IngenicSourceAttr, frame_crop, 60);
+SIZE (IngenicStatus, 24);
+AT (IngenicStatus, n_packs, 16);
+AT (IngenicStatus, work_done, 20);
+SIZE (IngenicAudioAttr, 24);
+AT (IngenicAudioAttr, sound_mode, 8);
+AT (IngenicAudioAttr, n_frames, 12);
+AT (IngenicAudioAttr, samples, 16);
+AT (IngenicAudioAttr, n_channels, 20);
+SIZE (IngenicAudioParam, 12);
+SIZE (IngenicAudioFrame, 32);
+AT (IngenicAudioFrame, address, 8);
+AT (IngenicAudioFrame, pts, 16);
+AT (IngenicAudioFrame, sequence, 24);
+AT (IngenicAudioFrame, length, 28);
+SIZE (IngenicAudioState, 12);
+
+/* The new kind */
+SIZE (IngenicRingPack, 32);
+AT (IngenicRingPack, offset, 0);
+AT (IngenicRingPack, length, 4);
+AT (IngenicRingPack, pts, 8);
+AT (IngenicRingPack, frame_end, 16);
+AT (IngenicRingPack, nal_type, 20);
+AT (IngenicRingPack, slice_type, 24);
+SIZE (IngenicRingStream, 64);
+AT (IngenicRingStream, ring, 4);
+AT (IngenicRingStream, ring_size, 8);
+AT (IngenicRingStream, packs, 12);
+AT (IngenicRingStream, n_packs, 16);
+AT (IngenicRingStream, sequence, 20);
+AT (IngenicRingStream, is_vi, 24);
+AT (IngenicRingStream, info, 28);
+SIZE (IngenicRcMode, 36);
+SIZE (IngenicT31Attr, 112);
+AT (IngenicT31Attr, level, 4);
+AT (IngenicT31Attr, tier, 5);
+AT (IngenicT31Attr, width, 6);
+AT (IngenicT31Attr, height, 8);
+AT (IngenicT31Attr, picture_format, 12);
+AT (IngenicT31Attr, options, 16);
+AT (IngenicT31Attr, tools, 20);
+AT (IngenicT31Attr, crop_enable, 24);
+AT (IngenicT31Attr, rc, 44);
+AT (IngenicT31Attr, rc.u.cbr.target, 48);
+AT (IngenicT31Attr, rc.u.cbr.qp_init, 52);
+AT (IngenicT31Attr, rc.u.cbr.qp_min, 54);
+AT (IngenicT31Attr, rc.u.cbr.qp_max, 56);
+AT (IngenicT31Attr, rc.u.cbr.options, 64);
+AT (IngenicT31Attr, rc.u.cbr.max_picture, 68);
+AT (IngenicT31Attr, rc.u.vbr.max, 52);
+AT (IngenicT31Attr, rc.u.vbr.qp_init, 56);
+AT (IngenicT31Attr, rc.u.vbr.qp_min, 58);
+AT (IngenicT31Attr, rc.u.vbr.qp_max, 60);
+AT (IngenicT31Attr, rc.u.vbr.options, 68);
+AT (IngenicT31Attr, rc.u.vbr.max_psnr, 76);
+AT (IngenicT31Attr, fps, 80);
+AT (IngenicT31Attr, gop_mode, 88);
+AT (IngenicT31Attr, gop, 92);
+AT (IngenicT31Attr, max_same_scene, 96);
+AT (IngenicT31Attr, long_term_every, 104);
+AT (IngenicT31Attr, long_term_rc, 108);
