@@ -21,7 +21,8 @@ import report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # The order in which they are told.
-ORDER = ('connect', 'live', 'step', 'bulk', 'cpu', 'viewers', 'memory')
+ORDER = ('connect', 'live', 'step', 'bulk', 'beside', 'cpu', 'viewers',
+         'memory')
 SMOKE = ('live', 'bulk')
 
 

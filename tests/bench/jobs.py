@@ -247,6 +247,58 @@ def bulk_srt(net, _, seconds):
     return samples
 
 
+def beside(system, link, seconds, seed, latency, rate, file):
+    """Live video, and a file from its third second on: ours on the same
+    session, SRT's beside a TCP connection on the same link. The frames of the
+    time in which the file is under way, and how long that was, if it ended.
+    """
+    ours = SYSTEMS[system]
+    alone = ours.key != 'p2p'
+    with new_lab(link, seed) as net:
+        logs = [f'{net.directory}/{end}.log' for end in ('sent', 'received')]
+        sender, receiver = start_pair(
+            net, ours, {'log': logs[0], 'rate': rate,
+                        'file': 0 if alone else file},
+            {'log': logs[1], 'file': not alone},
+            {'latency': latency, 'sink': ''})
+        start = time.monotonic()
+        if alone:
+            tool = [sys.executable, '-B', os.path.join(HERE, 'tcp.py')]
+            other = net.app.start('file', [*tool, 'receive', '7003'])
+            other.expect('^ready', PATIENCE)
+            time.sleep(max(0, start + 2 - time.monotonic()))
+            begin = time.monotonic()
+            carrier = net.device.start('carrier', [
+                *tool, 'send', net.app.address, '7003', 'cubic'])
+            line = r'^at (\d+) (\d+)'
+        else:
+            begin = int(sender.expect(r'^file (\d+)', PATIENCE)[1]) / 1e6
+            other, line = receiver, r'^file (\d+) (\d+)'
+        end, limit = None, start + seconds
+        while end is None and time.monotonic() < limit:
+            time.sleep(0.1)
+            end = next((int(match[1]) / 1e6 for match in other.said(line)
+                        if int(match[2]) >= file), None)
+        check_alive(sender, receiver)
+        if alone:
+            carrier.kill()
+        time.sleep(latency / 1000 + 1)
+        sender.kill(signal.SIGINT)
+        sender.expect('^sent', PATIENCE)
+        receiver.kill(signal.SIGINT)
+        ends = receiver.expect(r'^received (\d+) (\d+) (\d+)', PATIENCE)
+        if ends[3] != '0' or other.said('^wrong'):
+            raise lab.LabError('wrong bytes')
+        frames, arrived = (read_log(path) for path in logs)
+    when = {number: at for number, _, _, at, _ in arrived}
+    return {
+        'file': None if end is None else end - begin,
+        'frames': [[at / 1e6 - start, bool(key),
+                    (when[number] - at) / 1000 if number in when else None]
+                   for number, key, at, _ in frames
+                   if begin * 1e6 <= at < (end or limit) * 1e6]}
+
+
 # --- CPU ----------------------------------------------------------------------
 
 def cpu_share(system, seconds, seed, rate):
@@ -429,7 +481,7 @@ def states(rounds, seed):
 
 
 JOBS = {job.__name__: job for job in (
-    live, bulk, cpu_share, encoder, viewers, connect, nice, first_frame, states)}
+    live, beside, bulk, cpu_share, encoder, viewers, connect, nice, first_frame, states)}
 
 
 def main():

@@ -23,6 +23,8 @@ LIVE_LINK = {'rtt': 100, 'loss': 0.05, 'jitter': 8, 'rate': 20 * MBIT,
              'queue': 500000}
 STEP_LINK = {'rtt': 40, 'rate': 20 * MBIT, 'queue': 125000}
 LIVE_RATE = 4 * MBIT
+BESIDE_LINK = {'rtt': 20, 'rate': 10 * MBIT, 'queue': 125000}
+BESIDE_RATE = 2 * MBIT
 # A tenth of a second of each link is what may wait in front of it.
 BULK_LINKS = {
     'a': {'rate': 100 * MBIT, 'rtt': 50, 'loss': 0, 'queue': 1250000},
@@ -51,6 +53,7 @@ class Run:
         self.bulk_repeats = {'full': 2, 'quick': 1, 'smoke': 1}[mode]
         self.live_seconds = {'full': 20, 'quick': 12, 'smoke': 3}[mode]
         self.step_seconds = {'full': 14, 'quick': 14, 'smoke': 4}[mode]
+        self.file_bytes = {'full': 10, 'quick': 5, 'smoke': 1}[mode] * 1000000
         self.bulk_seconds = {'full': 6, 'quick': 5, 'smoke': 2}[mode]
         self.cpu_seconds = {'full': 5, 'quick': 4, 'smoke': 1}[mode]
         self.connects = {'full': 7, 'quick': 4, 'smoke': 1}[mode]
@@ -198,6 +201,15 @@ def bulk(run):
     return found
 
 
+def beside(run):
+    seconds = 4 + 2 * 8 * run.file_bytes / BESIDE_LINK['rate']
+    return run.repeat({system: ('beside', seconds, {
+        'system': system, 'link': BESIDE_LINK, 'seconds': seconds,
+        'latency': latency, 'rate': BESIDE_RATE, 'file': run.file_bytes})
+        for system, latency in (('p2p', LATENCY), ('srt', 125))
+        if system in run.systems}, at_once=2)
+
+
 def cpu(run):
     def calls(*systems):
         return {system: ('cpu_share', run.cpu_seconds, {
@@ -218,7 +230,7 @@ def memory(run):
 
 
 PARTS = {part.__name__: part for part in (
-    connect, viewers, live, step, bulk, cpu, memory)}
+    connect, viewers, live, step, bulk, beside, cpu, memory)}
 
 
 def describe(link):

@@ -2,6 +2,9 @@
  *
  *   bench-receive [OPTION…] 'SOURCE … ! fakesink name=out'
  *
+ * What comes to a fakesink named "file", if there is one, is told of alone:
+ * "file US BYTES" every time a block of it was right.
+ *
  * Writes to standard output: "first US" when the first bytes come, the p2p-step
  * messages, with --samples a line "at US BYTES" every 100 ms, and at the end,
  * which SIGINT or SIGTERM asks for, "received FRAMES BYTES WRONG": frames that
@@ -38,6 +41,7 @@ typedef struct
     guint32 number, have;
   } open[OPEN_FRAMES];
   guint64 frames, bytes, wrong;
+  guint64 file_bytes;
 } Receiver;
 
 static gboolean samples;
@@ -92,6 +96,26 @@ on_buffer (GstElement *out, GstBuffer *buffer, GstPad *pad, Receiver *receiver)
   gst_buffer_unmap (buffer, &map);
 }
 
+static void
+on_file (GstElement *out, GstBuffer *buffer, GstPad *pad, Receiver *receiver)
+{
+  ContentHeader header;
+  GstMapInfo map;
+
+  if (!gst_buffer_map (buffer, &map, GST_MAP_READ))
+    return;
+  g_mutex_lock (&receiver->lock);
+  if (content_read (receiver->pattern, map.data, map.size, &header)) {
+    receiver->file_bytes += map.size;
+    g_print ("file %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+             content_now_us (), receiver->file_bytes);
+  } else {
+    receiver->wrong++;
+  }
+  g_mutex_unlock (&receiver->lock);
+  gst_buffer_unmap (buffer, &map);
+}
+
 static gboolean
 on_sample (gpointer data)
 {
@@ -135,10 +159,23 @@ on_signal (gpointer data)
 }
 
 static gboolean
+watch (Receiver *receiver, const gchar *name, GCallback function)
+{
+  GstElement *out = gst_bin_get_by_name (GST_BIN (receiver->pipeline), name);
+
+  if (!out)
+    return FALSE;
+  g_object_set (out, "signal-handoffs", TRUE, "sync", FALSE, "async", FALSE,
+                NULL);
+  g_signal_connect (out, "handoff", function, receiver);
+  gst_object_unref (out);
+  return TRUE;
+}
+
+static gboolean
 build (Receiver *receiver, const gchar *description)
 {
   GError *error = NULL;
-  GstElement *out;
   GstBus *bus;
 
   receiver->pipeline = gst_parse_launch (description, &error);
@@ -147,15 +184,11 @@ build (Receiver *receiver, const gchar *description)
     g_error_free (error);
     return FALSE;
   }
-  out = gst_bin_get_by_name (GST_BIN (receiver->pipeline), "out");
-  if (!out) {
+  if (!watch (receiver, "out", G_CALLBACK (on_buffer))) {
     g_print ("error no fakesink named \"out\"\n");
     return FALSE;
   }
-  g_object_set (out, "signal-handoffs", TRUE, "sync", FALSE, "async", FALSE,
-                NULL);
-  g_signal_connect (out, "handoff", G_CALLBACK (on_buffer), receiver);
-  gst_object_unref (out);
+  watch (receiver, "file", G_CALLBACK (on_file));
   bus = gst_element_get_bus (receiver->pipeline);
   gst_bus_add_watch (bus, on_message, receiver);
   gst_object_unref (bus);

@@ -3,14 +3,16 @@
  *
  *   bench-send [OPTION…] 'appsrc name=in … ! SINK name=net …'
  *
+ * An appsrc named "file", if there is one, gets --file bytes as fast as they
+ * are taken, two seconds after the video began.
+ *
  * Writes to standard output: "ready", the p2p-step messages, "request" for each
  * request that a viewer adds, and at the end, which SIGINT or SIGTERM asks for,
  * "sent FRAMES KEYS BYTES". --log has a line for each frame: number, whether it
  * is a keyframe, time in us, bytes.
  *
- * Threads: frames are made in a thread of their own, which alone uses what is
- * below "maker" in Sender; `key_wanted` and `stop` are atomic. Everything else
- * is the main thread's.
+ * Threads: each Maker has one; `key_wanted` and `stop` are atomic. Everything
+ * else is the main thread's.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -29,30 +31,39 @@
  */
 #define BULK_BLOCK 60000
 #define BULK_QUEUE (4 * BULK_BLOCK)
+#define FILE_DELAY_US (2 * G_USEC_PER_SEC)
 /* Never less than this is asked of an encoder that follows. */
 #define LEAST_RATE 100000
 
+typedef struct Sender Sender;
+
+/* Who fills one appsrc, in a thread of its own: all but the first two is that
+ * thread's while it runs. */
 typedef struct
 {
-  GMainLoop *loop;
-  GstElement *pipeline, *net;
+  Sender *sender;
+  GThread *thread;
   GstElement *in;
-  gint key_wanted, stop;
-
-  /* maker */
-  GThread *maker;
-  uint8_t *pattern;
   FILE *log;
   guint32 number;
   guint64 frames, keys, bytes;
-} Sender;
+} Maker;
+
+struct Sender
+{
+  GMainLoop *loop;
+  GstElement *pipeline, *net;
+  uint8_t *pattern;
+  gint key_wanted, stop;
+  Maker video, file;
+};
 
 static struct
 {
-  gint rate, fps, gop, chunk;
+  gint rate, fps, gop, chunk, file;
   gboolean bulk, wait_request, follow;
   gchar *log;
-} option = { 4000000, 30, 60, 0, FALSE, FALSE, FALSE, NULL };
+} option = { 4000000, 30, 60, 0, 0, FALSE, FALSE, FALSE, NULL };
 
 static const GOptionEntry entries[] = {
   { "rate", 0, 0, G_OPTION_ARG_INT, &option.rate, "bit/s of video", "N" },
@@ -62,6 +73,7 @@ static const GOptionEntry entries[] = {
     "bytes of a buffer; 0: a frame is one buffer", "N" },
   { "bulk", 0, 0, G_OPTION_ARG_NONE, &option.bulk,
     "as much as the sink takes, instead of video", NULL },
+  { "file", 0, 0, G_OPTION_ARG_INT, &option.file, "bytes of the file", "N" },
   { "wait-request", 0, 0, G_OPTION_ARG_NONE, &option.wait_request,
     "begin when somebody watches", NULL },
   { "follow", 0, 0, G_OPTION_ARG_NONE, &option.follow,
@@ -93,7 +105,7 @@ frame_size (Sender *sender, gboolean key)
 }
 
 static gboolean
-push_piece (Sender *sender, const ContentHeader *header, gsize size)
+push_piece (Maker *maker, const ContentHeader *header, gsize size)
 {
   GstBuffer *buffer
       = gst_buffer_new_allocate (NULL, sizeof *header + size, NULL);
@@ -103,42 +115,43 @@ push_piece (Sender *sender, const ContentHeader *header, gsize size)
     gst_buffer_unref (buffer);
     return FALSE;
   }
-  content_write (sender->pattern, header, size, map.data);
+  content_write (maker->sender->pattern, header, size, map.data);
   gst_buffer_unmap (buffer, &map);
   if (!(header->magic & CONTENT_KEY))
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT);
-  return gst_app_src_push_buffer (GST_APP_SRC (sender->in), buffer)
+  return gst_app_src_push_buffer (GST_APP_SRC (maker->in), buffer)
          == GST_FLOW_OK;
 }
 
 static gboolean
-push_frame (Sender *sender, gboolean key, guint total)
+push_frame (Maker *maker, gboolean key, guint total)
 {
   guint64 now = content_now_us ();
   ContentHeader header = { CONTENT_MAGIC | (key ? CONTENT_KEY : 0),
-                           sender->number++, 0, total, (guint32)now };
+                           maker->number++, 0, total, (guint32)now };
   guint room
       = option.chunk ? (guint)(option.chunk - (gint)sizeof header) : total;
 
-  if (sender->log)
-    fprintf (sender->log, "%u %d %" G_GUINT64_FORMAT " %u\n", header.number,
-             key, now, total);
-  sender->frames++;
-  sender->keys += key;
+  if (maker->log)
+    fprintf (maker->log, "%u %d %" G_GUINT64_FORMAT " %u\n", header.number, key,
+             now, total);
+  maker->frames++;
+  maker->keys += key;
   do {
     gsize size = MIN (room, total - header.offset);
 
-    if (!push_piece (sender, &header, size))
+    if (!push_piece (maker, &header, size))
       return FALSE;
-    sender->bytes += sizeof header + size;
+    maker->bytes += sizeof header + size;
     header.offset += (guint32)size;
   } while (header.offset < total);
   return TRUE;
 }
 
 static void
-make_video (Sender *sender)
+make_video (Maker *maker)
 {
+  Sender *sender = maker->sender;
   guint64 next = content_now_us ();
   gint since_key = 0;
 
@@ -149,7 +162,7 @@ make_video (Sender *sender)
     struct timespec until;
 
     since_key = key ? option.gop - 1 : since_key - 1;
-    if (!push_frame (sender, key, frame_size (sender, key)))
+    if (!push_frame (maker, key, frame_size (sender, key)))
       return;
     next += 1000000 / (guint)option.fps;
     until.tv_sec = (time_t)(next / 1000000);
@@ -158,26 +171,41 @@ make_video (Sender *sender)
   }
 }
 
-static gpointer
-make (gpointer data)
+static void
+make_bulk (Maker *maker, guint64 bytes)
 {
-  Sender *sender = data;
+  while (!g_atomic_int_get (&maker->sender->stop) && maker->bytes < bytes
+         && push_frame (maker, TRUE, BULK_BLOCK))
+    ;
+}
 
-  if (option.bulk) {
-    while (!g_atomic_int_get (&sender->stop)
-           && push_frame (sender, TRUE, BULK_BLOCK))
-      ;
-  } else {
-    make_video (sender);
-  }
+static gpointer
+run_video (gpointer data)
+{
+  if (option.bulk)
+    make_bulk (data, G_MAXUINT64);
+  else
+    make_video (data);
+  return NULL;
+}
+
+static gpointer
+run_file (gpointer data)
+{
+  g_usleep (FILE_DELAY_US);
+  g_print ("file %" G_GUINT64_FORMAT "\n", content_now_us ());
+  make_bulk (data, (guint64)option.file);
   return NULL;
 }
 
 static void
 start_making (Sender *sender)
 {
-  if (!sender->maker)
-    sender->maker = g_thread_new ("maker", make, sender);
+  if (sender->video.thread)
+    return;
+  sender->video.thread = g_thread_new ("video", run_video, &sender->video);
+  if (sender->file.in)
+    sender->file.thread = g_thread_new ("file", run_file, &sender->file);
 }
 
 static gboolean
@@ -235,6 +263,12 @@ on_signal (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static void
+set_bulk (GstElement *in)
+{
+  g_object_set (in, "block", TRUE, "max-bytes", (guint64)BULK_QUEUE, NULL);
+}
+
 static gboolean
 build (Sender *sender, const gchar *description)
 {
@@ -248,19 +282,21 @@ build (Sender *sender, const gchar *description)
     g_error_free (error);
     return FALSE;
   }
-  sender->in = gst_bin_get_by_name (GST_BIN (sender->pipeline), "in");
+  sender->video.in = gst_bin_get_by_name (GST_BIN (sender->pipeline), "in");
+  sender->file.in = gst_bin_get_by_name (GST_BIN (sender->pipeline), "file");
   sender->net = gst_bin_get_by_name (GST_BIN (sender->pipeline), "net");
-  if (!sender->in || !sender->net) {
+  if (!sender->video.in || !sender->net) {
     g_print ("error no appsrc named \"in\", or no sink named \"net\"\n");
     return FALSE;
   }
   if (option.bulk)
-    g_object_set (sender->in, "block", TRUE, "max-bytes", (guint64)BULK_QUEUE,
-                  NULL);
+    set_bulk (sender->video.in);
   else
-    g_object_set (sender->in, "is-live", TRUE, "do-timestamp", TRUE, "format",
-                  GST_FORMAT_TIME, "max-bytes", (guint64)0, NULL);
-  pad = gst_element_get_static_pad (sender->in, "src");
+    g_object_set (sender->video.in, "is-live", TRUE, "do-timestamp", TRUE,
+                  "format", GST_FORMAT_TIME, "max-bytes", (guint64)0, NULL);
+  if (sender->file.in)
+    set_bulk (sender->file.in);
+  pad = gst_element_get_static_pad (sender->video.in, "src");
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, on_upstream,
                      sender, NULL);
   gst_object_unref (pad);
@@ -273,23 +309,25 @@ build (Sender *sender, const gchar *description)
   return TRUE;
 }
 
-/* The pipeline goes down first: a maker that the sink holds up comes free. */
+/* Video ends by itself; bulk may be held up by the sink until that goes down.
+ */
 static void
 finish (Sender *sender)
 {
   g_atomic_int_set (&sender->stop, TRUE);
-  if (!option.bulk && sender->maker)
-    g_thread_join (g_steal_pointer (&sender->maker));
-  if (sender->pipeline)
-    gst_element_set_state (sender->pipeline, GST_STATE_NULL);
-  if (sender->maker)
-    g_thread_join (sender->maker);
+  if (!option.bulk && sender->video.thread)
+    g_thread_join (g_steal_pointer (&sender->video.thread));
+  gst_element_set_state (sender->pipeline, GST_STATE_NULL);
+  if (sender->video.thread)
+    g_thread_join (sender->video.thread);
+  if (sender->file.thread)
+    g_thread_join (sender->file.thread);
   /* Whoever reads the line may read the log. */
-  if (sender->log)
-    fclose (sender->log);
+  if (sender->video.log)
+    fclose (sender->video.log);
   g_print ("sent %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
            "\n",
-           sender->frames, sender->keys, sender->bytes);
+           sender->video.frames, sender->video.keys, sender->video.bytes);
 }
 
 int
@@ -311,8 +349,9 @@ main (int argc, char **argv)
   }
   sender.loop = g_main_loop_new (NULL, FALSE);
   sender.pattern = content_pattern_new ();
-  sender.log = option.log ? fopen (option.log, "w") : NULL;
-  if (!sender.pattern || (option.log && !sender.log)
+  sender.video.sender = sender.file.sender = &sender;
+  sender.video.log = option.log ? fopen (option.log, "w") : NULL;
+  if (!sender.pattern || (option.log && !sender.video.log)
       || !build (&sender, argv[1]))
     return 1;
   g_unix_signal_add (SIGINT, on_signal, &sender);

@@ -27,7 +27,7 @@ class System:
         self._send, self._receive = send, receive
         self.chunk, self.wait, self.encrypted = chunk, wait, encrypted
 
-    def sender(self, bulk=False, follow=False, log=None, rate=None,
+    def sender(self, bulk=False, follow=False, log=None, rate=None, file=0,
                **settings):
         """The command of who sends."""
         words = ['--chunk', str(self.chunk)]
@@ -36,18 +36,26 @@ class System:
         words += ['--follow'] if follow else []
         words += ['--log', log] if log else []
         words += ['--rate', str(rate)] if rate else []
+        words += ['--file', str(file)] if file else []
         caps = 'application/x-bench' if bulk else CAPS
+        more = (' appsrc name=file caps=application/x-bench ! net.data_0'
+                if file else '')
         return [program('bench-send'), *words,
                 f'appsrc name=in caps={caps} ! ' +
                 self._send.format(pad='data_0' if bulk else 'video_0',
-                                  deadline=0 if bulk else -1, **settings)]
+                                  deadline=0 if bulk else -1, **settings) +
+                more]
 
-    def receiver(self, samples=False, log=None, **settings):
-        """The command of who receives."""
+    def receiver(self, samples=False, log=None, file=False, **settings):
+        """The command of who receives; with a file, also the pad for it."""
         words = ['--samples'] if samples else []
         words += ['--log', log] if log else []
+        out = ' ! fakesink name=out'
+        if file:
+            out = (' net.video_0 ! fakesink name=out '
+                   'net.data_0 ! fakesink name=file')
         return [program('bench-receive'), *words,
-                self._receive.format(**settings) + ' ! fakesink name=out']
+                self._receive.format(**settings) + out]
 
 
 def _srt(key, name, extra=''):
