@@ -85,7 +85,10 @@ sanitizers='-Db_lundef=false -Dbuildtype=debugoptimized'
 job_build_gcc () { gcc_tree; }
 job_build_clang () { tree clang clang -Dfuzz=true -Db_lundef=false; }
 job_unit () { gcc_tree && run gcc unit; }
-job_sim () { gcc_tree && run gcc sim; }
+job_sim () {
+  gcc_tree && run gcc sim || return 1
+  [ $soak = no ] || "$builds/gcc/tests/sim/test-random" --count 10000
+}
 job_hal () { gcc_tree && run gcc hal; }
 job_element () { gcc_tree && run gcc element; }
 job_loopback () { gcc_tree && run gcc loopback; }

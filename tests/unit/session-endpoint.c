@@ -835,7 +835,8 @@ test_cycles (void)
 {
   const gchar *more = g_getenv ("P2P_CYCLES");
   guint n = more != NULL ? (guint) atoi (more)
-      : g_getenv ("P2P_VALGRIND") != NULL ? 5 : 50;
+      : g_getenv ("P2P_VALGRIND") != NULL ? 5
+      : g_getenv ("P2P_SOAK") != NULL ? 500 : 50;
   guint i, threads = 0, fds = 0;
   World w;
   Source video;
