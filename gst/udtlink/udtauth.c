@@ -76,7 +76,8 @@ hmac (const guint8 key[SHA256_BYTES], Input *input, guint8 out[SHA256_BYTES])
   unsigned len = SHA256_BYTES;
 
   if (HMAC (EVP_sha256 (), key, SHA256_BYTES, input->bytes, input->len, out,
-          &len) == NULL)
+            &len)
+      == NULL)
     g_error ("HMAC-SHA-256 is not available");
 }
 
@@ -86,9 +87,10 @@ gboolean
 udt_tokens_init (UdtTokens *tokens, gint64 now_us)
 {
   tokens->rotate_us = now_us + UDT_TOKEN_LIFE_US;
-  return RAND_bytes ((guint8 *) tokens->secrets, sizeof tokens->secrets) == 1
-      && RAND_bytes ((guint8 *) &tokens->generation,
-          sizeof tokens->generation) == 1;
+  return RAND_bytes ((guint8 *)tokens->secrets, sizeof tokens->secrets) == 1
+         && RAND_bytes ((guint8 *)&tokens->generation,
+                        sizeof tokens->generation)
+                == 1;
 }
 
 static void
@@ -111,8 +113,8 @@ rotate (UdtTokens *tokens, gint64 now_us)
 
 static void
 make_token (const guint8 secret[32], guint16 generation,
-    const UdtAddress *address, const UdtHello *call,
-    guint8 token[UDT_HELLO_TOKEN])
+            const UdtAddress *address, const UdtHello *call,
+            guint8 token[UDT_HELLO_TOKEN])
 {
   Input input = { .len = 0 };
   guint8 bytes[20], mac[SHA256_BYTES];
@@ -121,14 +123,15 @@ make_token (const guint8 secret[32], guint16 generation,
   /* The cipher is settled by the answer that brings the token. */
   add_call (&input, call, UDT_HELLO_FLAGS & ~UDT_HELLO_CHACHA20);
   hmac (secret, &input, mac);
-  token[0] = (guint8) (generation >> 8);
-  token[1] = (guint8) generation;
+  token[0] = (guint8)(generation >> 8);
+  token[1] = (guint8)generation;
   memcpy (token + 2, mac, UDT_HELLO_TOKEN - 2);
 }
 
 void
 udt_tokens_make (UdtTokens *tokens, const UdtAddress *address,
-    const UdtHello *call, gint64 now_us, guint8 token[UDT_HELLO_TOKEN])
+                 const UdtHello *call, gint64 now_us,
+                 guint8 token[UDT_HELLO_TOKEN])
 {
   rotate (tokens, now_us);
   make_token (tokens->secrets[0], tokens->generation, address, call, token);
@@ -136,14 +139,14 @@ udt_tokens_make (UdtTokens *tokens, const UdtAddress *address,
 
 gboolean
 udt_tokens_check (UdtTokens *tokens, const UdtAddress *address,
-    const UdtHello *call, gint64 now_us)
+                  const UdtHello *call, gint64 now_us)
 {
-  guint16 generation = (guint16) (call->token[0] << 8 | call->token[1]);
+  guint16 generation = (guint16)(call->token[0] << 8 | call->token[1]);
   guint8 expected[UDT_HELLO_TOKEN];
   guint age;
 
   rotate (tokens, now_us);
-  age = (guint16) (tokens->generation - generation);
+  age = (guint16)(tokens->generation - generation);
   if (age > 1)
     return FALSE;
   make_token (tokens->secrets[age], generation, address, call, expected);
@@ -154,7 +157,7 @@ udt_tokens_check (UdtTokens *tokens, const UdtAddress *address,
 
 void
 udt_auth_bind (const P2pSessionKeys *keys, gboolean caller,
-    const UdtHello *call, guint8 binding[UDT_BINDING_BYTES])
+               const UdtHello *call, guint8 binding[UDT_BINDING_BYTES])
 {
   const guint8 *of_caller = caller ? keys->send_secret : keys->receive_secret;
   const guint8 *of_listener = caller ? keys->receive_secret : keys->send_secret;
@@ -169,18 +172,18 @@ udt_auth_bind (const P2pSessionKeys *keys, gboolean caller,
 
 void
 udt_auth_proof (P2pCredential *credential,
-    const guint8 binding[UDT_BINDING_BYTES], gboolean of_caller,
-    guint8 proof[UDT_HELLO_PROOF])
+                const guint8 binding[UDT_BINDING_BYTES], gboolean of_caller,
+                guint8 proof[UDT_HELLO_PROOF])
 {
   p2p_credential_derive (credential,
-      of_caller ? PROOF_CALLER_LABEL : PROOF_LISTENER_LABEL, binding,
-      UDT_BINDING_BYTES, proof, UDT_HELLO_PROOF);
+                         of_caller ? PROOF_CALLER_LABEL : PROOF_LISTENER_LABEL,
+                         binding, UDT_BINDING_BYTES, proof, UDT_HELLO_PROOF);
 }
 
 gboolean
 udt_auth_check_proof (P2pCredential *credential,
-    const guint8 binding[UDT_BINDING_BYTES], gboolean of_caller,
-    const guint8 proof[UDT_HELLO_PROOF])
+                      const guint8 binding[UDT_BINDING_BYTES],
+                      gboolean of_caller, const guint8 proof[UDT_HELLO_PROOF])
 {
   guint8 expected[UDT_HELLO_PROOF];
   gboolean same;
@@ -197,19 +200,21 @@ udt_auth_mix (P2pCredential *credential, gboolean caller, P2pSessionKeys *keys)
   guint8 mixed[32];
 
   p2p_credential_derive (credential,
-      caller ? PACKETS_CALLER_LABEL : PACKETS_LISTENER_LABEL,
-      keys->send_secret, sizeof keys->send_secret, mixed, sizeof mixed);
+                         caller ? PACKETS_CALLER_LABEL : PACKETS_LISTENER_LABEL,
+                         keys->send_secret, sizeof keys->send_secret, mixed,
+                         sizeof mixed);
   memcpy (keys->send_secret, mixed, sizeof mixed);
   p2p_credential_derive (credential,
-      caller ? PACKETS_LISTENER_LABEL : PACKETS_CALLER_LABEL,
-      keys->receive_secret, sizeof keys->receive_secret, mixed, sizeof mixed);
+                         caller ? PACKETS_LISTENER_LABEL : PACKETS_CALLER_LABEL,
+                         keys->receive_secret, sizeof keys->receive_secret,
+                         mixed, sizeof mixed);
   memcpy (keys->receive_secret, mixed, sizeof mixed);
   OPENSSL_cleanse (mixed, sizeof mixed);
 }
 
 static void
 open_hash (const UdtHello *call, const guint8 nonce[UDT_HELLO_NONCE],
-    guint8 use, guint8 out[SHA256_BYTES])
+           guint8 use, guint8 out[SHA256_BYTES])
 {
   Input input = { .len = 0 };
 
@@ -231,19 +236,19 @@ id_from (const guint8 *bytes)
 
 void
 udt_auth_open (const UdtHello *call,
-    const guint8 listener_nonce[UDT_HELLO_NONCE], gboolean caller,
-    P2pSessionKeys *keys)
+               const guint8 listener_nonce[UDT_HELLO_NONCE], gboolean caller,
+               P2pSessionKeys *keys)
 {
   guint8 ids[SHA256_BYTES];
   guint32 of_caller, of_listener;
 
   open_hash (call, listener_nonce, 1,
-      caller ? keys->send_secret : keys->receive_secret);
+             caller ? keys->send_secret : keys->receive_secret);
   open_hash (call, listener_nonce, 2,
-      caller ? keys->receive_secret : keys->send_secret);
+             caller ? keys->receive_secret : keys->send_secret);
   open_hash (call, listener_nonce, 3, ids);
   of_caller = id_from (ids) | 1;
-  of_listener = id_from (ids + 4) & ~(guint32) 1;
+  of_listener = id_from (ids + 4) & ~(guint32)1;
   if (of_listener == 0)
     of_listener = 2;
   keys->send_id = caller ? of_caller : of_listener;
@@ -254,9 +259,9 @@ udt_auth_open (const UdtHello *call,
 
 void
 udt_auth_mac (const guint8 binding[UDT_BINDING_BYTES], const UdtHello *hello,
-    gboolean of_caller, guint8 mac[UDT_HELLO_MAC])
+              gboolean of_caller, guint8 mac[UDT_HELLO_MAC])
 {
-  guint8 head[4] = { (guint8) hello->type, hello->reason, of_caller ? 1 : 2 };
+  guint8 head[4] = { (guint8)hello->type, hello->reason, of_caller ? 1 : 2 };
   guint32 id = g_htonl (hello->id);
   Input input = { .len = 0 };
   guint8 full[SHA256_BYTES];
@@ -270,7 +275,7 @@ udt_auth_mac (const guint8 binding[UDT_BINDING_BYTES], const UdtHello *hello,
 
 gboolean
 udt_auth_check_mac (const guint8 binding[UDT_BINDING_BYTES],
-    const UdtHello *hello, gboolean of_caller)
+                    const UdtHello *hello, gboolean of_caller)
 {
   guint8 expected[UDT_HELLO_MAC];
 

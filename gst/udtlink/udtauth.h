@@ -27,45 +27,48 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  guint8 secrets[2][32];        /* of the generation, and of the one before */
+  guint8 secrets[2][32]; /* of the generation, and of the one before */
   guint16 generation;
   gint64 rotate_us;
 } UdtTokens;
 
-gboolean udt_tokens_init (UdtTokens * tokens, gint64 now_us);
-void udt_tokens_make (UdtTokens * tokens, const UdtAddress * address,
-    const UdtHello * call, gint64 now_us, guint8 token[UDT_HELLO_TOKEN]);
-gboolean udt_tokens_check (UdtTokens * tokens, const UdtAddress * address,
-    const UdtHello * call, gint64 now_us);
+gboolean udt_tokens_init (UdtTokens *tokens, gint64 now_us);
+void udt_tokens_make (UdtTokens *tokens, const UdtAddress *address,
+                      const UdtHello *call, gint64 now_us,
+                      guint8 token[UDT_HELLO_TOKEN]);
+gboolean udt_tokens_check (UdtTokens *tokens, const UdtAddress *address,
+                           const UdtHello *call, gint64 now_us);
 
 /* -- Binding -------------------------------------------------------------- */
 
 /* A value that only the two ends of one handshake know, the same at both,
  * which covers what the caller said in its call. `caller`: this end is it. */
-void udt_auth_bind (const P2pSessionKeys * keys, gboolean caller,
-    const UdtHello * call, guint8 binding[UDT_BINDING_BYTES]);
+void udt_auth_bind (const P2pSessionKeys *keys, gboolean caller,
+                    const UdtHello *call, guint8 binding[UDT_BINDING_BYTES]);
 
-void udt_auth_proof (P2pCredential * credential,
-    const guint8 binding[UDT_BINDING_BYTES], gboolean of_caller,
-    guint8 proof[UDT_HELLO_PROOF]);
-gboolean udt_auth_check_proof (P2pCredential * credential,
-    const guint8 binding[UDT_BINDING_BYTES], gboolean of_caller,
-    const guint8 proof[UDT_HELLO_PROOF]);
+void udt_auth_proof (P2pCredential *credential,
+                     const guint8 binding[UDT_BINDING_BYTES],
+                     gboolean of_caller, guint8 proof[UDT_HELLO_PROOF]);
+gboolean udt_auth_check_proof (P2pCredential *credential,
+                               const guint8 binding[UDT_BINDING_BYTES],
+                               gboolean of_caller,
+                               const guint8 proof[UDT_HELLO_PROOF]);
 
 /* The key becomes part of what the packets are sealed with. */
-void udt_auth_mix (P2pCredential * credential, gboolean caller,
-    P2pSessionKeys * keys);
+void udt_auth_mix (P2pCredential *credential, gboolean caller,
+                   P2pSessionKeys *keys);
 
 /* Without a key: what is made of the two nonces. No secret. */
-void udt_auth_open (const UdtHello * call,
-    const guint8 listener_nonce[UDT_HELLO_NONCE], gboolean caller,
-    P2pSessionKeys * keys);
+void udt_auth_open (const UdtHello *call,
+                    const guint8 listener_nonce[UDT_HELLO_NONCE],
+                    gboolean caller, P2pSessionKeys *keys);
 
 /* Of a refusal, a probe or an answer. `of_caller`: made by the caller. */
 void udt_auth_mac (const guint8 binding[UDT_BINDING_BYTES],
-    const UdtHello * hello, gboolean of_caller, guint8 mac[UDT_HELLO_MAC]);
+                   const UdtHello *hello, gboolean of_caller,
+                   guint8 mac[UDT_HELLO_MAC]);
 gboolean udt_auth_check_mac (const guint8 binding[UDT_BINDING_BYTES],
-    const UdtHello * hello, gboolean of_caller);
+                             const UdtHello *hello, gboolean of_caller);
 
 G_END_DECLS
 

@@ -21,7 +21,7 @@
 #define UDT_CHECKSUM_MAX_AAD 64
 #define UDT_CHECKSUM_MAX_DATA 1536
 
-#define UDT_CHECKSUM_WORDS \
+#define UDT_CHECKSUM_WORDS                                                     \
   ((UDT_CHECKSUM_MAX_AAD + UDT_CHECKSUM_MAX_DATA) / 4 + 12)
 
 typedef struct
@@ -30,11 +30,11 @@ typedef struct
 } UdtChecksum;
 
 void udt_checksum_init (UdtChecksum *checksum,
-    const uint8_t secret[UDT_CHECKSUM_SECRET]);
+                        const uint8_t secret[UDT_CHECKSUM_SECRET]);
 
 /* FALSE: too long. */
 bool udt_checksum_make (const UdtChecksum *checksum, uint64_t number,
-    const uint8_t *aad, size_t aad_len, const uint8_t *data, size_t len,
-    uint8_t tag[UDT_CHECKSUM_SIZE]);
+                        const uint8_t *aad, size_t aad_len, const uint8_t *data,
+                        size_t len, uint8_t tag[UDT_CHECKSUM_SIZE]);
 
 #endif /* UDT_CHECKSUM_H */

@@ -13,10 +13,9 @@
 
 #include <string.h>
 
-#define HEADER_SIZE 4           /* first byte, type, version, flags or reason */
+#define HEADER_SIZE 4 /* first byte, type, version, flags or reason */
 
-typedef enum
-{
+typedef enum {
   FIELD_END,
   FIELD_ID,
   FIELD_INSTANCE,
@@ -30,8 +29,8 @@ typedef enum
 
 /* The nonce of a call comes first: later versions keep it there. */
 static const uint8_t fields_of[][6] = {
-  [UDT_HELLO_CALL] = { FIELD_NONCE, FIELD_INSTANCE, FIELD_FINGERPRINT,
-    FIELD_TOKEN },
+  [UDT_HELLO_CALL]
+  = { FIELD_NONCE, FIELD_INSTANCE, FIELD_FINGERPRINT, FIELD_TOKEN },
   [UDT_HELLO_RETRY] = { FIELD_NONCE, FIELD_FINGERPRINT, FIELD_TOKEN },
   [UDT_HELLO_ACCEPT] = { FIELD_NONCE, FIELD_OWN_NONCE },
   [UDT_HELLO_REFUSE] = { FIELD_NONCE, FIELD_MAC },
@@ -83,8 +82,9 @@ is_type (unsigned type)
 static uint8_t
 flags_of (unsigned type)
 {
-  return type == UDT_HELLO_CALL ? UDT_HELLO_FLAGS
-      : type == UDT_HELLO_RETRY ? UDT_HELLO_CHACHA20 : 0;
+  return type == UDT_HELLO_CALL    ? UDT_HELLO_FLAGS
+         : type == UDT_HELLO_RETRY ? UDT_HELLO_CHACHA20
+                                   : 0;
 }
 
 static size_t
@@ -116,25 +116,26 @@ udt_hello_write (const UdtHello *hello, uint8_t *out, size_t capacity)
   if (!is_type (hello->type) || length_of (hello->type) > capacity)
     return 0;
   *at++ = UDT_HELLO_FIRST_BYTE;
-  *at++ = (uint8_t) hello->type;
+  *at++ = (uint8_t)hello->type;
   *at++ = hello->version;
   *at++ = flags_of (hello->type) != 0 ? hello->flags & flags_of (hello->type)
-      : hello->type == UDT_HELLO_REFUSE ? hello->reason : 0;
+          : hello->type == UDT_HELLO_REFUSE ? hello->reason
+                                            : 0;
   for (const uint8_t *field = fields_of[hello->type]; *field != FIELD_END;
-      field++) {
+       field++) {
     const uint8_t *from = field_at (&copy, *field, &size);
 
     if (from != NULL) {
       memcpy (at, from, size);
     } else {
-      at[0] = (uint8_t) (hello->id >> 24);
-      at[1] = (uint8_t) (hello->id >> 16);
-      at[2] = (uint8_t) (hello->id >> 8);
-      at[3] = (uint8_t) hello->id;
+      at[0] = (uint8_t)(hello->id >> 24);
+      at[1] = (uint8_t)(hello->id >> 16);
+      at[2] = (uint8_t)(hello->id >> 8);
+      at[3] = (uint8_t)hello->id;
     }
     at += size;
   }
-  return (size_t) (at - out);
+  return (size_t)(at - out);
 }
 
 static void
@@ -143,14 +144,14 @@ read_fields (const uint8_t *at, UdtHello *hello)
   size_t size;
 
   for (const uint8_t *field = fields_of[hello->type]; *field != FIELD_END;
-      field++) {
+       field++) {
     uint8_t *to = field_at (hello, *field, &size);
 
     if (to != NULL)
       memcpy (to, at, size);
     else
-      hello->id = (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16
-          | (uint32_t) at[2] << 8 | at[3];
+      hello->id = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16
+                  | (uint32_t)at[2] << 8 | at[3];
     at += size;
   }
 }
@@ -197,14 +198,14 @@ udt_refusal_text (unsigned reason)
       return "the listener has as many callers as it takes";
     case UDT_REFUSED_ROLE:
       return "both ends would send, or both receive: one must be a udtsink, "
-          "the other a udtsrc";
+             "the other a udtsrc";
     case UDT_REFUSED_OPEN:
       return "one end has a key and the other is insecure";
     case UDT_REFUSED_VERSION:
       return "the listener speaks another version";
     default:
       return "the listener refuses, for a reason that this version does not "
-          "know";
+             "know";
   }
 }
 

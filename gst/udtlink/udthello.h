@@ -28,36 +28,35 @@
 #define UDT_HELLO_MAC 16
 #define UDT_HELLO_MAX 128
 
-typedef enum
-{
-  UDT_HELLO_CALL = 1,           /* caller: flags, instance, nonce, fingerprint,
-                                   token (zero: has none yet) */
-  UDT_HELLO_RETRY = 2,          /* listener: call again with this token. Nonce of
-                                   the caller, fingerprint, token */
-  UDT_HELLO_ACCEPT = 3,         /* listener, without a key: the caller's nonce,
-                                   its own */
-  UDT_HELLO_REFUSE = 4,         /* listener: reason, the caller's nonce, mac
-                                   (zero unless the reason is the key) */
-  UDT_HELLO_PROOF_CALLER = 5,   /* proof that the key is known, each way */
+typedef enum {
+  UDT_HELLO_CALL = 1,         /* caller: flags, instance, nonce, fingerprint,
+                                 token (zero: has none yet) */
+  UDT_HELLO_RETRY = 2,        /* listener: call again with this token. Nonce of
+                                 the caller, fingerprint, token */
+  UDT_HELLO_ACCEPT = 3,       /* listener, without a key: the caller's nonce,
+                                 its own */
+  UDT_HELLO_REFUSE = 4,       /* listener: reason, the caller's nonce, mac
+                                 (zero unless the reason is the key) */
+  UDT_HELLO_PROOF_CALLER = 5, /* proof that the key is known, each way */
   UDT_HELLO_PROOF_LISTENER = 6,
-  UDT_HELLO_PROBE = 7,          /* either: are you at this address? id of the
-                                   one who is asked, nonce, mac */
-  UDT_HELLO_ANSWER = 8,         /* the same back: id of the one who asked */
+  UDT_HELLO_PROBE = 7,  /* either: are you at this address? id of the
+                           one who is asked, nonce, mac */
+  UDT_HELLO_ANSWER = 8, /* the same back: id of the one who asked */
 } UdtHelloType;
 
-#define UDT_HELLO_SENDER 1      /* flag: the caller sends the stream */
-#define UDT_HELLO_OPEN 2        /* flag: without a key */
-#define UDT_HELLO_CHACHA20 4    /* flag: packets are sealed with that, not with
-                                   AES-128-GCM. In a retry: the listener would
-                                   rather */
+#define UDT_HELLO_SENDER 1 /* flag: the caller sends the stream */
+#define UDT_HELLO_OPEN 2   /* flag: without a key */
+#define UDT_HELLO_CHACHA20                                                     \
+  4 /* flag: packets are sealed with that, not with                            \
+       AES-128-GCM. In a retry: the listener would                             \
+       rather */
 #define UDT_HELLO_FLAGS (UDT_HELLO_SENDER | UDT_HELLO_OPEN | UDT_HELLO_CHACHA20)
 
-typedef enum
-{
-  UDT_REFUSED_KEY = 1,          /* the keys differ */
-  UDT_REFUSED_BUSY = 2,         /* as many callers as there may be */
-  UDT_REFUSED_ROLE = 3,         /* both would send, or both receive */
-  UDT_REFUSED_OPEN = 4,         /* one of the two has a key, the other none */
+typedef enum {
+  UDT_REFUSED_KEY = 1,  /* the keys differ */
+  UDT_REFUSED_BUSY = 2, /* as many callers as there may be */
+  UDT_REFUSED_ROLE = 3, /* both would send, or both receive */
+  UDT_REFUSED_OPEN = 4, /* one of the two has a key, the other none */
   UDT_REFUSED_VERSION = 5,
 } UdtRefusal;
 
@@ -65,12 +64,12 @@ typedef struct
 {
   UdtHelloType type;
   uint8_t version;
-  uint8_t flags;                /* UDT_HELLO_CALL, _RETRY */
-  uint8_t reason;               /* UDT_HELLO_REFUSE: UdtRefusal, or a later one */
-  uint32_t id;                  /* UDT_HELLO_PROBE, _ANSWER */
+  uint8_t flags;  /* UDT_HELLO_CALL, _RETRY */
+  uint8_t reason; /* UDT_HELLO_REFUSE: UdtRefusal, or a later one */
+  uint32_t id;    /* UDT_HELLO_PROBE, _ANSWER */
   uint8_t instance[UDT_HELLO_INSTANCE];
   uint8_t nonce[UDT_HELLO_NONCE];
-  uint8_t own_nonce[UDT_HELLO_NONCE];   /* UDT_HELLO_ACCEPT */
+  uint8_t own_nonce[UDT_HELLO_NONCE]; /* UDT_HELLO_ACCEPT */
   uint8_t fingerprint[UDT_HELLO_FINGERPRINT];
   uint8_t token[UDT_HELLO_TOKEN];
   uint8_t proof[UDT_HELLO_PROOF];

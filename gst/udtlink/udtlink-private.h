@@ -23,22 +23,21 @@ G_BEGIN_DECLS
 #define UDT_LINK_CALLS_PER_SECOND 100
 
 #define UDT_LINK_ATTEMPT_US (10 * G_USEC_PER_SEC)
-#define UDT_LINK_STREAM 16      /* the first and only flow of the stream */
-#define UDT_LINK_MAX_CAPS 8     /* that wait for their frames */
-#define UDT_LINK_MAX_EARLY 8    /* packets that overtook the last proof */
+#define UDT_LINK_STREAM 16   /* the first and only flow of the stream */
+#define UDT_LINK_MAX_CAPS 8  /* that wait for their frames */
+#define UDT_LINK_MAX_EARLY 8 /* packets that overtook the last proof */
 #define UDT_LINK_MAX_CONTROL 64
 /* A sender of another name may take over after so long a silence. */
 #define UDT_LINK_SILENCE_US (3 * G_USEC_PER_SEC)
 
 typedef struct _UdtLinkPeer UdtLinkPeer;
 
-typedef enum
-{
-  UDT_PEER_CALLING,             /* caller: no token yet, or no answer to it */
+typedef enum {
+  UDT_PEER_CALLING, /* caller: no token yet, or no answer to it */
   UDT_PEER_HANDSHAKE,
-  UDT_PEER_PROVING,             /* keys stand, the proof is awaited */
+  UDT_PEER_PROVING, /* keys stand, the proof is awaited */
   UDT_PEER_UP,
-  UDT_PEER_CLOSING,             /* goodbye under way */
+  UDT_PEER_CLOSING, /* goodbye under way */
   UDT_PEER_GONE,
 } UdtPeerState;
 
@@ -58,64 +57,63 @@ typedef struct
 struct _UdtLinkPeer
 {
   UdtLink *link;
-  gboolean caller;              /* this end calls */
+  gboolean caller; /* this end calls */
   UdtPeerState state;
   UdtAddress address;
   gchar name[UDT_ADDRESS_TEXT];
   gint64 since_us, connected_us;
-  gint64 due;                   /* when to work on it next */
+  gint64 due; /* when to work on it next */
   gint64 last_received;
 
   /* Before the connection. */
-  UdtHello call;                /* as the caller sent it */
+  UdtHello call; /* as the caller sent it */
   guint8 peer_fingerprint[UDT_HELLO_FINGERPRINT];
   P2pHandshake *handshake;
   guint8 binding[UDT_BINDING_BYTES];
-  P2pSessionKeys keys;          /* until the engine has them */
-  UdtHello repeat;              /* sent again until answered; type 0: none */
+  P2pSessionKeys keys; /* until the engine has them */
+  UdtHello repeat;     /* sent again until answered; type 0: none */
   gint64 repeat_at, repeat_interval;
   GBytes *early[UDT_LINK_MAX_EARLY];
   guint n_early;
-  const gchar *reason;          /* why it goes; static */
+  const gchar *reason; /* why it goes; static */
   gchar *detail;
   gboolean final;
 
   /* The connection. */
   P2pRecord *record;
-  UdtChecksum *sums;            /* [0] send, [1] receive; instead of a record */
+  UdtChecksum *sums; /* [0] send, [1] receive; instead of a record */
   UdtConnection *conn;
   guint32 local_id, remote_id;
-  GQueue control;               /* GBytes that the engine had no room for */
+  GQueue control; /* GBytes that the engine had no room for */
   gboolean hello_received;
 
   /* Another address that packets come from. */
   UdtAddress other;
   guint8 probe_nonce[UDT_HELLO_NONCE];
-  gint64 probe_us;              /* 0: none under way */
+  gint64 probe_us; /* 0: none under way */
 
   /* Sender. */
-  gboolean open;                /* the flow is */
-  gboolean overflowed;          /* it lost the stream */
+  gboolean open;       /* the flow is */
+  gboolean overflowed; /* it lost the stream */
   gboolean waiting_sync;
   guint8 caps_sent;
   guint64 frames, dropped;
-  GQueue pending;               /* UdtPending */
+  GQueue pending; /* UdtPending */
   guint64 pending_bytes;
   gboolean end_owed, ended;
 
   /* Receiver. */
   gboolean announced, held, end_known, told_end;
-  gboolean closing;             /* all that is left has been taken over */
+  gboolean closing; /* all that is left has been taken over */
   guint16 flow;
-  GQueue caps;                  /* UdtPendingCaps */
+  GQueue caps; /* UdtPendingCaps */
   guint8 caps_version;
-  GQueue stash;                 /* UdtReceived not taken yet */
+  GQueue stash; /* UdtReceived not taken yet */
   guint64 delivered, missed, next_id, end_frames;
   gint64 end_since;
 };
 
-typedef enum
-{
+typedef enum {
   UDT_ITEM_CAPS,
   UDT_ITEM_FRAME,
   UDT_ITEM_END,
@@ -133,14 +131,14 @@ typedef struct
 
 struct _UdtLink
 {
-  UdtLinkConfig config;         /* [const] */
-  UdtLinkCallbacks callbacks;   /* [const] */
+  UdtLinkConfig config;       /* [const] */
+  UdtLinkCallbacks callbacks; /* [const] */
   gpointer user;
   GThread *thread;
-  int wake_fd;                  /* [const] */
-  gint woken;                   /* [atomic] */
-  gint quit;                    /* [atomic] */
-  gint resume;                  /* [atomic] */
+  int wake_fd; /* [const] */
+  gint woken;  /* [atomic] */
+  gint quit;   /* [atomic] */
+  gint resume; /* [atomic] */
 
   GMutex lock;
   GQueue items;                 /* [lock] of UdtItem */
@@ -164,18 +162,18 @@ struct _UdtLink
   P2pIdentity *identity;
   UdtTokens tokens;
   GPtrArray *peers;
-  GHashTable *by_id;            /* local id to peer */
+  GHashTable *by_id; /* local id to peer */
   gint64 now;
   guint turn;
   gint64 snapshot_us;
-  gboolean snapshot_old;        /* something happened since */
+  gboolean snapshot_old; /* something happened since */
   UdtLinkStats counters;
   gboolean stopping;
 
   /* Caller. */
   UdtResolve *resolve;
   guint8 instance[UDT_HELLO_INSTANCE];
-  gint64 dial_at;               /* 0: not waiting */
+  gint64 dial_at; /* 0: not waiting */
   guint attempts;
   gboolean hopeless;
 
@@ -186,7 +184,7 @@ struct _UdtLink
 
   /* Sender. */
   UdtLinkStream current;
-  gboolean begun;               /* frames or caps came */
+  gboolean begun; /* frames or caps came */
   gchar *caps;
   guint8 version;
   gboolean ended;
@@ -201,14 +199,14 @@ struct _UdtLink
 void udt_link_wake (UdtLink *link);
 void udt_link_tell (UdtLink *link, UdtLinkEventType type, UdtLinkPeer *peer);
 void udt_link_send_hello (UdtLink *link, const UdtHello *hello,
-    const UdtAddress *to);
+                          const UdtAddress *to);
 
 /* udtlinkcall.c: until a connection stands */
 void udt_call_dial (UdtLink *link);
 void udt_call_input (UdtLink *link, const guint8 *data, gsize len,
-    const UdtAddress *from);
+                     const UdtAddress *from);
 void udt_call_handshake_input (UdtLink *link, const guint8 *data, gsize len,
-    const UdtAddress *from);
+                               const UdtAddress *from);
 /* A packet that may have overtaken the last proof. */
 void udt_call_early (UdtLink *link, const guint8 *data, gsize len, guint32 id);
 void udt_call_work (UdtLinkPeer *peer);
@@ -216,17 +214,17 @@ gint64 udt_call_next_time (UdtLinkPeer *peer);
 
 /* udtlinkpeer.c: the connection */
 UdtLinkPeer *udt_peer_new (UdtLink *link, gboolean caller,
-    const UdtAddress *address);
+                           const UdtAddress *address);
 void udt_peer_free (UdtLinkPeer *peer);
 /* Keys stand: FALSE if the engine could not be made. */
 gboolean udt_peer_start (UdtLinkPeer *peer);
 void udt_peer_fail (UdtLinkPeer *peer, const gchar *reason,
-    const gchar *detail);
+                    const gchar *detail);
 void udt_peer_close (UdtLinkPeer *peer, const gchar *reason, guint drain_ms);
 void udt_peer_input (UdtLinkPeer *peer, guint8 *data, gsize len,
-    const UdtAddress *from);
+                     const UdtAddress *from);
 void udt_peer_path (UdtLinkPeer *peer, const UdtHello *hello,
-    const UdtAddress *from);
+                    const UdtAddress *from);
 void udt_peer_work (UdtLinkPeer *peer);
 void udt_peer_send_control (UdtLinkPeer *peer, const P2pWireControl *message);
 void udt_peer_set_address (UdtLinkPeer *peer, const UdtAddress *address);

@@ -12,7 +12,7 @@
  *
  * Locks: `lock` is a leaf.
  */
-#define _GNU_SOURCE             /* ppoll */
+#define _GNU_SOURCE /* ppoll */
 #include "udtlink-private.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@
 #define BACKOFF_MAX_US (10 * G_USEC_PER_SEC)
 #define BACKOFF_DOUBLINGS 6
 
-G_DEFINE_QUARK (udt-link-error-quark, udt_link_error)
+G_DEFINE_QUARK (udt - link - error - quark, udt_link_error)
 
 /* -- From anywhere --------------------------------------------------------- */
 
@@ -101,8 +101,8 @@ stats_copy (const UdtLinkStats *from)
   *stats = *from;
   stats->peers = g_ptr_array_new_with_free_func (peer_stats_free);
   for (i = 0; from->peers != NULL && i < from->peers->len; i++) {
-    UdtLinkPeerStats *peer = g_memdup2 (g_ptr_array_index (from->peers, i),
-        sizeof *peer);
+    UdtLinkPeerStats *peer
+        = g_memdup2 (g_ptr_array_index (from->peers, i), sizeof *peer);
 
     peer->address = g_strdup (peer->address);
     g_ptr_array_add (stats->peers, peer);
@@ -142,8 +142,8 @@ peer_stats (UdtLinkPeer *peer)
   stats->frames_received = peer->delivered;
   stats->frames_missed = peer->missed;
   stats->backlog = peer->link->config.sender ? udt_out_backlog (peer) : 0;
-  udt_connection_get_stats (peer->conn, (UdtTime) peer->link->now,
-      &stats->engine);
+  udt_connection_get_stats (peer->conn, (UdtTime)peer->link->now,
+                            &stats->engine);
   return stats;
 }
 
@@ -197,8 +197,8 @@ udt_link_tell (UdtLink *link, UdtLinkEventType type, UdtLinkPeer *peer)
   if (link->callbacks.event == NULL)
     return;
   if (peer == NULL)
-    event.peer = called = g_strdup_printf ("%s:%u", link->config.host,
-        link->config.port);
+    event.peer = called
+        = g_strdup_printf ("%s:%u", link->config.host, link->config.port);
   else
     event.peer = peer->name;
   if (peer != NULL && type != UDT_LINK_CONNECTED) {
@@ -211,15 +211,14 @@ udt_link_tell (UdtLink *link, UdtLinkEventType type, UdtLinkPeer *peer)
 }
 
 void
-udt_link_send_hello (UdtLink *link, const UdtHello *hello,
-    const UdtAddress *to)
+udt_link_send_hello (UdtLink *link, const UdtHello *hello, const UdtAddress *to)
 {
   guint8 *data = udt_socket_reserve (link->socket);
 
   /* Full: as if it were lost on the way. */
   if (data != NULL)
-    udt_socket_commit (link->socket, udt_hello_write (hello, data,
-            UDT_SOCKET_MAX), to);
+    udt_socket_commit (link->socket,
+                       udt_hello_write (hello, data, UDT_SOCKET_MAX), to);
 }
 
 static void
@@ -229,7 +228,7 @@ schedule_dial (UdtLink *link)
 
   wait = MIN (wait, BACKOFF_MAX_US);
   /* So that those that were lost together do not come back together. */
-  wait += g_random_int_range (0, (gint32) (wait / 4));
+  wait += g_random_int_range (0, (gint32)(wait / 4));
   link->attempts++;
   link->dial_at = link->now + wait;
 }
@@ -244,7 +243,7 @@ bury (UdtLink *link, UdtLinkPeer *peer)
     link->source = NULL;
   if (peer->local_id != 0
       && g_hash_table_lookup (link->by_id, GUINT_TO_POINTER (peer->local_id))
-      == peer)
+             == peer)
     g_hash_table_remove (link->by_id, GUINT_TO_POINTER (peer->local_id));
   g_ptr_array_remove (link->peers, peer);
   if (!link->stopping) {
@@ -326,7 +325,7 @@ sleep_until (UdtLink *link, gint64 next, gboolean look)
 {
   struct pollfd fds[2] = { { .fd = link->wake_fd, .events = POLLIN } };
   gint64 left = next == G_MAXINT64 ? G_MAXINT64
-      : MAX (next - g_get_monotonic_time (), 0);
+                                   : MAX (next - g_get_monotonic_time (), 0);
   struct timespec timeout;
   guint64 count;
   nfds_t n = 1;
@@ -403,7 +402,7 @@ all_are_up (UdtLink *link)
   guint i;
 
   for (i = 0; i < link->peers->len; i++)
-    if (((UdtLinkPeer *) g_ptr_array_index (link->peers, i))->state
+    if (((UdtLinkPeer *)g_ptr_array_index (link->peers, i))->state
         != UDT_PEER_UP)
       return FALSE;
   return link->peers->len > 0;
@@ -445,7 +444,8 @@ run_until_stopped (UdtLink *link)
       n = udt_socket_receive (link->socket, RECEIVE_BUDGET, on_datagram, link);
     if (n > 0)
       look_at = n < RECEIVE_FEW && all_are_up (link)
-          ? link->now + RECEIVE_GAP_US : 0;
+                    ? link->now + RECEIVE_GAP_US
+                    : 0;
     if (g_atomic_int_get (&link->quit) && !link->stopping) {
       take_commands (link);
       begin_stop (link);
@@ -469,12 +469,13 @@ link_thread (gpointer data)
     p2p_credential_stretch (link->config.credential);
     link->identity = p2p_identity_new (&error);
   }
-  if (error != NULL
-      || !udt_tokens_init (&link->tokens, link->now)
+  if (error != NULL || !udt_tokens_init (&link->tokens, link->now)
       || RAND_bytes (link->instance, sizeof link->instance) != 1) {
-    UdtLinkEvent event = { .type = UDT_LINK_FAILED, .reason = "crypto",
-      .detail = error != NULL ? error->message : "no random numbers",
-      .final = TRUE };
+    UdtLinkEvent event
+        = { .type = UDT_LINK_FAILED,
+            .reason = "crypto",
+            .detail = error != NULL ? error->message : "no random numbers",
+            .final = TRUE };
 
     if (link->callbacks.event != NULL)
       link->callbacks.event (link, &event, link->user);
@@ -497,20 +498,22 @@ check_settings (const UdtLinkConfig *config, UdtAddress *local, GError **error)
   const gchar *host = config->listener ? config->host : config->local_host;
   guint port = config->listener ? config->port : config->local_port;
 
-  if (!config->listener && (config->host == NULL || *config->host == '\0'
-          || config->port == 0)) {
+  if (!config->listener
+      && (config->host == NULL || *config->host == '\0' || config->port == 0)) {
     g_set_error (error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS,
-        "A caller needs the host and the port of the listener, as in "
-        "udt://192.0.2.1:7001");
+                 "A caller needs the host and the port of the listener, as in "
+                 "udt://192.0.2.1:7001");
     return FALSE;
   }
   if (host != NULL && g_ascii_strcasecmp (host, "localhost") == 0)
     host = "127.0.0.1";
   if (config->port > G_MAXUINT16 || config->local_port > G_MAXUINT16
       || !udt_address_parse (host, port, local)) {
-    g_set_error (error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS,
+    g_set_error (
+        error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS,
         "\"%s\" cannot be listened at: give a numeric address of this host, "
-        "or none for all of them", host);
+        "or none for all of them",
+        host);
     return FALSE;
   }
   return TRUE;
@@ -528,8 +531,8 @@ link_free (UdtLink *link)
     p2p_identity_unref (link->identity);
   if (link->config.credential != NULL)
     p2p_credential_unref (link->config.credential);
-  g_free ((gchar *) link->config.host);
-  g_free ((gchar *) link->config.local_host);
+  g_free ((gchar *)link->config.host);
+  g_free ((gchar *)link->config.local_host);
   g_free (link->caps);
   udt_link_stats_free (link->snapshot);
   if (link->wake_fd >= 0)
@@ -540,7 +543,7 @@ link_free (UdtLink *link)
 
 UdtLink *
 udt_link_new (const UdtLinkConfig *config, const UdtLinkCallbacks *callbacks,
-    gpointer user, GError **error)
+              gpointer user, GError **error)
 {
   UdtAddress local;
   UdtLink *link;
@@ -565,7 +568,7 @@ udt_link_new (const UdtLinkConfig *config, const UdtLinkCallbacks *callbacks,
   link->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (link->wake_fd < 0) {
     g_set_error (error, UDT_LINK_ERROR, UDT_LINK_ERROR_SYSTEM,
-        "Out of file descriptors");
+                 "Out of file descriptors");
     link_free (link);
     return NULL;
   }
@@ -576,7 +579,7 @@ udt_link_new (const UdtLinkConfig *config, const UdtLinkCallbacks *callbacks,
     link->socket = udt_socket_new (&local, &reason);
     if (link->socket == NULL) {
       g_set_error_literal (error, UDT_LINK_ERROR, UDT_LINK_ERROR_ADDRESS,
-          reason->message);
+                           reason->message);
       g_error_free (reason);
       link_free (link);
       return NULL;
@@ -595,7 +598,7 @@ udt_link_start (UdtLink *link, GError **error)
   if (link->thread != NULL)
     return TRUE;
   g_set_error_literal (error, UDT_LINK_ERROR, UDT_LINK_ERROR_SYSTEM,
-      reason->message);
+                       reason->message);
   g_error_free (reason);
   return FALSE;
 }

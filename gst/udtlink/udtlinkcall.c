@@ -35,14 +35,15 @@ static guint8
 cipher_flag (UdtLink *link)
 {
   return link->config.credential != NULL
-      && p2p_aead_preferred () == P2P_AEAD_CHACHA20_POLY1305
-      ? UDT_HELLO_CHACHA20 : 0;
+                 && p2p_aead_preferred () == P2P_AEAD_CHACHA20_POLY1305
+             ? UDT_HELLO_CHACHA20
+             : 0;
 }
 
 static gboolean
 random_bytes (guint8 *bytes, gsize len)
 {
-  return RAND_bytes (bytes, (int) len) == 1;
+  return RAND_bytes (bytes, (int)len) == 1;
 }
 
 static void
@@ -67,12 +68,12 @@ repeat (UdtLinkPeer *peer, const UdtHello *hello)
 
 static void
 send_refusal (UdtLink *link, const UdtAddress *to, const UdtHello *call,
-    UdtRefusal reason, const guint8 *binding)
+              UdtRefusal reason, const guint8 *binding)
 {
   UdtHello hello;
 
   hello_init (&hello, UDT_HELLO_REFUSE);
-  hello.reason = (guint8) reason;
+  hello.reason = (guint8)reason;
   memcpy (hello.nonce, call->nonce, sizeof hello.nonce);
   if (binding != NULL)
     udt_auth_mac (binding, &hello, FALSE, hello.mac);
@@ -104,8 +105,8 @@ static void
 advance (UdtLinkPeer *peer, P2pHandshakeState state)
 {
   if (state == P2P_HANDSHAKE_FAILED)
-    udt_peer_fail (peer, "handshake", p2p_handshake_get_error
-        (peer->handshake));
+    udt_peer_fail (peer, "handshake",
+                   p2p_handshake_get_error (peer->handshake));
   else if (state == P2P_HANDSHAKE_DONE && peer->state == UDT_PEER_HANDSHAKE)
     handshake_done (peer);
   peer->due = MIN (peer->due, udt_call_next_time (peer));
@@ -130,8 +131,9 @@ begin_handshake (UdtLinkPeer *peer)
   GError *error = NULL;
 
   peer->state = UDT_PEER_HANDSHAKE;
-  peer->handshake = p2p_handshake_new (link->identity, peer->caller,
-      peer->peer_fingerprint, on_handshake_send, peer, link->now, &error);
+  peer->handshake
+      = p2p_handshake_new (link->identity, peer->caller, peer->peer_fingerprint,
+                           on_handshake_send, peer, link->now, &error);
   if (peer->handshake == NULL)
     udt_peer_fail (peer, "crypto", error->message);
   g_clear_error (&error);
@@ -144,8 +146,10 @@ begin_handshake (UdtLinkPeer *peer)
 static UdtLinkPeer *
 called_peer (UdtLink *link)
 {
-  UdtLinkPeer *peer = link->peers->len > 0
-      ? g_ptr_array_index (link->peers, link->peers->len - 1) : NULL;
+  UdtLinkPeer *peer
+      = link->peers->len > 0
+            ? g_ptr_array_index (link->peers, link->peers->len - 1)
+            : NULL;
 
   return peer != NULL && peer->caller ? peer : NULL;
 }
@@ -160,7 +164,7 @@ attempt_failed (UdtLink *link, const gchar *reason, const gchar *detail)
   memset (&nowhere, 0, sizeof nowhere);
   peer = udt_peer_new (link, TRUE, &nowhere);
   g_snprintf (peer->name, sizeof peer->name, "%s:%u", link->config.host,
-      link->config.port);
+              link->config.port);
   udt_peer_fail (peer, reason, detail);
 }
 
@@ -174,7 +178,7 @@ have_socket (UdtLink *link, const UdtAddress *remote)
   if (link->socket != NULL)
     return TRUE;
   udt_address_parse (remote->any.sa_family == AF_INET6 ? "::" : "0.0.0.0", 0,
-      &any);
+                     &any);
   link->socket = udt_socket_new (&any, &error);
   if (link->socket == NULL) {
     attempt_failed (link, "network", error->message);
@@ -199,12 +203,12 @@ call (UdtLink *link, const UdtAddress *address)
   hello = &peer->call;
   hello_init (hello, UDT_HELLO_CALL);
   hello->flags = (link->config.sender ? UDT_HELLO_SENDER : 0)
-      | (link->config.credential == NULL ? UDT_HELLO_OPEN : 0)
-      | cipher_flag (link);
+                 | (link->config.credential == NULL ? UDT_HELLO_OPEN : 0)
+                 | cipher_flag (link);
   memcpy (hello->instance, link->instance, sizeof hello->instance);
   if (link->identity != NULL)
     memcpy (hello->fingerprint, p2p_identity_get_fingerprint (link->identity),
-        sizeof hello->fingerprint);
+            sizeof hello->fingerprint);
   if (!random_bytes (hello->nonce, sizeof hello->nonce)) {
     udt_peer_fail (peer, "crypto", "no random numbers");
     return;
@@ -223,8 +227,8 @@ udt_call_dial (UdtLink *link)
       call (link, &address);
       return;
     }
-    link->resolve = udt_resolve_new (link->config.host, link->config.port,
-        link->wake_fd);
+    link->resolve
+        = udt_resolve_new (link->config.host, link->config.port, link->wake_fd);
     if (link->resolve == NULL) {
       attempt_failed (link, "name", "no thread to look up a name");
       return;
@@ -255,8 +259,8 @@ static gboolean
 is_for_call (UdtLinkPeer *peer, const UdtHello *hello)
 {
   return peer != NULL
-      && CRYPTO_memcmp (peer->call.nonce, hello->nonce, sizeof hello->nonce)
-      == 0;
+         && CRYPTO_memcmp (peer->call.nonce, hello->nonce, sizeof hello->nonce)
+                == 0;
 }
 
 static void
@@ -268,7 +272,7 @@ on_retry (UdtLinkPeer *peer, const UdtHello *hello)
   memcpy (peer->call.token, hello->token, sizeof hello->token);
   peer->call.flags |= hello->flags & UDT_HELLO_CHACHA20;
   memcpy (peer->peer_fingerprint, hello->fingerprint,
-      sizeof peer->peer_fingerprint);
+          sizeof peer->peer_fingerprint);
   repeat (peer, &peer->call);
   if (peer->link->config.credential != NULL)
     begin_handshake (peer);
@@ -277,8 +281,7 @@ on_retry (UdtLinkPeer *peer, const UdtHello *hello)
 static void
 on_accept (UdtLinkPeer *peer, const UdtHello *hello)
 {
-  if (peer->state != UDT_PEER_CALLING
-      || peer->link->config.credential != NULL)
+  if (peer->state != UDT_PEER_CALLING || peer->link->config.credential != NULL)
     return;
   udt_auth_open (&peer->call, hello->own_nonce, TRUE, &peer->keys);
   udt_auth_bind (&peer->keys, TRUE, &peer->call, peer->binding);
@@ -298,11 +301,11 @@ on_refuse (UdtLinkPeer *peer, const UdtHello *hello)
     /* Once it was right it may be so again. */
     peer->final = peer->link->counters.reconnects == 0;
   } else if (peer->state == UDT_PEER_PROVING
-      && !udt_auth_check_mac (peer->binding, hello, FALSE)) {
+             && !udt_auth_check_mac (peer->binding, hello, FALSE)) {
     return;
   }
   udt_peer_fail (peer, udt_refusal_name (hello->reason),
-      udt_refusal_text (hello->reason));
+                 udt_refusal_text (hello->reason));
 }
 
 static void
@@ -311,7 +314,7 @@ on_proof_of_listener (UdtLinkPeer *peer, const UdtHello *hello)
   if (peer == NULL || peer->state != UDT_PEER_PROVING)
     return;
   if (!udt_auth_check_proof (peer->link->config.credential, peer->binding,
-          FALSE, hello->proof)) {
+                             FALSE, hello->proof)) {
     /* It did not refuse ours, so it does not know the key, but would like to
      * have us believe that. Somebody else may yet answer. */
     peer->link->counters.refused_datagrams++;
@@ -368,7 +371,7 @@ have_room_to_try (UdtLink *link, const UdtAddress *from)
     of_host += udt_address_same_host (&peer->address, from);
   }
   return pending < UDT_LINK_MAX_PENDING
-      && of_host < UDT_LINK_MAX_PENDING_OF_HOST;
+         && of_host < UDT_LINK_MAX_PENDING_OF_HOST;
 }
 
 /* Lets the caller take its place, also of an earlier connection of its own.
@@ -385,11 +388,12 @@ make_place (UdtLink *link, UdtLinkPeer *newcomer)
     if (peer == newcomer || peer->state != UDT_PEER_UP)
       continue;
     if (memcmp (peer->call.instance, newcomer->call.instance,
-            sizeof peer->call.instance) == 0
+                sizeof peer->call.instance)
+            == 0
         || udt_address_equal (&peer->address, &newcomer->address)) {
       udt_peer_fail (peer, "replaced", NULL);
     } else if (!link->config.sender
-        && link->now - peer->last_received >= UDT_LINK_SILENCE_US) {
+               && link->now - peer->last_received >= UDT_LINK_SILENCE_US) {
       udt_peer_close (peer, "replaced", 0);
     } else {
       up++;
@@ -402,7 +406,7 @@ static void
 refuse (UdtLinkPeer *peer, UdtRefusal reason)
 {
   send_refusal (peer->link, &peer->address, &peer->call, reason,
-      peer->state == UDT_PEER_PROVING ? peer->binding : NULL);
+                peer->state == UDT_PEER_PROVING ? peer->binding : NULL);
   udt_peer_fail (peer, udt_refusal_name (reason), udt_refusal_text (reason));
 }
 
@@ -448,7 +452,7 @@ take_caller (UdtLink *link, const UdtHello *hello, const UdtAddress *from)
   peer->call = *hello;
   memset (peer->call.token, 0, sizeof peer->call.token);
   memcpy (peer->peer_fingerprint, hello->fingerprint,
-      sizeof peer->peer_fingerprint);
+          sizeof peer->peer_fingerprint);
   if (link->config.credential == NULL)
     accept_open (peer);
   else
@@ -469,7 +473,7 @@ on_call (UdtLink *link, const UdtHello *hello, const UdtAddress *from)
   } else if (sends == link->config.sender) {
     send_refusal (link, from, hello, UDT_REFUSED_ROLE, NULL);
   } else if (!has_no_token (hello)
-      && udt_tokens_check (&link->tokens, from, hello, link->now)) {
+             && udt_tokens_check (&link->tokens, from, hello, link->now)) {
     take_caller (link, hello, from);
   } else {
     hello_init (&retry, UDT_HELLO_RETRY);
@@ -477,7 +481,7 @@ on_call (UdtLink *link, const UdtHello *hello, const UdtAddress *from)
     memcpy (retry.nonce, hello->nonce, sizeof retry.nonce);
     if (link->identity != NULL)
       memcpy (retry.fingerprint, p2p_identity_get_fingerprint (link->identity),
-          sizeof retry.fingerprint);
+              sizeof retry.fingerprint);
     udt_tokens_make (&link->tokens, from, hello, link->now, retry.token);
     udt_link_send_hello (link, &retry, from);
   }
@@ -498,7 +502,7 @@ on_proof_of_caller (UdtLink *link, UdtLinkPeer *peer, const UdtHello *hello)
   if (peer->state != UDT_PEER_PROVING)
     return;
   if (!udt_auth_check_proof (link->config.credential, peer->binding, TRUE,
-          hello->proof)) {
+                             hello->proof)) {
     refuse (peer, UDT_REFUSED_KEY);
     return;
   }
@@ -540,8 +544,8 @@ on_answer_to_call (UdtLinkPeer *peer, const UdtHello *hello)
 static void
 on_path (UdtLink *link, const UdtHello *hello, const UdtAddress *from)
 {
-  UdtLinkPeer *peer = g_hash_table_lookup (link->by_id,
-      GUINT_TO_POINTER (hello->id));
+  UdtLinkPeer *peer
+      = g_hash_table_lookup (link->by_id, GUINT_TO_POINTER (hello->id));
 
   if (peer != NULL)
     udt_peer_path (peer, hello, from);
@@ -551,7 +555,7 @@ on_path (UdtLink *link, const UdtHello *hello, const UdtAddress *from)
 
 void
 udt_call_input (UdtLink *link, const guint8 *data, gsize len,
-    const UdtAddress *from)
+                const UdtAddress *from)
 {
   UdtHello hello;
 
@@ -587,10 +591,10 @@ udt_call_input (UdtLink *link, const guint8 *data, gsize len,
 
 void
 udt_call_handshake_input (UdtLink *link, const guint8 *data, gsize len,
-    const UdtAddress *from)
+                          const UdtAddress *from)
 {
-  UdtLinkPeer *peer = link->config.listener ? find_caller (link, from)
-      : called_peer (link);
+  UdtLinkPeer *peer
+      = link->config.listener ? find_caller (link, from) : called_peer (link);
 
   if (peer == NULL || peer->handshake == NULL) {
     link->counters.refused_datagrams++;
@@ -634,7 +638,7 @@ why_no_answer (UdtLinkPeer *peer)
   if (!peer->caller)
     return "the caller did not go on";
   return peer->state == UDT_PEER_CALLING ? "nobody answers there"
-      : "the listener did not go on";
+                                         : "the listener did not go on";
 }
 
 void

@@ -8,7 +8,8 @@
  * Control messages and frames travel on different flows and may overtake each
  * other. What a frame still lacks (the announcement, its caps, room with the
  * application) makes the stream hold its flow: what was received already waits
- * here, what is behind it in the engine, and the sender is slowed down or drops.
+ * here, what is behind it in the engine, and the sender is slowed down or
+ * drops.
  */
 #include "udtlink-private.h"
 
@@ -91,7 +92,7 @@ reach_caps (UdtLinkPeer *peer, guint8 version)
   if (peer->caps_version == version)
     return TRUE;
   for (l = peer->caps.head; l != NULL; l = l->next)
-    if (((UdtPendingCaps *) l->data)->version == version)
+    if (((UdtPendingCaps *)l->data)->version == version)
       break;
   if (l == NULL)
     return FALSE;
@@ -105,17 +106,18 @@ reach_caps (UdtLinkPeer *peer, guint8 version)
 /* FALSE: no room, and `m` is as it was. */
 static gboolean
 tell_frame (UdtLinkPeer *peer, UdtReceived *m, gsize header_len,
-    const P2pWireFrame *frame)
+            const P2pWireFrame *frame)
 {
   UdtLink *link = peer->link;
   GBytes *whole = g_bytes_new_take (m->data, m->size);
-  GBytes *payload = g_bytes_new_from_bytes (whole, header_len,
-      m->size - header_len);
+  GBytes *payload
+      = g_bytes_new_from_bytes (whole, header_len, m->size - header_len);
   gboolean taken = TRUE;
 
   if (link->callbacks.frame != NULL)
-    taken = link->callbacks.frame (link, payload, frame,
-        (gint64) m->first_arrival, (gint64) m->age, m->gap, link->user);
+    taken
+        = link->callbacks.frame (link, payload, frame, (gint64)m->first_arrival,
+                                 (gint64)m->age, m->gap, link->user);
   g_bytes_unref (payload);
   if (taken)
     g_bytes_unref (whole);
@@ -276,7 +278,7 @@ udt_in_tick (UdtLinkPeer *peer)
 
   if (!peer->end_known || peer->told_end || !g_queue_is_empty (&peer->stash))
     return G_MAXINT64;
-  udt_connection_get_stats (peer->conn, (UdtTime) peer->link->now, &stats);
+  udt_connection_get_stats (peer->conn, (UdtTime)peer->link->now, &stats);
   if (stats.receive_buffered > 0 || when > peer->link->now)
     return MAX (when, peer->link->now + END_PATIENCE_US / 4);
   peer->next_id = peer->end_frames;
@@ -296,8 +298,8 @@ udt_in_keep (UdtLinkPeer *peer)
 gboolean
 udt_in_is_pending (UdtLinkPeer *peer)
 {
-  return peer->announced && peer->closing && peer->end_known
-      && !peer->told_end && !g_queue_is_empty (&peer->stash);
+  return peer->announced && peer->closing && peer->end_known && !peer->told_end
+         && !g_queue_is_empty (&peer->stash);
 }
 
 void

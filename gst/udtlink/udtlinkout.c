@@ -108,8 +108,10 @@ in_engine (UdtLinkPeer *peer, guint16 flow)
 {
   UdtFlowStats stats;
 
-  if (peer->conn == NULL || udt_connection_get_flow_stats (peer->conn, flow,
-          (UdtTime) peer->link->now, &stats) != UDT_OK)
+  if (peer->conn == NULL
+      || udt_connection_get_flow_stats (peer->conn, flow,
+                                        (UdtTime)peer->link->now, &stats)
+             != UDT_OK)
     return 0;
   return peer->link->ended ? stats.buffered : stats.unsent;
 }
@@ -124,7 +126,7 @@ udt_out_backlog (UdtLinkPeer *peer)
   backlog = in_engine (peer, UDT_LINK_STREAM) + peer->pending_bytes;
   if (peer->link->ended)
     backlog += in_engine (peer, P2P_WIRE_CONTROL_FLOW)
-        + g_queue_get_length (&peer->control) + (peer->end_owed ? 1 : 0);
+               + g_queue_get_length (&peer->control) + (peer->end_owed ? 1 : 0);
   return backlog;
 }
 
@@ -150,7 +152,7 @@ udt_out_publish (UdtLink *link, guint64 taken)
   link->n_up = up;
   link->queued_bytes -= taken;
   tell = (link->full && most + link->queued_bytes <= high - high / 4)
-      || (link->nobody && up > 0);
+         || (link->nobody && up > 0);
   if (tell)
     link->full = link->nobody = FALSE;
   g_mutex_unlock (&link->lock);
@@ -164,7 +166,7 @@ static gboolean
 is_lossless (const UdtLinkStream *stream)
 {
   return stream->deadline_ms == 0
-      || (stream->deadline_ms < 0 && stream->kind == P2P_WIRE_DATA);
+         || (stream->deadline_ms < 0 && stream->kind == P2P_WIRE_DATA);
 }
 
 /* What the receiver is told: whether it may forget frames, or has to make us
@@ -185,13 +187,14 @@ flow_config (UdtLink *link, UdtFlowConfig *config)
   config->priority = PRIORITY;
   config->order = UDT_ORDER_STRICT;
   config->service = stream->kind == P2P_WIRE_AUDIO ? UDT_CLASS_AUDIO
-      : is_lossless (stream) ? UDT_CLASS_BULK : UDT_CLASS_VIDEO;
+                    : is_lossless (stream)         ? UDT_CLASS_BULK
+                                                   : UDT_CLASS_VIDEO;
   if (is_lossless (stream))
     config->deadline = UDT_DEADLINE_NONE;
   else if (stream->deadline_ms < 0)
     config->deadline = UDT_DEADLINE_RECEIVER;
   else
-    config->deadline = (UdtTime) stream->deadline_ms * 1000;
+    config->deadline = (UdtTime)stream->deadline_ms * 1000;
 }
 
 static void
@@ -248,7 +251,8 @@ udt_out_open (UdtLinkPeer *peer)
     return;
   flow_config (link, &config);
   if (udt_connection_open_flow (peer->conn, UDT_LINK_STREAM, &config,
-          (UdtTime) link->now) != UDT_OK)
+                                (UdtTime)link->now)
+      != UDT_OK)
     return;
   peer->open = TRUE;
   peer->waiting_sync = TRUE;
@@ -305,7 +309,7 @@ release_payload (void *owner)
 
 static UdtStatus
 submit (UdtLinkPeer *peer, GBytes *payload, const guint8 *header,
-    gsize header_len, guint flags)
+        gsize header_len, guint flags)
 {
   UdtMessage message = { 0 };
   UdtStatus status;
@@ -319,7 +323,7 @@ submit (UdtLinkPeer *peer, GBytes *payload, const guint8 *header,
   message.release = release_payload;
   message.flags = flags;
   status = udt_connection_send (peer->conn, UDT_LINK_STREAM, &message,
-      (UdtTime) peer->link->now);
+                                (UdtTime)peer->link->now);
   if (status == UDT_OK)
     peer->frames++;
   else
@@ -331,8 +335,7 @@ submit (UdtLinkPeer *peer, GBytes *payload, const guint8 *header,
 static guint
 engine_flags (guint16 flags)
 {
-  guint f = flags & P2P_FRAME_DELTA_UNIT ? UDT_MESSAGE_DELTA
-      : UDT_MESSAGE_SYNC;
+  guint f = flags & P2P_FRAME_DELTA_UNIT ? UDT_MESSAGE_DELTA : UDT_MESSAGE_SYNC;
 
   if (flags & P2P_FRAME_DROPPABLE)
     f |= UDT_MESSAGE_DISPOSABLE;
@@ -359,7 +362,7 @@ send_live (UdtLinkPeer *peer, const OutFrame *frame)
     return;
   }
   status = submit (peer, frame->payload, frame->header, frame->header_len,
-      engine_flags (frame->frame->flags));
+                   engine_flags (frame->frame->flags));
   if (status != UDT_OK && status != UDT_ERR_CLOSED)
     drop (peer, frame);
 }
@@ -377,7 +380,7 @@ send_lossless (UdtLinkPeer *peer, const OutFrame *frame)
   }
   if (g_queue_is_empty (&peer->pending))
     status = submit (peer, frame->payload, frame->header, frame->header_len,
-        UDT_MESSAGE_SYNC);
+                     UDT_MESSAGE_SYNC);
   if (status == UDT_ERR_FULL || status == UDT_ERR_NO_MEMORY) {
     pending = g_new (UdtPending, 1);
     pending->payload = g_bytes_ref (frame->payload);
@@ -398,7 +401,7 @@ udt_out_writable (UdtLinkPeer *peer)
 
   while ((pending = g_queue_peek_head (&peer->pending)) != NULL) {
     UdtStatus status = submit (peer, pending->payload, pending->header,
-        pending->header_len, UDT_MESSAGE_SYNC);
+                               pending->header_len, UDT_MESSAGE_SYNC);
 
     if (status == UDT_ERR_FULL || status == UDT_ERR_NO_MEMORY)
       return;
@@ -460,7 +463,7 @@ static void
 configure (UdtLinkPeer *peer, gconstpointer data)
 {
   udt_connection_configure_flow (peer->conn, UDT_LINK_STREAM, data,
-      (UdtTime) peer->link->now);
+                                 (UdtTime)peer->link->now);
 }
 
 static void
@@ -481,8 +484,7 @@ fan_out (UdtLink *link, const UdtItem *item)
   guint8 header[P2P_WIRE_MAX_FRAME_HEADER];
   OutFrame frame;
 
-  frame.header_len = p2p_wire_write_frame (&item->frame, header,
-      sizeof header);
+  frame.header_len = p2p_wire_write_frame (&item->frame, header, sizeof header);
   if (frame.header_len == 0)
     return;
   frame.header = header;
@@ -596,7 +598,7 @@ udt_link_set_caps (UdtLink *link, const gchar *caps)
 static gboolean
 skip (UdtLink *link, const P2pWireFrame *frame)
 {
-  if (link->queued_bytes >= (guint64) QUEUE_MARKS * link->config.high_watermark)
+  if (link->queued_bytes >= (guint64)QUEUE_MARKS * link->config.high_watermark)
     link->skipping = TRUE;
   else if (!(frame->flags & P2P_FRAME_DELTA_UNIT))
     link->skipping = FALSE;
@@ -605,7 +607,7 @@ skip (UdtLink *link, const P2pWireFrame *frame)
 
 UdtLinkPush
 udt_link_push (UdtLink *link, GBytes *payload, const P2pWireFrame *frame,
-    gboolean force, gboolean wait)
+               gboolean force, gboolean wait)
 {
   UdtLinkPush refused = UDT_LINK_PUSH_OK;
   UdtItem *item;

@@ -50,26 +50,26 @@ env_random (void *user)
 {
   uint64_t value;
 
-  if (RAND_bytes ((unsigned char *) &value, sizeof value) != 1)
-    value = (uint64_t) g_random_int () << 32 | g_random_int ();
+  if (RAND_bytes ((unsigned char *)&value, sizeof value) != 1)
+    value = (uint64_t)g_random_int () << 32 | g_random_int ();
   return value;
 }
 
 static bool
 env_seal (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
-    uint8_t *data, size_t len)
+          uint8_t *data, size_t len)
 {
   UdtLinkPeer *peer = user;
 
   if (peer->record != NULL)
     return p2p_record_seal (peer->record, number, aad, aad_len, data, len);
   return udt_checksum_make (&peer->sums[0], number, aad, aad_len, data, len,
-      data + len);
+                            data + len);
 }
 
 static bool
 env_open (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
-    uint8_t *data, size_t len)
+          uint8_t *data, size_t len)
 {
   UdtLinkPeer *peer = user;
   uint8_t tag[UDT_CHECKSUM_SIZE];
@@ -77,9 +77,9 @@ env_open (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
   if (peer->record != NULL)
     return p2p_record_open (peer->record, number, aad, aad_len, data, len);
   return len >= sizeof tag
-      && udt_checksum_make (&peer->sums[1], number, aad, aad_len, data,
-          len - sizeof tag, tag)
-      && memcmp (tag, data + len - sizeof tag, sizeof tag) == 0;
+         && udt_checksum_make (&peer->sums[1], number, aad, aad_len, data,
+                               len - sizeof tag, tag)
+         && memcmp (tag, data + len - sizeof tag, sizeof tag) == 0;
 }
 
 /* -- Birth and death ------------------------------------------------------- */
@@ -155,17 +155,18 @@ udt_peer_close (UdtLinkPeer *peer, const gchar *reason, guint drain_ms)
   peer->state = UDT_PEER_CLOSING;
   peer->reason = reason;
   peer->due = 0;
-  udt_connection_close (peer->conn, 0, reason, (UdtTime) drain_ms * 1000,
-      (UdtTime) peer->link->now);
+  udt_connection_close (peer->conn, 0, reason, (UdtTime)drain_ms * 1000,
+                        (UdtTime)peer->link->now);
 }
 
 static gboolean
 make_seal (UdtLinkPeer *peer)
 {
   if (peer->link->config.credential != NULL) {
-    peer->record = p2p_record_new (&peer->keys,
-        peer->call.flags & UDT_HELLO_CHACHA20 ? P2P_AEAD_CHACHA20_POLY1305
-        : P2P_AEAD_AES_128_GCM);
+    peer->record
+        = p2p_record_new (&peer->keys, peer->call.flags & UDT_HELLO_CHACHA20
+                                           ? P2P_AEAD_CHACHA20_POLY1305
+                                           : P2P_AEAD_AES_128_GCM);
     return peer->record != NULL;
   }
   peer->sums = g_new (UdtChecksum, 2);
@@ -191,22 +192,22 @@ make_engine (UdtLinkPeer *peer)
   udt_config_init (&config);
   config.local_id = peer->local_id;
   config.remote_id = peer->remote_id;
-  config.latency = (UdtTime) settings->latency_ms * 1000;
-  config.keep_alive_interval = (UdtTime) settings->keep_alive_interval_s
-      * G_USEC_PER_SEC;
+  config.latency = (UdtTime)settings->latency_ms * 1000;
+  config.keep_alive_interval
+      = (UdtTime)settings->keep_alive_interval_s * G_USEC_PER_SEC;
   config.keep_alive_attempts = settings->keep_alive_attempts;
-  peer->conn = udt_connection_new (&config, &env, (UdtTime) peer->link->now);
+  peer->conn = udt_connection_new (&config, &env, (UdtTime)peer->link->now);
 }
 
 static void
 begin_control (UdtLinkPeer *peer)
 {
-  UdtFlowConfig config = { UDT_CLASS_COMMAND, 0, UDT_ORDER_STRICT,
-    UDT_DEADLINE_NONE };
+  UdtFlowConfig config
+      = { UDT_CLASS_COMMAND, 0, UDT_ORDER_STRICT, UDT_DEADLINE_NONE };
   P2pWireControl hello = { 0 };
 
   udt_connection_open_flow (peer->conn, P2P_WIRE_CONTROL_FLOW, &config,
-      (UdtTime) peer->link->now);
+                            (UdtTime)peer->link->now);
   hello.type = P2P_WIRE_HELLO;
   hello.version = P2P_WIRE_VERSION;
   hello.text = udt_wire_text (LABEL);
@@ -238,8 +239,9 @@ udt_peer_start (UdtLinkPeer *peer)
   peer->remote_id = peer->keys.send_id;
   sealed = make_seal (peer);
   p2p_session_keys_clear (&peer->keys);
-  if (sealed && !g_hash_table_contains (link->by_id,
-          GUINT_TO_POINTER (peer->local_id)))
+  if (sealed
+      && !g_hash_table_contains (link->by_id,
+                                 GUINT_TO_POINTER (peer->local_id)))
     make_engine (peer);
   if (peer->conn == NULL) {
     udt_peer_fail (peer, "resources", "out of memory");
@@ -277,7 +279,8 @@ submit_control (UdtLinkPeer *peer, GBytes *bytes)
   message.release = bytes_unref;
   message.flags = UDT_MESSAGE_SYNC;
   return udt_connection_send (peer->conn, P2P_WIRE_CONTROL_FLOW, &message,
-      (UdtTime) peer->link->now) == UDT_OK;
+                              (UdtTime)peer->link->now)
+         == UDT_OK;
 }
 
 static void
@@ -286,7 +289,7 @@ flush_control (UdtLinkPeer *peer)
   GBytes *bytes;
 
   while ((bytes = g_queue_peek_head (&peer->control)) != NULL
-      && submit_control (peer, bytes))
+         && submit_control (peer, bytes))
     g_queue_pop_head (&peer->control);
 }
 
@@ -312,8 +315,8 @@ static void
 on_control (UdtLinkPeer *peer, UdtReceived *received)
 {
   P2pWireControl message;
-  gboolean ok = p2p_wire_read_control (received->data, received->size,
-      &message);
+  gboolean ok
+      = p2p_wire_read_control (received->data, received->size, &message);
 
   /* The first word is who speaks. */
   if (ok && !peer->hello_received) {
@@ -358,8 +361,7 @@ consider_address (UdtLinkPeer *peer, const UdtAddress *from)
 }
 
 void
-udt_peer_path (UdtLinkPeer *peer, const UdtHello *hello,
-    const UdtAddress *from)
+udt_peer_path (UdtLinkPeer *peer, const UdtHello *hello, const UdtAddress *from)
 {
   UdtHello answer = *hello;
 
@@ -377,11 +379,11 @@ udt_peer_path (UdtLinkPeer *peer, const UdtHello *hello,
   }
   if (peer->probe_us == 0 || !udt_address_equal (from, &peer->other)
       || memcmp (hello->nonce, peer->probe_nonce, sizeof peer->probe_nonce)
-      != 0)
+             != 0)
     return;
   peer->probe_us = 0;
   udt_peer_set_address (peer, from);
-  udt_connection_path_changed (peer->conn, 0, (UdtTime) peer->link->now);
+  udt_connection_path_changed (peer->conn, 0, (UdtTime)peer->link->now);
   peer->due = 0;
 }
 
@@ -389,19 +391,19 @@ udt_peer_path (UdtLinkPeer *peer, const UdtHello *hello,
 
 void
 udt_peer_input (UdtLinkPeer *peer, guint8 *data, gsize len,
-    const UdtAddress *from)
+                const UdtAddress *from)
 {
   UdtLink *link = peer->link;
 
   if (peer->conn == NULL || peer->state == UDT_PEER_GONE)
     return;
-  if (udt_connection_input (peer->conn, data, len, (UdtTime) link->now)
+  if (udt_connection_input (peer->conn, data, len, (UdtTime)link->now)
       != UDT_OK)
     return;
   peer->last_received = link->now;
   peer->due = 0;
   if (peer->repeat.type != 0)
-    peer->repeat.type = 0;      /* it has our answer */
+    peer->repeat.type = 0; /* it has our answer */
   if (!udt_address_equal (from, &peer->address))
     consider_address (peer, from);
 }
@@ -424,8 +426,8 @@ take_messages (UdtLinkPeer *peer, guint budget)
   UdtReceived message;
 
   while (budget-- > 0) {
-    if (udt_connection_receive (peer->conn, &message,
-            (UdtTime) peer->link->now) != UDT_OK)
+    if (udt_connection_receive (peer->conn, &message, (UdtTime)peer->link->now)
+        != UDT_OK)
       return TRUE;
     on_message (peer, &message);
   }
@@ -445,7 +447,8 @@ on_finished (UdtLinkPeer *peer, const UdtEvent *event)
     take_messages (peer, G_MAXUINT);
   }
   udt_peer_fail (peer, peer->reason != NULL ? peer->reason : "closed",
-      event->by_peer && event->reason[0] != '\0' ? event->reason : NULL);
+                 event->by_peer && event->reason[0] != '\0' ? event->reason
+                                                            : NULL);
 }
 
 static void
@@ -505,7 +508,7 @@ output (UdtLinkPeer *peer)
     if (data == NULL)
       return FALSE;
     len = udt_connection_output (peer->conn, data, UDT_SOCKET_MAX,
-        (UdtTime) peer->link->now);
+                                 (UdtTime)peer->link->now);
     if (len == 0)
       return TRUE;
     udt_socket_commit (socket, len, &peer->address);
@@ -520,13 +523,13 @@ udt_peer_work (UdtLinkPeer *peer)
   gboolean idle = TRUE;
   UdtTime next;
 
-  udt_connection_tick (peer->conn, (UdtTime) link->now);
+  udt_connection_tick (peer->conn, (UdtTime)link->now);
   idle &= take_messages (peer, MESSAGE_BUDGET);
   idle &= take_events (peer);
   if (peer->state == UDT_PEER_GONE)
     return;
-  if (link->config.sender && (!g_queue_is_empty (&peer->pending)
-          || peer->end_owed))
+  if (link->config.sender
+      && (!g_queue_is_empty (&peer->pending) || peer->end_owed))
     udt_out_writable (peer);
   if (!output (peer)) {
     /* Blocked: not before the socket says so, or a moment has passed. */
@@ -534,8 +537,9 @@ udt_peer_work (UdtLinkPeer *peer)
     return;
   }
   next = udt_connection_next_time (peer->conn);
-  peer->due = !idle ? 0 : next >= (UdtTime) G_MAXINT64 ? G_MAXINT64
-      : (gint64) next;
+  peer->due = !idle                         ? 0
+              : next >= (UdtTime)G_MAXINT64 ? G_MAXINT64
+                                            : (gint64)next;
   if (!link->config.sender)
     peer->due = MIN (peer->due, udt_in_tick (peer));
 }

@@ -21,7 +21,7 @@ struct _UdtResolve
   int wake_fd;
 
   GMutex lock;
-  gboolean done;                /* [lock], as is what follows */
+  gboolean done; /* [lock], as is what follows */
   UdtAddress address;
   gchar *error;
 };
@@ -43,8 +43,9 @@ static gpointer
 resolve_thread (gpointer data)
 {
   UdtResolve *resolve = data;
-  struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM,
-    .ai_flags = AI_ADDRCONFIG };
+  struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                            .ai_socktype = SOCK_DGRAM,
+                            .ai_flags = AI_ADDRCONFIG };
   struct addrinfo *list = NULL;
   gchar port[8];
   guint64 one = 1;
@@ -57,8 +58,9 @@ resolve_thread (gpointer data)
   if (code == 0 && list->ai_addrlen <= sizeof resolve->address)
     memcpy (&resolve->address, list->ai_addr, list->ai_addrlen);
   else
-    resolve->error = g_strdup_printf ("the name %s cannot be looked up: %s",
-        resolve->host, code != 0 ? gai_strerror (code) : "no IP address");
+    resolve->error
+        = g_strdup_printf ("the name %s cannot be looked up: %s", resolve->host,
+                           code != 0 ? gai_strerror (code) : "no IP address");
   resolve->done = TRUE;
   g_mutex_unlock (&resolve->lock);
   if (code == 0)
@@ -83,8 +85,10 @@ udt_resolve_new (const gchar *host, guint port, int wake_fd)
   resolve->port = port;
   resolve->wake_fd = fcntl (wake_fd, F_DUPFD_CLOEXEC, 0);
   g_atomic_ref_count_inc (&resolve->refs);
-  thread = resolve->wake_fd < 0 ? NULL
-      : g_thread_try_new ("udt-resolve", resolve_thread, resolve, NULL);
+  thread
+      = resolve->wake_fd < 0
+            ? NULL
+            : g_thread_try_new ("udt-resolve", resolve_thread, resolve, NULL);
   if (thread == NULL) {
     resolve_unref (resolve);
     resolve_unref (resolve);

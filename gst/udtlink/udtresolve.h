@@ -20,12 +20,12 @@ typedef struct _UdtResolve UdtResolve;
 
 /* `wake_fd` is an eventfd (duplicated here), written to when there is a
  * result. NULL: no thread. */
-UdtResolve *udt_resolve_new (const gchar * host, guint port, int wake_fd);
+UdtResolve *udt_resolve_new (const gchar *host, guint port, int wake_fd);
 /* FALSE: not done. Then `error` NULL and `address` set, or the other way. */
-gboolean udt_resolve_get (UdtResolve * resolve, UdtAddress * address,
-    gchar ** error);
+gboolean udt_resolve_get (UdtResolve *resolve, UdtAddress *address,
+                          gchar **error);
 /* Lets go of it, done or not. Accepts NULL. */
-void udt_resolve_free (UdtResolve * resolve);
+void udt_resolve_free (UdtResolve *resolve);
 
 G_END_DECLS
 

@@ -11,11 +11,12 @@
  * segment.
  *
  * Receiving: each message has a buffer of 64 KiB, as the kernel may put as much
- * together. The memory is mapped, not touched: what is resident is what arrives.
+ * together. The memory is mapped, not touched: what is resident is what
+ * arrives.
  *
  * Threads: one at a time.
  */
-#define _GNU_SOURCE             /* sendmmsg, recvmmsg */
+#define _GNU_SOURCE /* sendmmsg, recvmmsg */
 #include "udtsocket.h"
 
 #include <arpa/inet.h>
@@ -53,7 +54,7 @@ typedef struct
 {
   UdtAddress to;
   guint32 start, len;
-  guint16 segment;              /* size of each, but for the last */
+  guint16 segment; /* size of each, but for the last */
   guint16 count;
 } Message;
 
@@ -67,9 +68,9 @@ struct _UdtSocket
 
   guint8 *receive_memory;
 
-  guint n_messages, first;      /* [first, n_messages) are still to be sent */
+  guint n_messages, first; /* [first, n_messages) are still to be sent */
   guint32 used;
-  gboolean closed_last;         /* nothing may be added to the last message */
+  gboolean closed_last; /* nothing may be added to the last message */
   Message messages[SEND_MESSAGES];
   guint8 *arena;
 };
@@ -80,7 +81,7 @@ static gsize
 address_len (const UdtAddress *address)
 {
   return address->any.sa_family == AF_INET6 ? sizeof address->v6
-      : sizeof address->v4;
+                                            : sizeof address->v4;
 }
 
 gsize
@@ -109,7 +110,7 @@ udt_address_equal (const UdtAddress *a, const UdtAddress *b)
   gsize len = udt_address_bytes (a, bytes_a);
 
   return len == udt_address_bytes (b, bytes_b)
-      && memcmp (bytes_a, bytes_b, len) == 0;
+         && memcmp (bytes_a, bytes_b, len) == 0;
 }
 
 gboolean
@@ -119,7 +120,7 @@ udt_address_same_host (const UdtAddress *a, const UdtAddress *b)
   gsize len = udt_address_bytes (a, bytes_a);
 
   return len == udt_address_bytes (b, bytes_b)
-      && memcmp (bytes_a, bytes_b, len - 2) == 0;
+         && memcmp (bytes_a, bytes_b, len - 2) == 0;
 }
 
 void
@@ -173,7 +174,7 @@ static void
 set_int (int fd, int level, int name, int value)
 {
   /* Each of them is an improvement that the socket works without. */
-  (void) setsockopt (fd, level, name, &value, sizeof value);
+  (void)setsockopt (fd, level, name, &value, sizeof value);
 }
 
 static gboolean
@@ -181,7 +182,7 @@ open_fd (UdtSocket *self, const UdtAddress *address)
 {
   self->v6 = address->any.sa_family == AF_INET6;
   self->fd = socket (address->any.sa_family,
-      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                     SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (self->fd < 0)
     return FALSE;
   if (self->v6 && IN6_IS_ADDR_UNSPECIFIED (&address->v6.sin6_addr))
@@ -200,10 +201,11 @@ set_options (UdtSocket *self)
   set_int (self->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
   if (self->v6)
     set_int (self->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
-  self->segmentation = setsockopt (self->fd, IPPROTO_UDP, UDP_SEGMENT, &zero,
-      sizeof zero) == 0;
-  self->coalescing = setsockopt (self->fd, IPPROTO_UDP, UDP_GRO, &one,
-      sizeof one) == 0;
+  self->segmentation
+      = setsockopt (self->fd, IPPROTO_UDP, UDP_SEGMENT, &zero, sizeof zero)
+        == 0;
+  self->coalescing
+      = setsockopt (self->fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one) == 0;
 }
 
 UdtSocket *
@@ -229,15 +231,16 @@ udt_socket_new (const UdtAddress *address, GError **error)
     gint code = errno;
 
     udt_address_text (address, text, sizeof text);
-    g_set_error (error, G_IO_ERROR, (gint) g_io_error_from_errno (code),
-        "Cannot use the UDP address %s: %s", text, g_strerror (code));
+    g_set_error (error, G_IO_ERROR, (gint)g_io_error_from_errno (code),
+                 "Cannot use the UDP address %s: %s", text, g_strerror (code));
     udt_socket_free (self);
     return NULL;
   }
   set_options (self);
   self->arena = g_malloc (SEND_BYTES);
-  self->receive_memory = mmap (NULL, RECEIVE_MESSAGES * RECEIVE_BYTES,
-      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  self->receive_memory
+      = mmap (NULL, RECEIVE_MESSAGES * RECEIVE_BYTES, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (self->receive_memory == MAP_FAILED) {
     self->receive_memory = NULL;
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "Out of memory");
@@ -275,7 +278,7 @@ udt_socket_get_port (UdtSocket *self)
   if (getsockname (self->fd, &address.any, &len) != 0)
     return 0;
   return g_ntohs (address.any.sa_family == AF_INET6 ? address.v6.sin6_port
-      : address.v4.sin_port);
+                                                    : address.v4.sin_port);
 }
 
 /* -- Receiving ------------------------------------------------------------- */
@@ -296,7 +299,7 @@ segment_size (struct msghdr *message)
   for (c = CMSG_FIRSTHDR (message); c != NULL; c = CMSG_NXTHDR (message, c)) {
     if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
       memcpy (&size, CMSG_DATA (c), sizeof size);
-      return size > 0 ? (gsize) size : 0;
+      return size > 0 ? (gsize)size : 0;
     }
   }
   return 0;
@@ -304,7 +307,7 @@ segment_size (struct msghdr *message)
 
 static guint
 deliver (guint8 *data, gsize len, gsize segment, const UdtAddress *from,
-    UdtSocketFunc func, gpointer user)
+         UdtSocketFunc func, gpointer user)
 {
   guint n = 0;
 
@@ -334,7 +337,7 @@ receive_some (UdtSocket *self, UdtSocketFunc func, gpointer user)
   for (i = 0; i < RECEIVE_MESSAGES; i++) {
     struct msghdr *header = &messages[i].msg_hdr;
 
-    parts[i].iov_base = self->receive_memory + (gsize) i * RECEIVE_BYTES;
+    parts[i].iov_base = self->receive_memory + (gsize)i * RECEIVE_BYTES;
     parts[i].iov_len = RECEIVE_BYTES;
     header->msg_iov = &parts[i];
     header->msg_iovlen = 1;
@@ -352,16 +355,17 @@ receive_some (UdtSocket *self, UdtSocketFunc func, gpointer user)
   for (i = 0; i < n; i++) {
     if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
       continue;
-    total += (gint) deliver (parts[i].iov_base, messages[i].msg_len,
-        segment_size (&messages[i].msg_hdr), &from[i], func, user);
+    total += (gint)deliver (parts[i].iov_base, messages[i].msg_len,
+                            segment_size (&messages[i].msg_hdr), &from[i], func,
+                            user);
   }
-  self->stats.datagrams_received += (guint) total;
+  self->stats.datagrams_received += (guint)total;
   return n < RECEIVE_MESSAGES ? -1 - total : total;
 }
 
 guint
 udt_socket_receive (UdtSocket *self, guint budget, UdtSocketFunc func,
-    gpointer user)
+                    gpointer user)
 {
   guint n = 0, calls = 0;
 
@@ -369,8 +373,8 @@ udt_socket_receive (UdtSocket *self, guint budget, UdtSocketFunc func,
     gint some = receive_some (self, func, user);
 
     if (some < 0)
-      return n + (guint) (-1 - some);
-    n += (guint) some;
+      return n + (guint)(-1 - some);
+    n += (guint)some;
   }
   return n;
 }
@@ -399,8 +403,8 @@ joins_last (UdtSocket *self, gsize len, const UdtAddress *to)
     return FALSE;
   last = &self->messages[self->n_messages - 1];
   return len <= last->segment && last->count < MAX_SEGMENTS
-      && last->len + len <= MAX_SEGMENTED_BYTES
-      && udt_address_equal (&last->to, to);
+         && last->len + len <= MAX_SEGMENTED_BYTES
+         && udt_address_equal (&last->to, to);
 }
 
 void
@@ -412,7 +416,7 @@ udt_socket_commit (UdtSocket *self, gsize len, const UdtAddress *to)
     return;
   if (joins_last (self, len, to)) {
     message = &self->messages[self->n_messages - 1];
-    message->len += (guint32) len;
+    message->len += (guint32)len;
     message->count++;
     self->closed_last = len < message->segment;
   } else {
@@ -428,17 +432,17 @@ udt_socket_commit (UdtSocket *self, gsize len, const UdtAddress *to)
       memcpy (message->to.v6.sin6_addr.s6_addr + 12, &to->v4.sin_addr, 4);
     }
     message->start = self->used;
-    message->len = (guint32) len;
-    message->segment = (guint16) len;
+    message->len = (guint32)len;
+    message->segment = (guint16)len;
     message->count = 1;
     self->closed_last = FALSE;
   }
-  self->used += (guint32) len;
+  self->used += (guint32)len;
 }
 
 static void
 fill_header (UdtSocket *self, Message *message, struct msghdr *header,
-    struct iovec *part, Control *control)
+             struct iovec *part, Control *control)
 {
   guint16 segment = message->segment;
   struct cmsghdr *c;
@@ -449,7 +453,7 @@ fill_header (UdtSocket *self, Message *message, struct msghdr *header,
   header->msg_iov = part;
   header->msg_iovlen = 1;
   header->msg_name = &message->to;
-  header->msg_namelen = (socklen_t) address_len (&message->to);
+  header->msg_namelen = (socklen_t)address_len (&message->to);
   if (message->count == 1)
     return;
   memset (control, 0, sizeof *control);
@@ -479,12 +483,14 @@ send_in_pieces (UdtSocket *self, Message *message, gint code)
     return TRUE;
   }
   /* Not of this message, but of its being one. */
-  if (code == EIO || code == EINVAL || code == ENOPROTOOPT || code == EOPNOTSUPP)
+  if (code == EIO || code == EINVAL || code == ENOPROTOOPT
+      || code == EOPNOTSUPP)
     self->segmentation = FALSE;
   while (message->len > 0) {
     gsize size = MIN (message->segment, message->len);
-    gssize sent = sendto (self->fd, self->arena + message->start, size,
-        MSG_DONTWAIT, &message->to.any, (socklen_t) address_len (&message->to));
+    gssize sent
+        = sendto (self->fd, self->arena + message->start, size, MSG_DONTWAIT,
+                  &message->to.any, (socklen_t)address_len (&message->to));
 
     self->stats.send_calls++;
     if (sent < 0 && would_block (errno))
@@ -493,8 +499,8 @@ send_in_pieces (UdtSocket *self, Message *message, gint code)
       self->stats.send_errors++;
     else
       self->stats.datagrams_sent++;
-    message->start += (guint32) size;
-    message->len -= (guint32) size;
+    message->start += (guint32)size;
+    message->len -= (guint32)size;
     message->count--;
   }
   return TRUE;
@@ -511,7 +517,7 @@ send_some (UdtSocket *self)
   memset (headers, 0, n * sizeof headers[0]);
   for (i = 0; i < n; i++)
     fill_header (self, &self->messages[self->first + i], &headers[i].msg_hdr,
-        &parts[i], &controls[i]);
+                 &parts[i], &controls[i]);
   self->stats.send_calls++;
   return sendmmsg (self->fd, headers, n, MSG_DONTWAIT);
 }

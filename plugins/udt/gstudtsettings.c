@@ -71,38 +71,45 @@ gst_udt_settings_clear (GstUdtSettings *settings)
 
 static void
 install_string (GObjectClass *klass, guint id, const gchar *name,
-    const gchar *nick, const gchar *blurb, GParamFlags flags)
+                const gchar *nick, const gchar *blurb, GParamFlags flags)
 {
   g_object_class_install_property (klass, id,
-      g_param_spec_string (name, nick, blurb, NULL, flags));
+                                   g_param_spec_string (name, nick, blurb, NULL,
+                                                        flags));
 }
 
 static void
 install_uint (GObjectClass *klass, guint id, const gchar *name,
-    const gchar *nick, const gchar *blurb, guint max, guint value,
-    GParamFlags flags)
+              const gchar *nick, const gchar *blurb, guint max, guint value,
+              GParamFlags flags)
 {
   g_object_class_install_property (klass, id,
-      g_param_spec_uint (name, nick, blurb, 0, max, value, flags));
+                                   g_param_spec_uint (name, nick, blurb, 0, max,
+                                                      value, flags));
 }
 
 static void
 install_address (GObjectClass *klass)
 {
-  install_string (klass, GST_UDT_PROP_URI, "uri", "URI",
+  install_string (
+      klass, GST_UDT_PROP_URI, "uri", "URI",
       "udt://HOST:PORT[?mode=caller|listener&…]; a parameter is a property of "
-      "that name. Without HOST: a listener on all addresses", READWRITE);
-  g_object_class_install_property (klass, GST_UDT_PROP_MODE,
-      g_param_spec_enum ("mode", "Mode", "Who begins", GST_TYPE_UDT_MODE,
-          GST_UDT_MODE_CALLER, READWRITE));
-  install_string (klass, GST_UDT_PROP_LOCAL_ADDRESS, "local-address",
-      "Local Address", "Address that a caller sends from; any when unset",
+      "that name. Without HOST: a listener on all addresses",
       READWRITE);
+  g_object_class_install_property (
+      klass, GST_UDT_PROP_MODE,
+      g_param_spec_enum ("mode", "Mode", "Who begins", GST_TYPE_UDT_MODE,
+                         GST_UDT_MODE_CALLER, READWRITE));
+  install_string (klass, GST_UDT_PROP_LOCAL_ADDRESS, "local-address",
+                  "Local Address",
+                  "Address that a caller sends from; any when unset",
+                  READWRITE);
   install_uint (klass, GST_UDT_PROP_LOCAL_PORT, "local-port", "Local Port",
-      "UDP port that a caller sends from; 0: any", G_MAXUINT16, 0, READWRITE);
+                "UDP port that a caller sends from; 0: any", G_MAXUINT16, 0,
+                READWRITE);
   install_uint (klass, GST_UDT_PROP_BOUND_PORT, "bound-port", "Bound Port",
-      "UDP port in use; 0 before there is one", G_MAXUINT16, 0,
-      G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+                "UDP port in use; 0 before there is one", G_MAXUINT16, 0,
+                G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
 }
 
 void
@@ -110,26 +117,35 @@ gst_udt_settings_install (GObjectClass *klass)
 {
   install_address (klass);
   install_string (klass, GST_UDT_PROP_KEY, "key", "Key",
-      "Secret that both ends share, 12 bytes or more",
-      G_PARAM_WRITABLE | SETTING_FLAGS);
-  install_string (klass, GST_UDT_PROP_KEY_FILE, "key-file", "Key File",
+                  "Secret that both ends share, 12 bytes or more",
+                  G_PARAM_WRITABLE | SETTING_FLAGS);
+  install_string (
+      klass, GST_UDT_PROP_KEY_FILE, "key-file", "Key File",
       "File whose first line is the key; nobody else may be able to read it",
       G_PARAM_WRITABLE | SETTING_FLAGS);
-  g_object_class_install_property (klass, GST_UDT_PROP_INSECURE,
-      g_param_spec_boolean ("insecure", "Insecure",
+  g_object_class_install_property (
+      klass, GST_UDT_PROP_INSECURE,
+      g_param_spec_boolean (
+          "insecure", "Insecure",
           "Without a key: anybody can read and alter the stream, call and be "
-          "called", FALSE, READWRITE));
-  install_uint (klass, GST_UDT_PROP_KEEP_ALIVE_INTERVAL,
-      "keep-alive-interval", "Keep-alive Interval",
+          "called",
+          FALSE, READWRITE));
+  install_uint (
+      klass, GST_UDT_PROP_KEEP_ALIVE_INTERVAL, "keep-alive-interval",
+      "Keep-alive Interval",
       "Seconds of silence before the peer is asked whether it is there; 0: "
-      "never", MAX_KEEP_ALIVE_INTERVAL_S, DEFAULT_KEEP_ALIVE_INTERVAL_S,
-      READWRITE);
-  install_uint (klass, GST_UDT_PROP_KEEP_ALIVE_ATTEMPTS,
-      "keep-alive-attempts", "Keep-alive Attempts",
+      "never",
+      MAX_KEEP_ALIVE_INTERVAL_S, DEFAULT_KEEP_ALIVE_INTERVAL_S, READWRITE);
+  install_uint (
+      klass, GST_UDT_PROP_KEEP_ALIVE_ATTEMPTS, "keep-alive-attempts",
+      "Keep-alive Attempts",
       "Count of questions without an answer after which the peer is gone; 0: "
-      "never", MAX_KEEP_ALIVE_ATTEMPTS, DEFAULT_KEEP_ALIVE_ATTEMPTS, READWRITE);
-  g_object_class_install_property (klass, GST_UDT_PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
+      "never",
+      MAX_KEEP_ALIVE_ATTEMPTS, DEFAULT_KEEP_ALIVE_ATTEMPTS, READWRITE);
+  g_object_class_install_property (
+      klass, GST_UDT_PROP_STATS,
+      g_param_spec_boxed (
+          "stats", "Statistics",
           "Of the socket, and one structure per peer; units are in the names",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
@@ -188,7 +204,7 @@ store (GstUdtSettings *settings, guint id, const GValue *value)
 
 gboolean
 gst_udt_settings_set_property (GstUdtSettings *settings, GstElement *element,
-    guint id, const GValue *value)
+                               guint id, const GValue *value)
 {
   GError *error = NULL;
   gboolean late;
@@ -202,10 +218,11 @@ gst_udt_settings_set_property (GstUdtSettings *settings, GstElement *element,
   GST_OBJECT_UNLOCK (element);
   if (late) {
     GST_WARNING_OBJECT (element, "settings can be changed in NULL and READY "
-        "only; this one stays as it was");
+                                 "only; this one stays as it was");
   } else if (id == GST_UDT_PROP_URI
-      && !gst_udt_settings_set_uri (settings, element,
-          g_value_get_string (value), &error)) {
+             && !gst_udt_settings_set_uri (settings, element,
+                                           g_value_get_string (value),
+                                           &error)) {
     /* Told when the element is started: it has no usable one then. */
     GST_ERROR_OBJECT (element, "%s", error->message);
     g_error_free (error);
@@ -215,14 +232,15 @@ gst_udt_settings_set_property (GstUdtSettings *settings, GstElement *element,
 
 static void
 get_from_link (GstUdtSettings *settings, GstElement *element, guint id,
-    GValue *value)
+               GValue *value)
 {
   UdtLinkStats *stats = NULL;
 
   GST_OBJECT_LOCK (element);
   if (id == GST_UDT_PROP_BOUND_PORT)
     g_value_set_uint (value, settings->link != NULL
-        ? udt_link_get_port (settings->link) : 0);
+                                 ? udt_link_get_port (settings->link)
+                                 : 0);
   else if (settings->link != NULL)
     stats = udt_link_get_stats (settings->link);
   GST_OBJECT_UNLOCK (element);
@@ -233,7 +251,7 @@ get_from_link (GstUdtSettings *settings, GstElement *element, guint id,
 
 gboolean
 gst_udt_settings_get_property (GstUdtSettings *settings, GstElement *element,
-    guint id, GValue *value)
+                               guint id, GValue *value)
 {
   guint *number = uint_member (settings, id);
 
@@ -263,7 +281,7 @@ gst_udt_settings_get_property (GstUdtSettings *settings, GstElement *element,
 /* Lock held. FALSE: `error` is set. `credential` NULL: insecure. */
 static gboolean
 settle_key (GstUdtSettings *settings, P2pCredential **credential,
-    GError **error)
+            GError **error)
 {
   gboolean have_key = settings->key != NULL || settings->key_file != NULL;
   const gchar *wrong = NULL;
@@ -273,8 +291,9 @@ settle_key (GstUdtSettings *settings, P2pCredential **credential,
   else if (have_key && settings->insecure)
     wrong = "A key is set, and \"insecure\" too: which one is meant?";
   else if (!have_key && !settings->insecure)
-    wrong = "No key is set: set \"key-file\" (or \"key\") to the secret that "
-        "both ends share, or \"insecure=true\" to do without any protection";
+    wrong
+        = "No key is set: set \"key-file\" (or \"key\") to the secret that "
+          "both ends share, or \"insecure=true\" to do without any protection";
   if (wrong != NULL) {
     g_set_error_literal (error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS, wrong);
     return FALSE;
@@ -283,7 +302,7 @@ settle_key (GstUdtSettings *settings, P2pCredential **credential,
   if (!have_key)
     return TRUE;
   *credential = p2p_credential_new (UDT_AUTH_DEVICE_ID, settings->key,
-      settings->key_file, error);
+                                    settings->key_file, error);
   return *credential != NULL;
 }
 
@@ -296,12 +315,14 @@ post_settings_error (GstElement *element, const GError *error)
     GST_ELEMENT_ERROR (element, RESOURCE, BUSY, ("%s", error->message), (NULL));
   else
     GST_ELEMENT_ERROR (element, RESOURCE, SETTINGS, ("%s", error->message),
-        ("%s, code %d", g_quark_to_string (error->domain), error->code));
+                       ("%s, code %d", g_quark_to_string (error->domain),
+                        error->code));
 }
 
 UdtLink *
 gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
-    UdtLinkConfig *config, const UdtLinkCallbacks *callbacks)
+                            UdtLinkConfig *config,
+                            const UdtLinkCallbacks *callbacks)
 {
   UdtLink *link = NULL;
   GError *error = NULL;
@@ -309,8 +330,8 @@ gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
   GST_OBJECT_LOCK (element);
   if (settings->uri == NULL) {
     g_set_error (&error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS,
-        "No usable \"uri\" is set: udt://HOST:PORT to call, "
-        "udt://:PORT?mode=listener to be called");
+                 "No usable \"uri\" is set: udt://HOST:PORT to call, "
+                 "udt://:PORT?mode=listener to be called");
   } else if (settle_key (settings, &config->credential, &error)) {
     config->listener = settings->mode == GST_UDT_MODE_LISTENER;
     config->host = settings->host;
@@ -335,7 +356,7 @@ gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
 
 gboolean
 gst_udt_settings_start_link (GstUdtSettings *settings, GstElement *element,
-    UdtLink *link)
+                             UdtLink *link)
 {
   GError *error = NULL;
   gboolean insecure;
@@ -349,15 +370,17 @@ gst_udt_settings_start_link (GstUdtSettings *settings, GstElement *element,
   insecure = settings->insecure;
   GST_OBJECT_UNLOCK (element);
   if (insecure)
-    GST_ELEMENT_WARNING (element, RESOURCE, SETTINGS,
+    GST_ELEMENT_WARNING (
+        element, RESOURCE, SETTINGS,
         ("This stream is not protected: anybody on the way can read and alter "
-            "it"), ("insecure=true; set \"key-file\" on both ends instead"));
+         "it"),
+        ("insecure=true; set \"key-file\" on both ends instead"));
   return TRUE;
 }
 
 void
 gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element,
-    UdtLink *link)
+                            UdtLink *link)
 {
   if (link == NULL)
     return;
@@ -388,16 +411,18 @@ status_name (UdtLinkEventType type)
 static void
 post_connection (GstElement *element, const UdtLinkEvent *event)
 {
-  GstStructure *structure = gst_structure_new ("udt-connection",
-      "status", G_TYPE_STRING, status_name (event->type),
-      "peer", G_TYPE_STRING, event->peer != NULL ? event->peer : "", NULL);
+  GstStructure *structure
+      = gst_structure_new ("udt-connection", "status", G_TYPE_STRING,
+                           status_name (event->type), "peer", G_TYPE_STRING,
+                           event->peer != NULL ? event->peer : "", NULL);
 
   if (event->reason != NULL)
     gst_structure_set (structure, "reason", G_TYPE_STRING, event->reason, NULL);
   if (event->detail != NULL)
     gst_structure_set (structure, "detail", G_TYPE_STRING, event->detail, NULL);
   gst_element_post_message (element,
-      gst_message_new_element (GST_OBJECT_CAST (element), structure));
+                            gst_message_new_element (GST_OBJECT_CAST (element),
+                                                     structure));
 }
 
 static const gchar *
@@ -408,7 +433,7 @@ explain (const UdtLinkEvent *event)
 
 void
 gst_udt_settings_event (GstUdtSettings *settings, GstElement *element,
-    const UdtLinkEvent *event)
+                        const UdtLinkEvent *event)
 {
   gboolean failed = event->type == UDT_LINK_FAILED, warn;
 
@@ -422,13 +447,16 @@ gst_udt_settings_event (GstUdtSettings *settings, GstElement *element,
 
   if (failed && event->final)
     GST_ELEMENT_ERROR (element, RESOURCE, NOT_AUTHORIZED,
-        ("No connection to %s: %s", event->peer, explain (event)),
-        ("reason %s; it is not tried again", event->reason));
+                       ("No connection to %s: %s", event->peer,
+                        explain (event)),
+                       ("reason %s; it is not tried again", event->reason));
   else if (warn)
     /* Once an outage; the attempts that follow are element messages. */
     GST_ELEMENT_WARNING (element, RESOURCE, OPEN_READ_WRITE,
-        ("No connection to %s: %s", event->peer, explain (event)),
-        ("reason %s; it is tried again until it works", event->reason));
+                         ("No connection to %s: %s", event->peer,
+                          explain (event)),
+                         ("reason %s; it is tried again until it works",
+                          event->reason));
 }
 
 /* -- Caps ------------------------------------------------------------------ */
@@ -436,10 +464,12 @@ gst_udt_settings_event (GstUdtSettings *settings, GstElement *element,
 P2pWireKind
 gst_udt_kind_of_caps (GstCaps *caps)
 {
-  static const gchar *const video[] = { "video/x-h264", "video/x-h265",
-    "video/x-vp8", "video/x-vp9", "video/x-av1", "image/jpeg", "video/x-raw" };
-  static const gchar *const audio[] = { "audio/mpeg", "audio/x-opus",
-    "audio/x-alaw", "audio/x-mulaw", "audio/x-raw" };
+  static const gchar *const video[]
+      = { "video/x-h264", "video/x-h265", "video/x-vp8", "video/x-vp9",
+          "video/x-av1",  "image/jpeg",   "video/x-raw" };
+  static const gchar *const audio[]
+      = { "audio/mpeg", "audio/x-opus", "audio/x-alaw", "audio/x-mulaw",
+          "audio/x-raw" };
   const gchar *name;
   guint i;
 

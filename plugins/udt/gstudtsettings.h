@@ -16,8 +16,7 @@
 
 G_BEGIN_DECLS
 
-typedef enum
-{
+typedef enum {
   GST_UDT_MODE_CALLER,
   GST_UDT_MODE_LISTENER,
 } GstUdtMode;
@@ -26,8 +25,7 @@ typedef enum
 GType gst_udt_mode_get_type (void);
 
 /* Property ids; an element's own begin at GST_UDT_PROP_OWN. */
-enum
-{
+enum {
   GST_UDT_PROP_URI = 1,
   GST_UDT_PROP_MODE,
   GST_UDT_PROP_LOCAL_ADDRESS,
@@ -44,62 +42,65 @@ enum
 
 typedef struct
 {
-  gchar *uri;                   /* as it was given */
-  gchar *host;                  /* of it, or NULL */
+  gchar *uri;  /* as it was given */
+  gchar *host; /* of it, or NULL */
   guint port;
   GstUdtMode mode;
-  gboolean mode_given;          /* by the property, not by the URI */
+  gboolean mode_given; /* by the property, not by the URI */
   gchar *local_address;
   guint local_port;
   gchar *key;
   gchar *key_file;
   gboolean insecure;
-  guint keep_alive_interval;    /* s */
+  guint keep_alive_interval; /* s */
   guint keep_alive_attempts;
-  gboolean trouble_told;        /* once an outage */
+  gboolean trouble_told; /* once an outage */
   gboolean was_connected;
-  UdtLink *link;                /* for the getters; owned by the element */
+  UdtLink *link; /* for the getters; owned by the element */
 } GstUdtSettings;
 
-void gst_udt_settings_init (GstUdtSettings * settings);
-void gst_udt_settings_clear (GstUdtSettings * settings);
-void gst_udt_settings_install (GObjectClass * klass);
+void gst_udt_settings_init (GstUdtSettings *settings);
+void gst_udt_settings_clear (GstUdtSettings *settings);
+void gst_udt_settings_install (GObjectClass *klass);
 
 /* FALSE: not one of the shared properties. */
-gboolean gst_udt_settings_set_property (GstUdtSettings * settings,
-    GstElement * element, guint id, const GValue * value);
-gboolean gst_udt_settings_get_property (GstUdtSettings * settings,
-    GstElement * element, guint id, GValue * value);
+gboolean gst_udt_settings_set_property (GstUdtSettings *settings,
+                                        GstElement *element, guint id,
+                                        const GValue *value);
+gboolean gst_udt_settings_get_property (GstUdtSettings *settings,
+                                        GstElement *element, guint id,
+                                        GValue *value);
 
 /* udt://[HOST]:PORT[?PARAM=VALUE&…]; parameters are properties of `element`,
  * and are set. FALSE: nothing was changed. */
-gboolean gst_udt_settings_set_uri (GstUdtSettings * settings,
-    GstElement * element, const gchar * uri, GError ** error);
+gboolean gst_udt_settings_set_uri (GstUdtSettings *settings,
+                                   GstElement *element, const gchar *uri,
+                                   GError **error);
 void gst_udt_uri_handler_init (gpointer iface, gpointer unused);
 
 /* Judges the settings and makes the link, not started. The caller fills in
  * what of `config` is its own. NULL: an error has been posted. */
-UdtLink *gst_udt_settings_make_link (GstUdtSettings * settings,
-    GstElement * element, UdtLinkConfig * config,
-    const UdtLinkCallbacks * callbacks);
+UdtLink *gst_udt_settings_make_link (GstUdtSettings *settings,
+                                     GstElement *element, UdtLinkConfig *config,
+                                     const UdtLinkCallbacks *callbacks);
 /* Accepts NULL. */
-void gst_udt_settings_stop_link (GstUdtSettings * settings,
-    GstElement * element, UdtLink * link);
+void gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element,
+                                 UdtLink *link);
 /* Starts it; posts what the user has to know. */
-gboolean gst_udt_settings_start_link (GstUdtSettings * settings,
-    GstElement * element, UdtLink * link);
+gboolean gst_udt_settings_start_link (GstUdtSettings *settings,
+                                      GstElement *element, UdtLink *link);
 
 /* Messages and errors for what a link tells. */
-void gst_udt_settings_event (GstUdtSettings * settings, GstElement * element,
-    const UdtLinkEvent * event);
+void gst_udt_settings_event (GstUdtSettings *settings, GstElement *element,
+                             const UdtLinkEvent *event);
 
 /* How a stream of these caps is treated; NULL: of none. */
-P2pWireKind gst_udt_kind_of_caps (GstCaps * caps);
+P2pWireKind gst_udt_kind_of_caps (GstCaps *caps);
 
-GstStructure *gst_udt_stats_to_structure (const UdtLinkStats * stats);
+GstStructure *gst_udt_stats_to_structure (const UdtLinkStats *stats);
 
 /* Each element has one; gst_udt_settings_*() find it by this. */
-GstUdtSettings *gst_udt_settings_of (GstElement * element);
+GstUdtSettings *gst_udt_settings_of (GstElement *element);
 
 G_END_DECLS
 

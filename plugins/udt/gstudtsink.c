@@ -37,27 +37,25 @@ GST_DEBUG_CATEGORY (gst_udt_sink_debug);
 #define MIN_HIGH_WATERMARK 16384
 #define MAX_HIGH_WATERMARK (256 << 20)
 
-enum
-{
+enum {
   PROP_DEADLINE = GST_UDT_PROP_OWN,
   PROP_MAX_CALLERS,
   PROP_HIGH_WATERMARK,
   PROP_WAIT_FOR_CONNECTION,
 };
 
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE ("sink",
-    GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate sink_template
+    = GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+                               GST_STATIC_CAPS_ANY);
 
-G_DEFINE_TYPE_WITH_CODE (GstUdtSink, gst_udt_sink, GST_TYPE_BASE_SINK,
-    {
-      static const GInterfaceInfo info = { gst_udt_uri_handler_init };
+G_DEFINE_TYPE_WITH_CODE (GstUdtSink, gst_udt_sink, GST_TYPE_BASE_SINK, {
+  static const GInterfaceInfo info = { gst_udt_uri_handler_init };
 
-      g_type_add_interface_static (g_define_type_id, GST_TYPE_URI_HANDLER,
-          &info);
-      GST_DEBUG_CATEGORY_INIT (gst_udt_sink_debug, "udtsink", 0, "udtsink");
-    })
+  g_type_add_interface_static (g_define_type_id, GST_TYPE_URI_HANDLER, &info);
+  GST_DEBUG_CATEGORY_INIT (gst_udt_sink_debug, "udtsink", 0, "udtsink");
+})
 GST_ELEMENT_REGISTER_DEFINE (udtsink, "udtsink", GST_RANK_PRIMARY,
-    GST_TYPE_UDT_SINK)
+                             GST_TYPE_UDT_SINK)
 
 /* -- What the link tells (its thread) -------------------------------------- */
 
@@ -80,8 +78,8 @@ send_key_unit (GstElement *element, gpointer data)
   KeyUnit *key = data;
 
   gst_pad_push_event (GST_BASE_SINK_PAD (element),
-      gst_video_event_new_upstream_force_key_unit (GST_CLOCK_TIME_NONE,
-          key->all_headers, 0));
+                      gst_video_event_new_upstream_force_key_unit (
+                          GST_CLOCK_TIME_NONE, key->all_headers, 0));
 }
 
 static void
@@ -124,8 +122,9 @@ make_link (GstUdtSink *sink)
   config.max_callers = sink->max_callers;
   config.high_watermark = sink->high_watermark;
   GST_OBJECT_UNLOCK (sink);
-  sink->link = gst_udt_settings_make_link (&sink->settings,
-      GST_ELEMENT_CAST (sink), &config, &callbacks);
+  sink->link
+      = gst_udt_settings_make_link (&sink->settings, GST_ELEMENT_CAST (sink),
+                                    &config, &callbacks);
   return sink->link != NULL;
 }
 
@@ -133,7 +132,7 @@ static void
 drop_link (GstUdtSink *sink)
 {
   gst_udt_settings_stop_link (&sink->settings, GST_ELEMENT_CAST (sink),
-      g_steal_pointer (&sink->link));
+                              g_steal_pointer (&sink->link));
 }
 
 static gboolean
@@ -147,7 +146,7 @@ gst_udt_sink_start (GstBaseSink *base)
     return FALSE;
   gst_udt_sink_apply_deadline (sink);
   return gst_udt_settings_start_link (&sink->settings, GST_ELEMENT_CAST (sink),
-      sink->link);
+                                      sink->link);
 }
 
 static gboolean
@@ -157,7 +156,7 @@ gst_udt_sink_stop (GstBaseSink *base)
 
   drop_link (sink);
   gst_caps_replace (&sink->caps, NULL);
-  g_list_free_full (sink->headers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
   sink->headers = NULL;
   return TRUE;
 }
@@ -171,8 +170,8 @@ gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
   /* What is wrong with the settings shows here. */
   if (transition == GST_STATE_CHANGE_NULL_TO_READY && !make_link (sink))
     return GST_STATE_CHANGE_FAILURE;
-  result = GST_ELEMENT_CLASS (gst_udt_sink_parent_class)->change_state (element,
-      transition);
+  result = GST_ELEMENT_CLASS (gst_udt_sink_parent_class)
+               ->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL)
     drop_link (sink);
   return result;
@@ -228,12 +227,12 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
 
 static void
 gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                           GParamSpec *pspec)
 {
   GstUdtSink *sink = GST_UDT_SINK (object);
 
   if (gst_udt_settings_set_property (&sink->settings, GST_ELEMENT_CAST (sink),
-          id, value))
+                                     id, value))
     return;
   GST_OBJECT_LOCK (sink);
   switch (id) {
@@ -258,12 +257,12 @@ gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
 
 static void
 gst_udt_sink_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                           GParamSpec *pspec)
 {
   GstUdtSink *sink = GST_UDT_SINK (object);
 
   if (gst_udt_settings_get_property (&sink->settings, GST_ELEMENT_CAST (sink),
-          id, value))
+                                     id, value))
     return;
   GST_OBJECT_LOCK (sink);
   switch (id) {
@@ -300,27 +299,38 @@ gst_udt_sink_finalize (GObject *object)
 static void
 install_properties (GObjectClass *klass)
 {
-  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-      | GST_PARAM_MUTABLE_READY;
+  const GParamFlags flags
+      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   gst_udt_settings_install (klass);
-  g_object_class_install_property (klass, PROP_DEADLINE,
-      g_param_spec_int ("deadline", "Deadline", "Milliseconds after which a "
+  g_object_class_install_property (
+      klass, PROP_DEADLINE,
+      g_param_spec_int (
+          "deadline", "Deadline",
+          "Milliseconds after which a "
           "frame is given up; 0: never; -1: what the receiver's latency allows "
-          "for audio and video, never for anything else", -1, MAX_DEADLINE_MS,
-          DEFAULT_DEADLINE_MS, flags));
-  g_object_class_install_property (klass, PROP_MAX_CALLERS,
-      g_param_spec_uint ("max-callers", "Most Callers", "Count of callers that "
-          "a listener serves at one time", 1, UDT_LINK_MAX_CALLERS,
-          DEFAULT_MAX_CALLERS, flags));
-  g_object_class_install_property (klass, PROP_HIGH_WATERMARK,
-      g_param_spec_uint ("high-watermark", "High Watermark", "Bytes waiting "
-          "for a peer at which no more is taken for it", MIN_HIGH_WATERMARK,
-          MAX_HIGH_WATERMARK, DEFAULT_HIGH_WATERMARK, flags));
-  g_object_class_install_property (klass, PROP_WAIT_FOR_CONNECTION,
-      g_param_spec_boolean ("wait-for-connection", "Wait for Connection",
+          "for audio and video, never for anything else",
+          -1, MAX_DEADLINE_MS, DEFAULT_DEADLINE_MS, flags));
+  g_object_class_install_property (
+      klass, PROP_MAX_CALLERS,
+      g_param_spec_uint ("max-callers", "Most Callers",
+                         "Count of callers that "
+                         "a listener serves at one time",
+                         1, UDT_LINK_MAX_CALLERS, DEFAULT_MAX_CALLERS, flags));
+  g_object_class_install_property (
+      klass, PROP_HIGH_WATERMARK,
+      g_param_spec_uint ("high-watermark", "High Watermark",
+                         "Bytes waiting "
+                         "for a peer at which no more is taken for it",
+                         MIN_HIGH_WATERMARK, MAX_HIGH_WATERMARK,
+                         DEFAULT_HIGH_WATERMARK, flags));
+  g_object_class_install_property (
+      klass, PROP_WAIT_FOR_CONNECTION,
+      g_param_spec_boolean (
+          "wait-for-connection", "Wait for Connection",
           "Whether a source that is not live waits while there is nobody to "
-          "send to; a live one never does", TRUE, flags));
+          "send to; a live one never does",
+          TRUE, flags));
 }
 
 static void
@@ -337,9 +347,9 @@ gst_udt_sink_class_init (GstUdtSinkClass *klass)
 
   element_class->change_state = gst_udt_sink_change_state;
   gst_element_class_add_static_pad_template (element_class, &sink_template);
-  gst_element_class_set_static_metadata (element_class, "UDT sink",
-      "Sink/Network", "Sends a stream over UDP, encrypted and repaired",
-      "the iv-p2p authors");
+  gst_element_class_set_static_metadata (
+      element_class, "UDT sink", "Sink/Network",
+      "Sends a stream over UDP, encrypted and repaired", "the iv-p2p authors");
   gst_type_mark_as_plugin_api (GST_TYPE_UDT_MODE, 0);
 
   base_class->start = gst_udt_sink_start;

@@ -25,36 +25,36 @@ struct _GstUdtSink
   GstBaseSink parent;
 
   GstUdtSettings settings;
-  gint deadline;                /* ms */
+  gint deadline; /* ms */
   guint max_callers;
-  guint high_watermark;         /* bytes */
+  guint high_watermark; /* bytes */
   gboolean wait_for_connection;
 
-  UdtLink *link;                /* from READY on; set in state changes */
+  UdtLink *link; /* from READY on; set in state changes */
   gboolean started;
 
   GMutex lock;
   GCond cond;
-  gboolean flushing;            /* [lock] */
-  guint writable_count;         /* [lock] */
+  gboolean flushing;    /* [lock] */
+  guint writable_count; /* [lock] */
 
   gboolean live, live_known;
   gboolean have_caps;
   GstCaps *caps;
-  GList *headers;               /* of the caps, that the stream repeats */
+  GList *headers; /* of the caps, that the stream repeats */
 };
 
 GST_DEBUG_CATEGORY_EXTERN (gst_udt_sink_debug);
 
 /* gstudtsinkrender.c */
-GstFlowReturn gst_udt_sink_render (GstBaseSink * base, GstBuffer * buffer);
-gboolean gst_udt_sink_set_caps (GstBaseSink * base, GstCaps * caps);
-void gst_udt_sink_get_times (GstBaseSink * base, GstBuffer * buffer,
-    GstClockTime * start, GstClockTime * end);
-void gst_udt_sink_render_gap (GstUdtSink * sink, GstEvent * event);
+GstFlowReturn gst_udt_sink_render (GstBaseSink *base, GstBuffer *buffer);
+gboolean gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps);
+void gst_udt_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
+                             GstClockTime *start, GstClockTime *end);
+void gst_udt_sink_render_gap (GstUdtSink *sink, GstEvent *event);
 /* Waits until all has arrived. */
-void gst_udt_sink_drain (GstUdtSink * sink);
-void gst_udt_sink_apply_deadline (GstUdtSink * sink);
+void gst_udt_sink_drain (GstUdtSink *sink);
+void gst_udt_sink_apply_deadline (GstUdtSink *sink);
 
 G_END_DECLS
 

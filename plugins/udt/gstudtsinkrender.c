@@ -44,7 +44,7 @@ is_live (GstUdtSink *sink)
 
 void
 gst_udt_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
-    GstClockTime *start, GstClockTime *end)
+                        GstClockTime *start, GstClockTime *end)
 {
   *start = *end = GST_CLOCK_TIME_NONE;
   if (is_live (GST_UDT_SINK (base)))
@@ -86,7 +86,7 @@ gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps)
     return FALSE;
   }
   gst_caps_replace (&sink->caps, caps);
-  g_list_free_full (sink->headers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
   sink->headers = NULL;
   if (gst_udt_kind_of_caps (caps) == P2P_WIRE_DATA)
     sink->headers = gst_p2p_caps_get_headers (caps);
@@ -118,7 +118,7 @@ is_expected_header (GstUdtSink *sink, GstBuffer *buffer)
     gst_buffer_unref (header);
     sink->headers = g_list_delete_link (sink->headers, sink->headers);
   } else {
-    g_list_free_full (sink->headers, (GDestroyNotify) gst_buffer_unref);
+    g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
     sink->headers = NULL;
   }
   return same;
@@ -136,7 +136,7 @@ clock_running_time (GstUdtSink *sink)
   if (clock == NULL)
     return P2P_WIRE_TIME_NONE;
   now = GST_CLOCK_DIFF (gst_element_get_base_time (GST_ELEMENT_CAST (sink)),
-      gst_clock_get_time (clock));
+                        gst_clock_get_time (clock));
   gst_object_unref (clock);
   return now;
 }
@@ -152,11 +152,11 @@ running_time (GstUdtSink *sink, GstClockTime timestamp)
       || !GST_CLOCK_TIME_IS_VALID (timestamp))
     return P2P_WIRE_TIME_NONE;
   sign = gst_segment_to_running_time_full (segment, GST_FORMAT_TIME, timestamp,
-      &value);
+                                           &value);
   if (sign == 0 || value > G_MAXINT64 / 2)
     return P2P_WIRE_TIME_NONE;
-  return (sign > 0 ? (gint64) value : -(gint64) value)
-      + gst_base_sink_get_ts_offset (GST_BASE_SINK_CAST (sink));
+  return (sign > 0 ? (gint64)value : -(gint64)value)
+         + gst_base_sink_get_ts_offset (GST_BASE_SINK_CAST (sink));
 }
 
 /* After a wait for a peer the frame's turn is now, and those behind it follow
@@ -171,10 +171,10 @@ rebase (GstUdtSink *sink, GstBuffer *buffer)
   if (!gst_base_sink_get_sync (base) || when == P2P_WIRE_TIME_NONE
       || now == P2P_WIRE_TIME_NONE)
     return;
-  now -= (gint64) gst_base_sink_get_latency (base);
+  now -= (gint64)gst_base_sink_get_latency (base);
   if (now > when)
-    gst_base_sink_set_ts_offset (base,
-        gst_base_sink_get_ts_offset (base) + now - when);
+    gst_base_sink_set_ts_offset (base, gst_base_sink_get_ts_offset (base) + now
+                                           - when);
 }
 
 static void
@@ -183,18 +183,19 @@ fill_frame (GstUdtSink *sink, GstBuffer *buffer, P2pWireFrame *frame)
   frame->flags = gst_p2p_flags_to_wire (buffer);
   frame->pts = running_time (sink, GST_BUFFER_PTS (buffer));
   frame->dts = running_time (sink, GST_BUFFER_DTS (buffer));
-  frame->duration = GST_BUFFER_DURATION_IS_VALID (buffer) ?
-      (gint64) MIN (GST_BUFFER_DURATION (buffer), P2P_WIRE_MAX_TIME) :
-      P2P_WIRE_TIME_NONE;
-  frame->latency = (gint64) gst_base_sink_get_latency
-      (GST_BASE_SINK_CAST (sink));
+  frame->duration
+      = GST_BUFFER_DURATION_IS_VALID (buffer)
+            ? (gint64)MIN (GST_BUFFER_DURATION (buffer), P2P_WIRE_MAX_TIME)
+            : P2P_WIRE_TIME_NONE;
+  frame->latency
+      = (gint64)gst_base_sink_get_latency (GST_BASE_SINK_CAST (sink));
   frame->sent = clock_running_time (sink);
   if (frame->sent != P2P_WIRE_TIME_NONE)
     return;
   /* Without a clock nobody paces us: the frame is taken to be on time. */
   frame->sent = frame->dts != P2P_WIRE_TIME_NONE ? frame->dts : frame->pts;
-  frame->sent = frame->sent != P2P_WIRE_TIME_NONE
-      ? frame->sent + frame->latency : 0;
+  frame->sent
+      = frame->sent != P2P_WIRE_TIME_NONE ? frame->sent + frame->latency : 0;
 }
 
 /* -- Data ------------------------------------------------------------------ */
@@ -223,7 +224,7 @@ wait_writable (GstUdtSink *sink, guint seen)
   g_mutex_unlock (&sink->lock);
   /* A flush, the end, or PAUSED: in that case it goes on in PLAYING. */
   return flushing ? gst_base_sink_wait_preroll (GST_BASE_SINK_CAST (sink))
-      : GST_FLOW_OK;
+                  : GST_FLOW_OK;
 }
 
 static GstFlowReturn
@@ -270,7 +271,7 @@ gst_udt_sink_render (GstBaseSink *base, GstBuffer *buffer)
   payload = gst_p2p_buffer_to_bytes (buffer);
   if (payload == NULL) {
     GST_ELEMENT_ERROR (sink, RESOURCE, READ, ("A buffer cannot be read"),
-        (NULL));
+                       (NULL));
     return GST_FLOW_ERROR;
   }
   flow = push (sink, buffer, payload);
@@ -287,8 +288,7 @@ gst_udt_sink_render_gap (GstUdtSink *sink, GstEvent *event)
   GstClockTime timestamp, duration;
   GBytes *nothing;
 
-  if (sink->caps == NULL
-      || gst_udt_kind_of_caps (sink->caps) == P2P_WIRE_DATA)
+  if (sink->caps == NULL || gst_udt_kind_of_caps (sink->caps) == P2P_WIRE_DATA)
     return;
   gst_event_parse_gap (event, &timestamp, &duration);
   frame.flags = P2P_FRAME_GAP;
@@ -298,8 +298,9 @@ gst_udt_sink_render_gap (GstUdtSink *sink, GstEvent *event)
   frame.dts = P2P_WIRE_TIME_NONE;
   if (frame.pts == P2P_WIRE_TIME_NONE)
     return;
-  frame.duration = GST_CLOCK_TIME_IS_VALID (duration) ?
-      (gint64) MIN (duration, P2P_WIRE_MAX_TIME) : P2P_WIRE_TIME_NONE;
+  frame.duration = GST_CLOCK_TIME_IS_VALID (duration)
+                       ? (gint64)MIN (duration, P2P_WIRE_MAX_TIME)
+                       : P2P_WIRE_TIME_NONE;
   frame.sent = clock_running_time (sink);
   if (frame.sent == P2P_WIRE_TIME_NONE)
     frame.sent = frame.pts;
@@ -318,9 +319,9 @@ gst_udt_sink_drain (GstUdtSink *sink)
   /* A peer that no longer answers is gone after a while, and waited for no
    * longer. */
   while (!sink->flushing && now < limit
-      && udt_link_get_backlog (sink->link) > 0) {
+         && udt_link_get_backlog (sink->link) > 0) {
     g_cond_wait_until (&sink->cond, &sink->lock,
-        MIN (now + DRAIN_STEP_US, limit));
+                       MIN (now + DRAIN_STEP_US, limit));
     now = g_get_monotonic_time ();
   }
   g_mutex_unlock (&sink->lock);

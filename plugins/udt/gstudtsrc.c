@@ -32,24 +32,22 @@ GST_DEBUG_CATEGORY (gst_udt_src_debug);
 #define DEFAULT_LATENCY_MS 200
 #define MAX_LATENCY_MS 60000
 
-enum
-{
+enum {
   PROP_LATENCY = GST_UDT_PROP_OWN,
 };
 
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE ("src",
-    GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+static GstStaticPadTemplate src_template
+    = GST_STATIC_PAD_TEMPLATE ("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                               GST_STATIC_CAPS_ANY);
 
-G_DEFINE_TYPE_WITH_CODE (GstUdtSrc, gst_udt_src, GST_TYPE_PUSH_SRC,
-    {
-      static const GInterfaceInfo info = { gst_udt_uri_handler_init };
+G_DEFINE_TYPE_WITH_CODE (GstUdtSrc, gst_udt_src, GST_TYPE_PUSH_SRC, {
+  static const GInterfaceInfo info = { gst_udt_uri_handler_init };
 
-      g_type_add_interface_static (g_define_type_id, GST_TYPE_URI_HANDLER,
-          &info);
-      GST_DEBUG_CATEGORY_INIT (gst_udt_src_debug, "udtsrc", 0, "udtsrc");
-    })
+  g_type_add_interface_static (g_define_type_id, GST_TYPE_URI_HANDLER, &info);
+  GST_DEBUG_CATEGORY_INIT (gst_udt_src_debug, "udtsrc", 0, "udtsrc");
+})
 GST_ELEMENT_REGISTER_DEFINE (udtsrc, "udtsrc", GST_RANK_PRIMARY,
-    GST_TYPE_UDT_SRC)
+                             GST_TYPE_UDT_SRC)
 
 /* -- Data ------------------------------------------------------------------ */
 
@@ -75,7 +73,7 @@ begin_stream (GstUdtSrc *src)
 static void
 drop_headers (GstUdtSrc *src)
 {
-  g_list_free_full (src->headers, (GDestroyNotify) gst_buffer_unref);
+  g_list_free_full (src->headers, (GDestroyNotify)gst_buffer_unref);
   src->headers = NULL;
 }
 
@@ -100,7 +98,7 @@ make_room_for (GstUdtSrc *src, gint64 pts, gint64 dts)
     lowest = pts;
   if (dts != P2P_WIRE_TIME_NONE)
     lowest = MIN (lowest, dts);
-  if (lowest >= -(gint64) src->ts_offset)
+  if (lowest >= -(gint64)src->ts_offset)
     return;
   src->ts_offset = (-lowest + GST_SECOND - 1) / GST_SECOND * GST_SECOND;
   gst_segment_init (&segment, GST_FORMAT_TIME);
@@ -111,15 +109,16 @@ make_room_for (GstUdtSrc *src, gint64 pts, gint64 dts)
 static GstClockTime
 to_timestamp (GstUdtSrc *src, gint64 running_time)
 {
-  return running_time == P2P_WIRE_TIME_NONE ? GST_CLOCK_TIME_NONE
-      : (GstClockTime) (running_time + (gint64) src->ts_offset);
+  return running_time == P2P_WIRE_TIME_NONE
+             ? GST_CLOCK_TIME_NONE
+             : (GstClockTime)(running_time + (gint64)src->ts_offset);
 }
 
 static GstClockTime
 duration_of (const GstUdtItem *item)
 {
-  return item->frame.duration >= 0 ? (GstClockTime) item->frame.duration
-      : GST_CLOCK_TIME_NONE;
+  return item->frame.duration >= 0 ? (GstClockTime)item->frame.duration
+                                   : GST_CLOCK_TIME_NONE;
 }
 
 /* NULL: it was a gap. */
@@ -136,7 +135,8 @@ make_buffer (GstUdtSrc *src, const GstUdtItem *item)
       && g_bytes_get_size (item->payload) == 0) {
     if (pts != P2P_WIRE_TIME_NONE)
       gst_pad_push_event (GST_BASE_SRC_PAD (src),
-          gst_event_new_gap (to_timestamp (src, pts), duration_of (item)));
+                          gst_event_new_gap (to_timestamp (src, pts),
+                                             duration_of (item)));
     return NULL;
   }
   buffer = gst_buffer_new_wrapped_bytes (item->payload);
@@ -216,8 +216,9 @@ make_link (GstUdtSrc *src)
   GST_OBJECT_LOCK (src);
   config.latency_ms = src->latency;
   GST_OBJECT_UNLOCK (src);
-  src->link = gst_udt_settings_make_link (&src->settings,
-      GST_ELEMENT_CAST (src), &config, &gst_udt_src_callbacks);
+  src->link
+      = gst_udt_settings_make_link (&src->settings, GST_ELEMENT_CAST (src),
+                                    &config, &gst_udt_src_callbacks);
   return src->link != NULL;
 }
 
@@ -225,7 +226,7 @@ static void
 drop_link (GstUdtSrc *src)
 {
   gst_udt_settings_stop_link (&src->settings, GST_ELEMENT_CAST (src),
-      g_steal_pointer (&src->link));
+                              g_steal_pointer (&src->link));
 }
 
 static gboolean
@@ -238,8 +239,9 @@ gst_udt_src_start (GstBaseSrc *base)
   src->ts_offset = 0;
   src->discont = TRUE;
   src->start_us = g_get_monotonic_time ();
-  return make_link (src) && gst_udt_settings_start_link (&src->settings,
-      GST_ELEMENT_CAST (src), src->link);
+  return make_link (src)
+         && gst_udt_settings_start_link (&src->settings, GST_ELEMENT_CAST (src),
+                                         src->link);
 }
 
 static gboolean
@@ -262,8 +264,8 @@ gst_udt_src_change_state (GstElement *element, GstStateChange transition)
   /* What is wrong with the settings shows here. */
   if (transition == GST_STATE_CHANGE_NULL_TO_READY && !make_link (src))
     return GST_STATE_CHANGE_FAILURE;
-  result = GST_ELEMENT_CLASS (gst_udt_src_parent_class)->change_state (element,
-      transition);
+  result = GST_ELEMENT_CLASS (gst_udt_src_parent_class)
+               ->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL)
     drop_link (src);
   return result;
@@ -307,7 +309,7 @@ gst_udt_src_event (GstBaseSrc *base, GstEvent *event)
 
   if (gst_video_event_is_force_key_unit (event)
       && gst_video_event_parse_upstream_force_key_unit (event, NULL,
-          &all_headers, &count)) {
+                                                        &all_headers, &count)) {
     udt_link_request_key_unit (src->link, all_headers, count);
     return TRUE;
   }
@@ -333,12 +335,12 @@ gst_udt_src_query (GstBaseSrc *base, GstQuery *query)
 
 static void
 gst_udt_src_set_property (GObject *object, guint id, const GValue *value,
-    GParamSpec *pspec)
+                          GParamSpec *pspec)
 {
   GstUdtSrc *src = GST_UDT_SRC (object);
 
-  if (gst_udt_settings_set_property (&src->settings, GST_ELEMENT_CAST (src),
-          id, value))
+  if (gst_udt_settings_set_property (&src->settings, GST_ELEMENT_CAST (src), id,
+                                     value))
     return;
   if (id != PROP_LATENCY) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -351,12 +353,12 @@ gst_udt_src_set_property (GObject *object, guint id, const GValue *value,
 
 static void
 gst_udt_src_get_property (GObject *object, guint id, GValue *value,
-    GParamSpec *pspec)
+                          GParamSpec *pspec)
 {
   GstUdtSrc *src = GST_UDT_SRC (object);
 
-  if (gst_udt_settings_get_property (&src->settings, GST_ELEMENT_CAST (src),
-          id, value))
+  if (gst_udt_settings_get_property (&src->settings, GST_ELEMENT_CAST (src), id,
+                                     value))
     return;
   if (id != PROP_LATENCY) {
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -391,16 +393,21 @@ gst_udt_src_class_init (GstUdtSrcClass *klass)
   object_class->get_property = gst_udt_src_get_property;
   object_class->finalize = gst_udt_src_finalize;
   gst_udt_settings_install (object_class);
-  g_object_class_install_property (object_class, PROP_LATENCY,
-      g_param_spec_uint ("latency", "Latency", "Milliseconds for jitter and "
-          "repairs, reported to the pipeline and announced to the sender", 0,
-          MAX_LATENCY_MS, DEFAULT_LATENCY_MS, G_PARAM_READWRITE
-          | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY));
+  g_object_class_install_property (
+      object_class, PROP_LATENCY,
+      g_param_spec_uint (
+          "latency", "Latency",
+          "Milliseconds for jitter and "
+          "repairs, reported to the pipeline and announced to the sender",
+          0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS,
+          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
+              | GST_PARAM_MUTABLE_READY));
 
   element_class->change_state = gst_udt_src_change_state;
   gst_element_class_add_static_pad_template (element_class, &src_template);
-  gst_element_class_set_static_metadata (element_class, "UDT source",
-      "Source/Network", "Receives a stream over UDP, encrypted and repaired",
+  gst_element_class_set_static_metadata (
+      element_class, "UDT source", "Source/Network",
+      "Receives a stream over UDP, encrypted and repaired",
       "the iv-p2p authors");
   gst_type_mark_as_plugin_api (GST_TYPE_UDT_MODE, 0);
 

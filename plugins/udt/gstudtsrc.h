@@ -23,9 +23,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstUdtSrc, gst_udt_src, GST, UDT_SRC, GstPushSrc)
 GST_ELEMENT_REGISTER_DECLARE (udtsrc);
 
-typedef enum
-{
-  GST_UDT_ITEM_START,           /* a stream begins */
+typedef enum {
+  GST_UDT_ITEM_START, /* a stream begins */
   GST_UDT_ITEM_CAPS,
   GST_UDT_ITEM_FRAME,
   GST_UDT_ITEM_END,
@@ -46,25 +45,25 @@ struct _GstUdtSrc
   GstPushSrc parent;
 
   GstUdtSettings settings;
-  guint latency;                /* ms */
+  guint latency; /* ms */
 
-  UdtLink *link;                /* from READY on; set in state changes */
+  UdtLink *link; /* from READY on; set in state changes */
 
   GMutex lock;
   GCond cond;
-  gboolean flushing;            /* [lock] */
-  GQueue queue;                 /* [lock] of GstUdtItem */
-  gsize bytes;                  /* [lock] */
-  P2pWireKind kind;             /* [lock] of the stream that comes in */
-  gboolean wait_sync;           /* [lock] frames were dropped here */
-  gboolean held;                /* [lock] the link keeps a frame for us */
+  gboolean flushing;  /* [lock] */
+  GQueue queue;       /* [lock] of GstUdtItem */
+  gsize bytes;        /* [lock] */
+  P2pWireKind kind;   /* [lock] of the stream that comes in */
+  gboolean wait_sync; /* [lock] frames were dropped here */
+  gboolean held;      /* [lock] the link keeps a frame for us */
 
   P2pTimeline *timeline;
-  guint streams;                /* that have begun */
+  guint streams; /* that have begun */
   gboolean discont;
   GstClockTime ts_offset;
   gint64 start_us;
-  GList *headers;               /* buffers of the caps, still to be pushed */
+  GList *headers; /* buffers of the caps, still to be pushed */
 };
 
 GST_DEBUG_CATEGORY_EXTERN (gst_udt_src_debug);
@@ -73,10 +72,10 @@ GST_DEBUG_CATEGORY_EXTERN (gst_udt_src_debug);
 extern const UdtLinkCallbacks gst_udt_src_callbacks;
 void gst_udt_item_free (gpointer item);
 /* NULL: flushing. Samples what is in the queue for the mapping of times. */
-GstUdtItem *gst_udt_src_next_item (GstUdtSrc * src);
-void gst_udt_src_clear (GstUdtSrc * src);
+GstUdtItem *gst_udt_src_next_item (GstUdtSrc *src);
+void gst_udt_src_clear (GstUdtSrc *src);
 /* Running time here of a time of the sender; P2P_WIRE_TIME_NONE: has none. */
-gint64 gst_udt_src_map (GstUdtSrc * src, gint64 time, gint64 latency);
+gint64 gst_udt_src_map (GstUdtSrc *src, gint64 time, gint64 latency);
 
 G_END_DECLS
 

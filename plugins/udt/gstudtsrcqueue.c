@@ -56,7 +56,7 @@ drop_frames (GstUdtSrc *src)
   while (walk != NULL) {
     GList *next = walk->next;
 
-    if (((GstUdtItem *) walk->data)->type == GST_UDT_ITEM_FRAME) {
+    if (((GstUdtItem *)walk->data)->type == GST_UDT_ITEM_FRAME) {
       gst_udt_item_free (walk->data);
       g_queue_delete_link (&src->queue, walk);
       count++;
@@ -128,7 +128,7 @@ on_caps (UdtLink *link, const gchar *text, gpointer user)
 
 static gboolean
 take_frame (GstUdtSrc *src, GBytes *payload, const P2pWireFrame *frame,
-    gint64 arrival_us, gint64 age_us, gboolean gap, gboolean *lost)
+            gint64 arrival_us, gint64 age_us, gboolean gap, gboolean *lost)
 {
   gsize size = g_bytes_get_size (payload);
   GstUdtItem *item;
@@ -159,7 +159,7 @@ take_frame (GstUdtSrc *src, GBytes *payload, const P2pWireFrame *frame,
 
 static gboolean
 on_frame (UdtLink *link, GBytes *payload, const P2pWireFrame *frame,
-    gint64 arrival_us, gint64 age_us, gboolean gap, gpointer user)
+          gint64 arrival_us, gint64 age_us, gboolean gap, gpointer user)
 {
   GstUdtSrc *src = user;
   gboolean lost = FALSE, taken;
@@ -197,7 +197,7 @@ running_time_now (GstUdtSrc *src)
   if (clock == NULL)
     return (g_get_monotonic_time () - src->start_us) * GST_USECOND;
   now = GST_CLOCK_DIFF (gst_element_get_base_time (GST_ELEMENT_CAST (src)),
-      gst_clock_get_time (clock));
+                        gst_clock_get_time (clock));
   gst_object_unref (clock);
   return now;
 }
@@ -220,9 +220,9 @@ sample_queue (GstUdtSrc *src)
       continue;
     item->sampled = TRUE;
     /* What it waited at the sender is not the path's doing. */
-    p2p_timeline_sample (src->timeline,
-        item->frame.sent + item->age_us * (gint64) GST_USECOND,
-        now - (now_us - item->arrival_us) * (gint64) GST_USECOND);
+    p2p_timeline_sample (
+        src->timeline, item->frame.sent + item->age_us * (gint64)GST_USECOND,
+        now - (now_us - item->arrival_us) * (gint64)GST_USECOND);
   }
 }
 

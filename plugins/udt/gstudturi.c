@@ -15,11 +15,17 @@
 
 /* What may stand in a URI. Secrets may not: they would end up in logs, in lists
  * of recent files and on other people's screens. */
-static const gchar *const params[] = {
-  "mode", "local-address", "local-port", "insecure", "keep-alive-interval",
-  "keep-alive-attempts", "latency", "deadline", "max-callers",
-  "high-watermark", "wait-for-connection"
-};
+static const gchar *const params[] = { "mode",
+                                       "local-address",
+                                       "local-port",
+                                       "insecure",
+                                       "keep-alive-interval",
+                                       "keep-alive-attempts",
+                                       "latency",
+                                       "deadline",
+                                       "max-callers",
+                                       "high-watermark",
+                                       "wait-for-connection" };
 
 static gboolean
 is_param (const gchar *name)
@@ -32,15 +38,15 @@ is_param (const gchar *name)
   return FALSE;
 }
 
-G_GNUC_PRINTF (2, 3) static gboolean
-bad_uri (GError **error, const gchar *format, ...)
+G_GNUC_PRINTF (2, 3)
+static gboolean bad_uri (GError **error, const gchar *format, ...)
 {
   va_list args;
 
   va_start (args, format);
   if (error != NULL)
     *error = g_error_new_valist (GST_URI_ERROR, GST_URI_ERROR_BAD_URI, format,
-        args);
+                                 args);
   va_end (args);
   return FALSE;
 }
@@ -48,18 +54,22 @@ bad_uri (GError **error, const gchar *format, ...)
 /* Makes the value of a parameter; FALSE: not one. */
 static gboolean
 parse_param (GstElement *element, const gchar *name, const gchar *text,
-    GValue *value, GError **error)
+             GValue *value, GError **error)
 {
   GParamSpec *pspec;
 
   if (g_str_has_prefix (name, "key") || strstr (name, "pass") != NULL
       || strstr (name, "token") != NULL) {
     if (!is_param (name))
-      return bad_uri (error, "A secret does not belong into the URI: use the "
-          "property \"key-file\" or \"key\" instead of \"%s\"", name);
+      return bad_uri (error,
+                      "A secret does not belong into the URI: use the "
+                      "property \"key-file\" or \"key\" instead of \"%s\"",
+                      name);
   }
-  pspec = is_param (name) ? g_object_class_find_property (G_OBJECT_GET_CLASS
-      (element), name) : NULL;
+  pspec
+      = is_param (name)
+            ? g_object_class_find_property (G_OBJECT_GET_CLASS (element), name)
+            : NULL;
   if (pspec == NULL)
     return bad_uri (error, "There is no parameter \"%s\"", name);
   g_value_init (value, pspec->value_type);
@@ -67,14 +77,14 @@ parse_param (GstElement *element, const gchar *name, const gchar *text,
       || g_param_value_validate (pspec, value)) {
     g_value_unset (value);
     return bad_uri (error, "The value of the parameter \"%s\" makes no sense",
-        name);
+                    name);
   }
   return TRUE;
 }
 
 static gboolean
 apply_params (GstElement *element, GHashTable *table, gboolean set,
-    GError **error)
+              GError **error)
 {
   GHashTableIter iter;
   gpointer name, text;
@@ -120,12 +130,14 @@ check_uri (GstUri *uri, const gchar *text, GstElement *element, GError **error)
   if (g_strcmp0 (gst_uri_get_scheme (uri), SCHEME) != 0)
     return bad_uri (error, "The URI does not begin with %s", SCHEME "://");
   if (gst_uri_get_userinfo (uri) != NULL)
-    return bad_uri (error, "There are no users here: use the property "
-        "\"%s\"", "key-file");
+    return bad_uri (error,
+                    "There are no users here: use the property "
+                    "\"%s\"",
+                    "key-file");
   path = gst_uri_get_path (uri);
   ok = (path == NULL || *path == '\0' || g_str_equal (path, "/"))
-      && gst_uri_get_fragment (uri) == NULL;
-  g_free ((gchar *) path);
+       && gst_uri_get_fragment (uri) == NULL;
+  g_free ((gchar *)path);
   if (!ok)
     return bad_uri (error, "The URI is %s", SCHEME "://HOST:PORT?PARAMS");
   if (!has_port (uri, text))
@@ -152,7 +164,7 @@ plain_host (const gchar *host)
 
 static void
 take_uri (GstUdtSettings *settings, GstElement *element, const gchar *text,
-    GstUri *uri)
+          GstUri *uri)
 {
   GHashTable *table = gst_uri_get_query_table (uri);
 
@@ -163,8 +175,8 @@ take_uri (GstUdtSettings *settings, GstElement *element, const gchar *text,
   settings->host = plain_host (gst_uri_get_host (uri));
   settings->port = gst_uri_get_port (uri);
   if (!settings->mode_given)
-    settings->mode = settings->host == NULL ? GST_UDT_MODE_LISTENER
-        : GST_UDT_MODE_CALLER;
+    settings->mode
+        = settings->host == NULL ? GST_UDT_MODE_LISTENER : GST_UDT_MODE_CALLER;
   GST_OBJECT_UNLOCK (element);
   apply_params (element, table, TRUE, NULL);
   if (table != NULL)
@@ -173,7 +185,7 @@ take_uri (GstUdtSettings *settings, GstElement *element, const gchar *text,
 
 gboolean
 gst_udt_settings_set_uri (GstUdtSettings *settings, GstElement *element,
-    const gchar *text, GError **error)
+                          const gchar *text, GError **error)
 {
   GstUri *uri = NULL;
   gboolean ok;
@@ -200,7 +212,7 @@ static GstURIType
 get_uri_type (GType type)
 {
   return g_str_equal (g_type_name (type), "GstUdtSink") ? GST_URI_SINK
-      : GST_URI_SRC;
+                                                        : GST_URI_SRC;
 }
 
 static const gchar *const *
@@ -227,11 +239,11 @@ set_uri (GstURIHandler *handler, const gchar *uri, GError **error)
 
   if (GST_STATE (element) > GST_STATE_READY) {
     g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
-        "The URI can be changed in NULL and READY only");
+                 "The URI can be changed in NULL and READY only");
     return FALSE;
   }
   return gst_udt_settings_set_uri (gst_udt_settings_of (element), element, uri,
-      error);
+                                   error);
 }
 
 void

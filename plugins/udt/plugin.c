@@ -14,7 +14,7 @@ GstUdtSettings *
 gst_udt_settings_of (GstElement *element)
 {
   return GST_IS_UDT_SINK (element) ? &GST_UDT_SINK (element)->settings
-      : &GST_UDT_SRC (element)->settings;
+                                   : &GST_UDT_SRC (element)->settings;
 }
 
 static gboolean
@@ -26,5 +26,6 @@ plugin_init (GstPlugin *plugin)
 }
 
 GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, udt,
-    "A live stream over plain UDP, encrypted and repaired", plugin_init,
-    PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME, GST_PACKAGE_ORIGIN)
+                   "A live stream over plain UDP, encrypted and repaired",
+                   plugin_init, PLUGIN_VERSION, GST_LICENSE, GST_PACKAGE_NAME,
+                   GST_PACKAGE_ORIGIN)

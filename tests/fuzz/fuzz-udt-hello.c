@@ -1,5 +1,6 @@
-/* The datagrams before a connection over plain UDP: what is read can be written,
- * and is the same again; a listener's answers are never longer than the call.
+/* The datagrams before a connection over plain UDP: what is read can be
+ * written, and is the same again; a listener's answers are never longer than
+ * the call.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -13,8 +14,8 @@
 static void
 check_answers (const UdtHello *call, size_t size)
 {
-  static const UdtHelloType answers[] = { UDT_HELLO_RETRY, UDT_HELLO_ACCEPT,
-    UDT_HELLO_REFUSE };
+  static const UdtHelloType answers[]
+      = { UDT_HELLO_RETRY, UDT_HELLO_ACCEPT, UDT_HELLO_REFUSE };
   uint8_t out[UDT_HELLO_MAX];
 
   for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {

@@ -29,7 +29,7 @@ make_pair (const Setup *setup, End **sender, End **receiver)
     listener.host = "::1";
   listening = end_new (&listener, key);
   end_config (&caller, FALSE, !setup->sender_listens,
-      udt_link_get_port (listening->link));
+              udt_link_get_port (listening->link));
   if (setup->v6)
     caller.host = "::1";
   calling = end_new (&caller, key);
@@ -61,8 +61,9 @@ run_pair (const Setup *setup)
     end_push (sender, i, 100 + 997 * i, i % 10 ? P2P_FRAME_DELTA_UNIT : 0);
   CHECK (udt_link_set_caps (sender->link, CAPS_2));
   for (; i < 100; i++)
-    end_push (sender, i, 100 + 97 * i, i % 10 ? P2P_FRAME_DELTA_UNIT
-        : P2P_FRAME_DISCONT | P2P_FRAME_MARKER);
+    end_push (sender, i, 100 + 97 * i,
+              i % 10 ? P2P_FRAME_DELTA_UNIT
+                     : P2P_FRAME_DISCONT | P2P_FRAME_MARKER);
   udt_link_end (sender->link);
   CHECK (END_WAIT (receiver, e_->ended == 1));
 
@@ -71,10 +72,11 @@ run_pair (const Setup *setup)
     P2pWireFrame *frame = &g_array_index (receiver->headers, P2pWireFrame, i);
 
     CHECK (end_has (receiver, i, i, i < 50 ? 100 + 997 * i : 100 + 97 * i));
-    CHECK_EQ (frame->pts, (gint64) i * 1000000);
+    CHECK_EQ (frame->pts, (gint64)i * 1000000);
     CHECK_EQ (frame->duration, 1000000);
-    CHECK_EQ (frame->flags, i % 10 ? P2P_FRAME_DELTA_UNIT
-        : i < 50 ? 0 : P2P_FRAME_DISCONT | P2P_FRAME_MARKER);
+    CHECK_EQ (frame->flags, i % 10   ? P2P_FRAME_DELTA_UNIT
+                            : i < 50 ? 0
+                                     : P2P_FRAME_DISCONT | P2P_FRAME_MARKER);
     CHECK_EQ (frame->caps_version, i < 50 ? 1 : 2);
   }
   CHECK_EQ (receiver->caps->len, 2);
@@ -92,26 +94,26 @@ run_pair (const Setup *setup)
 static void
 caller_receives (void)
 {
-  run_pair (&(Setup) { TRUE, TRUE, FALSE });
+  run_pair (&(Setup){ TRUE, TRUE, FALSE });
 }
 
 static void
 caller_sends (void)
 {
-  run_pair (&(Setup) { FALSE, TRUE, FALSE });
+  run_pair (&(Setup){ FALSE, TRUE, FALSE });
 }
 
 static void
 insecure (void)
 {
-  run_pair (&(Setup) { TRUE, FALSE, FALSE });
-  run_pair (&(Setup) { FALSE, FALSE, FALSE });
+  run_pair (&(Setup){ TRUE, FALSE, FALSE });
+  run_pair (&(Setup){ FALSE, FALSE, FALSE });
 }
 
 static void
 ipv6 (void)
 {
-  run_pair (&(Setup) { TRUE, TRUE, TRUE });
+  run_pair (&(Setup){ TRUE, TRUE, TRUE });
 }
 
 static void
@@ -142,7 +144,7 @@ bulk (void)
   End *sender, *receiver;
   guint i;
 
-  make_pair (&(Setup) { FALSE, TRUE, FALSE }, &sender, &receiver);
+  make_pair (&(Setup){ FALSE, TRUE, FALSE }, &sender, &receiver);
   CHECK (END_WAIT (sender, e_->connected == 1));
   for (i = 0; i < 600; i++)
     end_push (sender, i, 65536, 0);
@@ -163,7 +165,7 @@ slow_application (void)
   End *sender, *receiver;
   guint i;
 
-  make_pair (&(Setup) { TRUE, TRUE, FALSE }, &sender, &receiver);
+  make_pair (&(Setup){ TRUE, TRUE, FALSE }, &sender, &receiver);
   CHECK (END_WAIT (sender, e_->connected == 1));
   g_mutex_lock (&receiver->lock);
   receiver->full = TRUE;
@@ -210,7 +212,8 @@ wrong_key (void)
 
 static void
 expect_refusal (gboolean listener_sends, const gchar *listener_key,
-    gboolean caller_sends_too, const gchar *caller_key, const gchar *reason)
+                gboolean caller_sends_too, const gchar *caller_key,
+                const gchar *reason)
 {
   UdtLinkConfig config;
   End *listening, *calling;
@@ -218,7 +221,7 @@ expect_refusal (gboolean listener_sends, const gchar *listener_key,
   end_config (&config, TRUE, listener_sends, 0);
   listening = end_new (&config, listener_key);
   end_config (&config, FALSE, caller_sends_too,
-      udt_link_get_port (listening->link));
+              udt_link_get_port (listening->link));
   calling = end_new (&config, caller_key);
   CHECK (END_WAIT (calling, e_->failed >= 1));
   CHECK_STR (calling->reason, reason);
@@ -326,8 +329,9 @@ several_callers (void)
   stats = udt_link_get_stats (sender->link);
   CHECK_EQ (stats->peers->len, 3);
   for (i = 0, n = 0; i < stats->peers->len; i++)
-    n += ((UdtLinkPeerStats *) g_ptr_array_index (stats->peers, i))
-        ->frames_dropped > 0;
+    n += ((UdtLinkPeerStats *)g_ptr_array_index (stats->peers, i))
+             ->frames_dropped
+         > 0;
   CHECK_EQ (n, 1);
   udt_link_stats_free (stats);
   CHECK (END_WAIT (sender, e_->key_units > 0));
@@ -364,7 +368,7 @@ key_units (void)
 {
   End *sender, *receiver;
 
-  make_pair (&(Setup) { TRUE, TRUE, FALSE }, &sender, &receiver);
+  make_pair (&(Setup){ TRUE, TRUE, FALSE }, &sender, &receiver);
   set_kind (sender, P2P_WIRE_VIDEO, -1);
   CHECK (udt_link_set_caps (sender->link, CAPS));
   CHECK (END_WAIT (receiver, e_->opened == 1));

@@ -15,8 +15,9 @@
 static UdtHello
 make_call (void)
 {
-  UdtHello call = { .type = UDT_HELLO_CALL, .version = UDT_HELLO_VERSION,
-    .flags = UDT_HELLO_SENDER };
+  UdtHello call = { .type = UDT_HELLO_CALL,
+                    .version = UDT_HELLO_VERSION,
+                    .flags = UDT_HELLO_SENDER };
 
   memset (call.nonce, 1, sizeof call.nonce);
   memset (call.instance, 2, sizeof call.instance);
@@ -79,8 +80,8 @@ static P2pCredential *
 make_credential (const gchar *key)
 {
   GError *error = NULL;
-  P2pCredential *credential = p2p_credential_new (UDT_AUTH_DEVICE_ID, key,
-      NULL, &error);
+  P2pCredential *credential
+      = p2p_credential_new (UDT_AUTH_DEVICE_ID, key, NULL, &error);
 
   g_assert_no_error (error);
   return credential;
@@ -178,34 +179,34 @@ checksum_finds_every_bit (void)
   guint i, bit;
 
   for (i = 0; i < sizeof secret; i++)
-    secret[i] = (guint8) (i * 3);
+    secret[i] = (guint8)(i * 3);
   memset (data, 0, sizeof data);
   udt_checksum_init (&checksum, secret);
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    CHECK (udt_checksum_make (&checksum, 7, aad, sizeof aad, data, sizes[i],
-            tag));
+    CHECK (
+        udt_checksum_make (&checksum, 7, aad, sizeof aad, data, sizes[i], tag));
     for (bit = 0; bit < sizes[i] * 8; bit++) {
-      data[bit / 8] ^= (guint8) (1 << bit % 8);
+      data[bit / 8] ^= (guint8)(1 << bit % 8);
       udt_checksum_make (&checksum, 7, aad, sizeof aad, data, sizes[i], other);
       CHECK (memcmp (tag, other, 16) != 0);
-      data[bit / 8] ^= (guint8) (1 << bit % 8);
+      data[bit / 8] ^= (guint8)(1 << bit % 8);
     }
     for (bit = 0; bit < sizeof aad * 8; bit++) {
-      aad[bit / 8] ^= (guint8) (1 << bit % 8);
+      aad[bit / 8] ^= (guint8)(1 << bit % 8);
       udt_checksum_make (&checksum, 7, aad, sizeof aad, data, sizes[i], other);
       CHECK (memcmp (tag, other, 16) != 0);
-      aad[bit / 8] ^= (guint8) (1 << bit % 8);
+      aad[bit / 8] ^= (guint8)(1 << bit % 8);
     }
     udt_checksum_make (&checksum, 8, aad, sizeof aad, data, sizes[i], other);
     CHECK (memcmp (tag, other, 16) != 0);
     if (sizes[i] < sizeof data) {
       udt_checksum_make (&checksum, 7, aad, sizeof aad, data, sizes[i] + 1,
-          other);
+                         other);
       CHECK (memcmp (tag, other, 16) != 0);
     }
   }
   CHECK (!udt_checksum_make (&checksum, 7, aad, sizeof aad, data,
-          UDT_CHECKSUM_MAX_DATA + 1, tag));
+                             UDT_CHECKSUM_MAX_DATA + 1, tag));
 }
 
 /* -- Sockets --------------------------------------------------------------- */
@@ -265,7 +266,7 @@ move (const gchar *host, gboolean offload)
     guint8 *data = udt_socket_reserve (from);
 
     CHECK (data != NULL);
-    memset (data, (int) i, size);
+    memset (data, (int)i, size);
     udt_socket_commit (from, size, &addresses[which]);
   }
   CHECK (udt_socket_flush (from));
@@ -276,9 +277,10 @@ move (const gchar *host, gboolean offload)
   for (i = 0; i < 200; i++) {
     guint which = i / 20 % 2, at = n[which]++;
 
-    CHECK_EQ (seen[which].first[at], (guint8) i);
-    CHECK_EQ (seen[which].sizes[at], i % 20 < 12 ? 1200 : i % 20 == 12 ? 100
-        : 1452);
+    CHECK_EQ (seen[which].first[at], (guint8)i);
+    CHECK_EQ (seen[which].sizes[at], i % 20 < 12    ? 1200
+                                     : i % 20 == 12 ? 100
+                                                    : 1452);
   }
   udt_socket_get_stats (from, &stats);
   CHECK_EQ (stats.datagrams_sent, 200);

@@ -22,9 +22,9 @@ open_socket (guint16 *port)
   int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==,
-      0);
-  getsockname (fd, (struct sockaddr *) &address, &len);
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==,
+                   0);
+  getsockname (fd, (struct sockaddr *)&address, &len);
   if (port != NULL)
     *port = ntohs (address.sin_port);
   return fd;
@@ -36,8 +36,8 @@ send_to (int fd, guint port, const guint8 *data, gsize len)
   struct sockaddr_in address = { .sin_family = AF_INET };
 
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
-  address.sin_port = htons ((guint16) port);
-  sendto (fd, data, len, 0, (struct sockaddr *) &address, sizeof address);
+  address.sin_port = htons ((guint16)port);
+  sendto (fd, data, len, 0, (struct sockaddr *)&address, sizeof address);
 }
 
 static gssize
@@ -54,12 +54,12 @@ receive (int fd, guint8 *data, gsize capacity, int timeout_ms)
 
 typedef struct
 {
-  guint16 port;                 /* for the caller */
-  guint to;                     /* the listener's */
+  guint16 port; /* for the caller */
+  guint to;     /* the listener's */
   int inner, outer, wake[2];
-  gint move;                    /* atomic: use another outer socket */
-  gint copies;                  /* atomic: send every packet from a stranger's
-                                   address too, before the real one */
+  gint move;   /* atomic: use another outer socket */
+  gint copies; /* atomic: send every packet from a stranger's
+                  address too, before the real one */
   int stranger;
   GThread *thread;
 } Relay;
@@ -85,7 +85,8 @@ relay_thread (gpointer user)
 
   while (TRUE) {
     struct pollfd fds[3] = { { relay->inner, POLLIN, 0 },
-      { relay->outer, POLLIN, 0 }, { relay->wake[0], POLLIN, 0 } };
+                             { relay->outer, POLLIN, 0 },
+                             { relay->wake[0], POLLIN, 0 } };
     socklen_t len = sizeof caller;
     gssize n;
 
@@ -94,15 +95,15 @@ relay_thread (gpointer user)
       return NULL;
     if (fds[0].revents) {
       n = recvfrom (relay->inner, data, sizeof data, 0,
-          (struct sockaddr *) &caller, &len);
+                    (struct sockaddr *)&caller, &len);
       if (n > 0)
-        relay_out (relay, data, (gsize) n);
+        relay_out (relay, data, (gsize)n);
     }
     if (fds[1].revents) {
       n = recv (relay->outer, data, sizeof data, 0);
       if (n > 0)
-        sendto (relay->inner, data, (gsize) n, 0, (struct sockaddr *) &caller,
-            sizeof caller);
+        sendto (relay->inner, data, (gsize)n, 0, (struct sockaddr *)&caller,
+                sizeof caller);
     }
   }
 }
@@ -148,9 +149,12 @@ static gchar *
 address_of_peer (End *end)
 {
   UdtLinkStats *stats = udt_link_get_stats (end->link);
-  gchar *address = stats->peers->len == 0 ? NULL
-      : g_strdup (((UdtLinkPeerStats *) g_ptr_array_index (stats->peers, 0))
-          ->address);
+  gchar *address
+      = stats->peers->len == 0
+            ? NULL
+            : g_strdup (
+                ((UdtLinkPeerStats *)g_ptr_array_index (stats->peers, 0))
+                    ->address);
 
   udt_link_stats_free (stats);
   return address;
@@ -211,8 +215,7 @@ copies_move_nothing (void)
   after = address_of_peer (receiver);
   CHECK (before != NULL && after != NULL && g_str_equal (before, after));
   while ((len = receive (relay.stranger, data, sizeof data, 0)) > 0) {
-    if (udt_hello_is_datagram (data, (gsize) len)
-        && data[1] == UDT_HELLO_PROBE)
+    if (udt_hello_is_datagram (data, (gsize)len) && data[1] == UDT_HELLO_PROBE)
       probes++;
     else
       others++;
@@ -231,15 +234,16 @@ copies_move_nothing (void)
 static void
 make_garbage (GRand *rand, guint8 *data, gsize len, guint i)
 {
-  static const guint8 firsts[] = { UDT_HELLO_FIRST_BYTE, 22, 20, 0xc0, 0xff, 0 };
+  static const guint8 firsts[]
+      = { UDT_HELLO_FIRST_BYTE, 22, 20, 0xc0, 0xff, 0 };
   gsize k;
 
   for (k = 0; k < len; k++)
-    data[k] = (guint8) g_rand_int (rand);
+    data[k] = (guint8)g_rand_int (rand);
   if (len > 0)
     data[0] = firsts[i % G_N_ELEMENTS (firsts)];
   if (len > 2 && data[0] == UDT_HELLO_FIRST_BYTE) {
-    data[1] = (guint8) (i % 9);
+    data[1] = (guint8)(i % 9);
     data[2] = 1;
   }
 }
@@ -266,10 +270,10 @@ garbage (void)
   CHECK (END_WAIT (sender, e_->connected == 1));
   for (i = 0; i < 50; i++) {
     for (k = 0; k < 100; k++) {
-      gsize len = (gsize) g_rand_int_range (rand, 0, sizeof data);
+      gsize len = (gsize)g_rand_int_range (rand, 0, sizeof data);
 
       if (k % 4 == 0)
-        len = (gsize) (4 + k % 120);
+        len = (gsize)(4 + k % 120);
       make_garbage (rand, data, len, k);
       send_to (fd, port, data, len);
       send_to (fd, udt_link_get_port (receiver->link), data, len);
@@ -317,13 +321,13 @@ tokens_first (void)
   sender = end_new (&config, END_KEY);
   port = udt_link_get_port (sender->link);
   for (i = 0; i < 100; i++) {
-    call.nonce[0] = (guint8) i;
+    call.nonce[0] = (guint8)i;
     memset (call.token, 0, sizeof call.token);
     len = udt_hello_write (&call, out, sizeof out);
     send_to (fd, port, out, len);
     n = receive (fd, data, sizeof data, 10000);
-    CHECK (n > 0 && (gsize) n < len);
-    CHECK (udt_hello_read (data, (gsize) n, &in));
+    CHECK (n > 0 && (gsize)n < len);
+    CHECK (udt_hello_read (data, (gsize)n, &in));
     CHECK_EQ (in.type, UDT_HELLO_RETRY);
     CHECK_MEM (in.nonce, call.nonce, sizeof in.nonce);
     /* From another port it is worth nothing. */
@@ -331,7 +335,7 @@ tokens_first (void)
     len = udt_hello_write (&call, out, sizeof out);
     send_to (other, port, out, len);
     n = receive (other, data, sizeof data, 10000);
-    CHECK (n > 0 && udt_hello_read (data, (gsize) n, &in));
+    CHECK (n > 0 && udt_hello_read (data, (gsize)n, &in));
     CHECK_EQ (in.type, UDT_HELLO_RETRY);
   }
   stats = udt_link_get_stats (sender->link);
@@ -360,11 +364,11 @@ half_open_calls (void)
   port = udt_link_get_port (sender->link);
   for (i = 0; i < G_N_ELEMENTS (fds); i++) {
     fds[i] = open_socket (NULL);
-    call.nonce[0] = (guint8) i;
+    call.nonce[0] = (guint8)i;
     memset (call.token, 0, sizeof call.token);
     send_to (fds[i], port, out, udt_hello_write (&call, out, sizeof out));
     n = receive (fds[i], data, sizeof data, 10000);
-    CHECK (n > 0 && udt_hello_read (data, (gsize) n, &in));
+    CHECK (n > 0 && udt_hello_read (data, (gsize)n, &in));
     memcpy (call.token, in.token, sizeof in.token);
     send_to (fds[i], port, out, udt_hello_write (&call, out, sizeof out));
   }

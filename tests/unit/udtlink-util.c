@@ -81,7 +81,7 @@ on_caps (UdtLink *link, const gchar *caps, gpointer user)
 
 static gboolean
 on_frame (UdtLink *link, GBytes *payload, const P2pWireFrame *frame,
-    gint64 arrival_us, gint64 age_us, gboolean gap, gpointer user)
+          gint64 arrival_us, gint64 age_us, gboolean gap, gpointer user)
 {
   End *end = user;
   gboolean taken;
@@ -123,14 +123,13 @@ on_closed (UdtLink *link, gpointer user)
   g_mutex_unlock (&end->lock);
 }
 
-static const UdtLinkCallbacks callbacks = {
-  on_event, on_key_unit, on_writable, on_opened, on_caps, on_frame, on_end,
-  on_closed
-};
+static const UdtLinkCallbacks callbacks
+    = { on_event, on_key_unit, on_writable, on_opened,
+        on_caps,  on_frame,    on_end,      on_closed };
 
 void
 end_config (UdtLinkConfig *config, gboolean listener, gboolean sender,
-    guint port)
+            guint port)
 {
   UdtLinkConfig plain = {
     .listener = listener,
@@ -198,7 +197,7 @@ make_payload (guint number, gsize size)
 
   for (i = 0; i < size; i++) {
     state = state * 1664525u + 1013904223u;
-    data[i] = (guint8) (state >> 24);
+    data[i] = (guint8)(state >> 24);
   }
   return g_bytes_new_take (data, size);
 }
@@ -210,7 +209,7 @@ end_push (End *end, guint number, gsize size, guint16 flags)
   P2pWireFrame frame = { .flags = flags };
   guint seen;
 
-  frame.pts = frame.dts = (gint64) number * 1000000;
+  frame.pts = frame.dts = (gint64)number * 1000000;
   frame.duration = 1000000;
   frame.sent = frame.pts;
   do {
@@ -232,7 +231,7 @@ end_has (End *end, guint index, guint number, gsize size)
 
   g_mutex_lock (&end->lock);
   same = index < end->frames->len
-      && g_bytes_equal (g_ptr_array_index (end->frames, index), expected);
+         && g_bytes_equal (g_ptr_array_index (end->frames, index), expected);
   g_mutex_unlock (&end->lock);
   g_bytes_unref (expected);
   return same;

@@ -22,22 +22,22 @@ typedef struct
   /* [lock] */
   guint connected, disconnected, failed, rejected;
   gboolean final;
-  gchar *reason;                /* of the last event that had one */
+  gchar *reason; /* of the last event that had one */
   guint key_units, writable;
   guint opened, ended, closed;
   P2pWireKind kind;
-  GPtrArray *caps;              /* strings */
-  GPtrArray *frames;            /* GBytes */
-  GArray *headers;              /* P2pWireFrame */
+  GPtrArray *caps;   /* strings */
+  GPtrArray *frames; /* GBytes */
+  GArray *headers;   /* P2pWireFrame */
   guint64 bytes;
   guint gaps;
-  gboolean full;                /* take no frames */
-  guint refused;                /* frames, for that */
+  gboolean full; /* take no frames */
+  guint refused; /* frames, for that */
 } End;
 
 /* Loopback, IPv4 unless said otherwise; `key` NULL: insecure. */
 void end_config (UdtLinkConfig *config, gboolean listener, gboolean sender,
-    guint port);
+                 guint port);
 End *end_new (const UdtLinkConfig *config, const gchar *key);
 void end_free (End *end);
 
@@ -49,7 +49,7 @@ void end_free (End *end);
     gboolean ok_;                                                              \
     g_mutex_lock (&e_->lock);                                                  \
     while (!(ok_ = (condition))                                                \
-        && g_cond_wait_until (&e_->cond, &e_->lock, until_))                   \
+           && g_cond_wait_until (&e_->cond, &e_->lock, until_))                \
       ;                                                                        \
     ok_ = (condition);                                                         \
     g_mutex_unlock (&e_->lock);                                                \
