@@ -37,8 +37,10 @@
 #define START_QUEUE (50 * MS)
 #define MIN_RATE (100000u / 8)
 #define MIN_WINDOW 8 /* packets */
-#define ROUNDS 10    /* the model remembers */
-#define CYCLE 8      /* rounds from probe to probe */
+/* Packets a round: with fewer, no queue is ours and no rate the path's. */
+#define TRICKLE 2
+#define ROUNDS 10 /* the model remembers */
+#define CYCLE 8   /* rounds from probe to probe */
 #define MIN_TARGET (10 * MS)
 #define MAX_TARGET (40 * MS)
 #define MAX_CONTENDED_TARGET (120 * MS)
@@ -322,11 +324,14 @@ judge_bursts (Law *law)
 }
 
 static void
-end_round (Law *law)
+end_round (Law *law, uint64_t in_flight)
 {
+  bool trickle = law->round_limited
+                 && law->round_acked + in_flight < (uint64_t)TRICKLE * law->mtu;
+
   measure_loss (law);
   judge_bursts (law);
-  if (!law->round_resumed) {
+  if (!law->round_resumed && !trickle) {
     if (law->phase == START)
       start_round (law);
     else
@@ -384,6 +389,10 @@ watch_queue (Law *law, const UdtAckBatch *batch)
   UdtTime limit = target_delay (law);
 
   law->last_delay = batch->delay_min;
+  if (batch->in_flight + batch->acked < (uint64_t)TRICKLE * law->mtu) {
+    law->late_acks = 0;
+    return;
+  }
   if (law->phase != START)
     limit *= 2;
   if (batch->delay_min <= limit) {
@@ -487,7 +496,7 @@ law_on_ack (void *state, const UdtAckBatch *acked)
   }
   look (law, batch);
   if (batch->round)
-    end_round (law);
+    end_round (law, batch->in_flight);
 }
 
 static void

@@ -646,6 +646,11 @@ udt_expiry_time (const UdtConnection *conn)
   if (conn->expiries > 0 && conn->last_expiry > since)
     since = conn->last_expiry;
   interval = udt_expiry_interval (conn);
+  /* What a newer one has overtaken is found without probes. */
+  if (conn->largest_acked != UDT_NUMBER_NONE
+      && conn->in_flight.head < conn->largest_acked
+      && interval < reorder_time (conn) + UDT_MAX_ACK_DELAY)
+    interval = reorder_time (conn) + UDT_MAX_ACK_DELAY;
   /* Two packets an expiry are no load: the first few come without delay. */
   if (conn->expiries > 2) {
     UdtTime most = interval > UDT_MAX_EXPIRY ? interval : UDT_MAX_EXPIRY;

@@ -439,7 +439,7 @@ begin_slow (SimTest *test)
                   &(SimLinkConfig){ .rate = 400000,
                                     .delay = 20 * SIM_MS,
                                     .queue_limit = 100000 },
-                  MBIT / 8, true, 150 * SIM_MS, 150 * SIM_MS);
+                  MBIT / 8, true, 150 * SIM_MS, 200 * SIM_MS);
 }
 
 /* ---- packet size ---- */
