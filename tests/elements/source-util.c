@@ -8,7 +8,7 @@
 
 /* -- A pipeline that keeps a log ------------------------------------------- */
 
-static void
+static void G_GNUC_PRINTF (2, 3)
 write_line (Rig *rig, const gchar *format, ...)
 {
   va_list args;
