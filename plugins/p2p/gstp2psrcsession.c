@@ -143,7 +143,6 @@ begin_epoch (GstP2pSrc *src, guint epoch)
   src->have_epoch = TRUE;
   src->epoch = epoch;
   src->group_id = gst_util_group_id_next ();
-  src->complete = FALSE;
   gst_p2p_src_unmap_queued (src);
   p2p_timeline_reset (src->timeline);
 }
@@ -290,6 +289,10 @@ on_stream_closed (P2pRequest *request, gpointer stream, gboolean lost,
     return;
   g_mutex_lock (&src->lock);
   g_clear_pointer (&pad->in_stream, p2p_in_stream_unref);
+  /* All of them come again, and are complete again. A device may also begin its
+   * first stream only after it has said that there are no more for now. */
+  if (lost)
+    src->complete = FALSE;
   /* What was lost comes again: its pad waits for it. */
   if (!lost)
     gst_p2p_src_pad_push_item (pad, gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
