@@ -375,18 +375,23 @@ settle_key (GstP2pSettings *copy, const gchar *device_id, GError **error)
 
 /* -- The endpoint ---------------------------------------------------------- */
 
+/* Who names a device is a viewer of it, who has a name of its own is one. */
 static gboolean
-settle_identity (GstP2pSettings *copy, P2pRole role, gchar **device_id,
+settle_identity (GstP2pSettings *copy, P2pRole *role, gchar **device_id,
                  gchar **params, GError **error)
 {
-  if (role == P2P_ROLE_DEVICE) {
-    if (copy->uri != NULL) {
-      g_set_error (
-          error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-          "This version of p2psink cannot send to a device: unset \"uri\" and "
-          "set \"device-id\"");
-      return FALSE;
-    }
+  if (copy->device_id != NULL && copy->uri != NULL) {
+    g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
+                 "Both \"device-id\" and \"uri\" are set: \"device-id\" to be "
+                 "that device, \"uri\" to be a viewer of another; set one");
+    return FALSE;
+  }
+  if (copy->device_id != NULL)
+    *role = P2P_ROLE_DEVICE;
+  else if (copy->uri != NULL)
+    *role = P2P_ROLE_VIEWER;
+
+  if (*role == P2P_ROLE_DEVICE) {
     if (copy->device_id == NULL) {
       g_set_error (
           error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
@@ -397,13 +402,6 @@ settle_identity (GstP2pSettings *copy, P2pRole role, gchar **device_id,
       return FALSE;
     *device_id = g_strdup (copy->device_id);
     return TRUE;
-  }
-
-  if (copy->device_id != NULL) {
-    g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
-                 "This version of p2psrc cannot receive from viewers: unset "
-                 "\"device-id\" and set \"uri\"");
-    return FALSE;
   }
   if (copy->uri == NULL) {
     g_set_error (error, P2P_ENDPOINT_ERROR, P2P_ENDPOINT_ERROR_SETTINGS,
@@ -452,7 +450,7 @@ post_settings_error (GstElement *element, const GError *error)
 
 P2pEndpoint *
 gst_p2p_settings_acquire (GstP2pSettings *settings, GstElement *element,
-                          P2pRole role, gchar **params)
+                          P2pRole *role, gchar **params)
 {
   GstP2pSettings copy;
   P2pEndpointConfig config;
@@ -463,7 +461,7 @@ gst_p2p_settings_acquire (GstP2pSettings *settings, GstElement *element,
   copy_settings (settings, element, &copy);
   if (settle_identity (&copy, role, &device_id, params, &error)
       && settle_key (&copy, device_id, &error)) {
-    fill_config (&copy, role, device_id, &config);
+    fill_config (&copy, *role, device_id, &config);
     endpoint = p2p_endpoint_acquire (&config, &error);
   }
   if (endpoint == NULL)

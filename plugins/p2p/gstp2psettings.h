@@ -91,9 +91,11 @@ gchar *gst_p2p_uri_build (const gchar *device_id, const gchar *params);
 GstStructure *gst_p2p_params_to_structure (const gchar *params);
 
 /* Judges the settings and finds or makes the endpoint. NULL: an error has been
- * posted. `params` (may be NULL): of the URI, to be freed. */
+ * posted. `role`: what is missing if neither device-id nor uri is set; then
+ * what the one that is set makes of the element. `params`: of the URI, to be
+ * freed, or left alone. */
 P2pEndpoint *gst_p2p_settings_acquire (GstP2pSettings *settings,
-                                       GstElement *element, P2pRole role,
+                                       GstElement *element, P2pRole *role,
                                        gchar **params);
 
 G_END_DECLS

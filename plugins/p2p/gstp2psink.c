@@ -8,6 +8,9 @@
  * of its own, encrypted. Streams are encoded once, however many watch, and the
  * pipeline runs on when nobody does.
  *
+ * With `uri` instead of `device-id` it is the voice of a viewer: its streams go
+ * to that device, whose p2psrc has pads for them.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 videotestsrc is-live=1 ! x264enc tune=zerolatency ! \
@@ -18,7 +21,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Threads: the application's (states, properties, requests of pads), the
- * session's notify thread (the listener), each pad's streaming thread. The
+ * session's (gstp2psinksession.c), each pad's streaming thread. The
  * sink's lock is never held across a signal, a message, an event or a call of
  * the session that waits. See docs/threads.md.
  */
@@ -28,6 +31,7 @@
 
 #include <string.h>
 #include "gstp2pcaps.h"
+#include "gstp2pcommands.h"
 #include "gstp2pmessages.h"
 #include "gstp2psink.h"
 
@@ -38,17 +42,7 @@ enum {
   PROP_STATS = GST_P2P_PROP_OWN,
 };
 
-enum {
-  SIGNAL_AUTHORIZE,
-  SIGNAL_VIEWER_ADDED,
-  SIGNAL_VIEWER_REMOVED,
-  SIGNAL_REQUEST_ADDED,
-  SIGNAL_REQUEST_REMOVED,
-  SIGNAL_KICK_VIEWER,
-  N_SIGNALS
-};
-
-static guint signals[N_SIGNALS];
+guint gst_p2p_sink_signals[GST_P2P_SINK_N_SIGNALS];
 
 /* In this order: a pad is requested from the first template that fits. */
 static GstStaticPadTemplate video_template
@@ -83,82 +77,6 @@ gst_p2p_sink_free_pads (GList *pads)
 {
   g_list_free_full (pads, gst_object_unref);
 }
-
-/* -- What the session tells (notify thread) -------------------------------- */
-
-static void
-on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
-{
-  GstP2pSink *sink = user;
-  gboolean warn = FALSE;
-
-  gst_element_post_message (GST_ELEMENT_CAST (sink),
-                            gst_p2p_step_message_new (GST_ELEMENT_CAST (sink),
-                                                      step));
-  if (step->step != P2P_STEP_SERVER)
-    return;
-  g_mutex_lock (&sink->lock);
-  warn = !step->ok && !sink->server_lost;
-  sink->server_lost = !step->ok;
-  g_mutex_unlock (&sink->lock);
-  /* Once an outage; the attempts that follow are p2p-step messages. */
-  if (warn)
-    GST_ELEMENT_WARNING (
-        sink, RESOURCE, OPEN_WRITE,
-        ("New viewers cannot come: %s",
-         step->detail != NULL ? step->detail : step->reason),
-        ("It is tried again until it works; present viewers stay"));
-}
-
-static gboolean
-on_authorize (P2pEndpoint *endpoint, const P2pPeerInfo *peer, gpointer user)
-{
-  GstStructure *info = gst_p2p_peer_structure_new (peer);
-  gboolean allowed = TRUE;
-
-  g_signal_emit (user, signals[SIGNAL_AUTHORIZE], 0, peer->id, info, &allowed);
-  gst_structure_free (info);
-  return allowed;
-}
-
-static void
-on_peer_added (P2pEndpoint *endpoint, const P2pPeerInfo *peer, gpointer user)
-{
-  GstStructure *info = gst_p2p_peer_structure_new (peer);
-
-  GST_INFO_OBJECT (user, "viewer %s: %" GST_PTR_FORMAT, peer->id, info);
-  g_signal_emit (user, signals[SIGNAL_VIEWER_ADDED], 0, peer->id, info);
-  gst_structure_free (info);
-}
-
-static void
-on_peer_removed (P2pEndpoint *endpoint, const gchar *peer, const gchar *reason,
-                 gpointer user)
-{
-  GST_INFO_OBJECT (user, "viewer %s went: %s", peer, reason);
-  g_signal_emit (user, signals[SIGNAL_VIEWER_REMOVED], 0, peer, reason);
-}
-
-static void
-on_request_added (P2pEndpoint *endpoint, const gchar *peer, guint request,
-                  const gchar *params, gpointer user)
-{
-  GstStructure *info = gst_p2p_params_to_structure (params);
-
-  g_signal_emit (user, signals[SIGNAL_REQUEST_ADDED], 0, peer, request, info);
-  gst_structure_free (info);
-}
-
-static void
-on_request_removed (P2pEndpoint *endpoint, const gchar *peer, guint request,
-                    gpointer user)
-{
-  g_signal_emit (user, signals[SIGNAL_REQUEST_REMOVED], 0, peer, request);
-}
-
-static const P2pListener listener
-    = { on_step,         on_authorize,     on_peer_added,
-        on_peer_removed, on_request_added, on_request_removed };
 
 /* -- End of stream --------------------------------------------------------- */
 
@@ -251,7 +169,8 @@ gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
   g_mutex_lock (&sink->lock);
   running = sink->published;
   if (running)
-    gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint);
+    gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint,
+                              sink->offer);
   g_mutex_unlock (&sink->lock);
   if (running)
     gst_pad_set_active (pad, TRUE);
@@ -264,7 +183,8 @@ gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
   /* A change of state may have come in between, either way. */
   g_mutex_lock (&sink->lock);
   if (sink->published)
-    gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint);
+    gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint,
+                              sink->offer);
   stopped = running && !sink->published;
   g_mutex_unlock (&sink->lock);
   if (stopped)
@@ -294,14 +214,21 @@ gst_p2p_sink_release_pad (GstElement *element, GstPad *gpad)
 static gboolean
 open_endpoint (GstP2pSink *sink)
 {
+  P2pRole role = P2P_ROLE_DEVICE;
+  gchar *params = NULL;
   P2pEndpoint *endpoint
       = gst_p2p_settings_acquire (&sink->settings, GST_ELEMENT_CAST (sink),
-                                  P2P_ROLE_DEVICE, NULL);
+                                  &role, &params);
 
-  if (endpoint == NULL)
+  if (endpoint == NULL) {
+    g_free (params);
     return FALSE;
+  }
   g_mutex_lock (&sink->lock);
   sink->endpoint = endpoint;
+  sink->role = role;
+  g_free (sink->params);
+  sink->params = params;
   g_mutex_unlock (&sink->lock);
   return TRUE;
 }
@@ -344,17 +271,22 @@ start (GstP2pSink *sink)
   g_mutex_lock (&sink->lock);
   sink->published = TRUE;
   sink->server_lost = FALSE;
+  sink->was_connected = FALSE;
+  if (sink->role == P2P_ROLE_VIEWER)
+    sink->offer = p2p_endpoint_offer (sink->endpoint, sink->params);
   sink->eos_posted = FALSE;
   sink->eos_seqnum = 0;
   sink->running_offset = 0;
   sink->rebase = FALSE;
   sink->latency = 0;
   for (walk = pads; walk != NULL; walk = walk->next)
-    gst_p2p_sink_pad_publish (walk->data, sink->endpoint);
+    gst_p2p_sink_pad_publish (walk->data, sink->endpoint, sink->offer);
   g_mutex_unlock (&sink->lock);
   gst_p2p_sink_free_pads (pads);
 
-  sink->listener = p2p_endpoint_add_listener (sink->endpoint, &listener, sink);
+  sink->listener
+      = p2p_endpoint_add_listener (sink->endpoint, &gst_p2p_sink_listener,
+                                   gst_object_ref (sink));
   p2p_endpoint_start (sink->endpoint);
   return TRUE;
 }
@@ -365,6 +297,7 @@ static void
 stop (GstP2pSink *sink)
 {
   GList *pads, *walk, *streams = NULL;
+  P2pOffer *offer;
 
   if (sink->listener != 0)
     p2p_endpoint_remove_listener (sink->endpoint, sink->listener);
@@ -373,6 +306,7 @@ stop (GstP2pSink *sink)
   pads = gst_p2p_sink_get_pads (sink);
   g_mutex_lock (&sink->lock);
   sink->published = FALSE;
+  offer = g_steal_pointer (&sink->offer);
   for (walk = pads; walk != NULL; walk = walk->next) {
     P2pStream *stream = gst_p2p_sink_pad_steal_stream (walk->data);
 
@@ -381,6 +315,8 @@ stop (GstP2pSink *sink)
   }
   g_mutex_unlock (&sink->lock);
   g_list_free_full (streams, (GDestroyNotify)p2p_stream_unpublish);
+  if (offer != NULL)
+    p2p_offer_close (offer);
   gst_p2p_sink_free_pads (pads);
 }
 
@@ -495,6 +431,20 @@ gst_p2p_sink_kick_viewer (GstP2pSink *sink, const gchar *peer)
 }
 
 static void
+gst_p2p_sink_send_command (GstP2pSink *sink, const gchar *peer, GBytes *command,
+                           GstPromise *promise)
+{
+  g_mutex_lock (&sink->lock);
+  if (sink->endpoint != NULL) {
+    gst_p2p_send_command (sink->endpoint, peer, command, promise);
+    g_mutex_unlock (&sink->lock);
+    return;
+  }
+  g_mutex_unlock (&sink->lock);
+  gst_p2p_send_command (NULL, peer, command, promise);
+}
+
+static void
 gst_p2p_sink_set_property (GObject *object, guint id, const GValue *value,
                            GParamSpec *pspec)
 {
@@ -528,6 +478,7 @@ gst_p2p_sink_finalize (GObject *object)
   GstP2pSink *sink = GST_P2P_SINK (object);
 
   gst_p2p_settings_clear (&sink->settings);
+  g_free (sink->params);
   g_mutex_clear (&sink->lock);
   G_OBJECT_CLASS (gst_p2p_sink_parent_class)->finalize (object);
 }
@@ -562,22 +513,22 @@ install_signals (GstP2pSinkClass *klass)
    *
    * Returns: %FALSE to refuse the viewer. One refusal is enough.
    */
-  signals[SIGNAL_AUTHORIZE]
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_AUTHORIZE]
       = g_signal_new_class_handler ("authorize", type, G_SIGNAL_RUN_LAST,
                                     G_CALLBACK (default_authorize),
                                     all_must_agree, NULL, NULL, G_TYPE_BOOLEAN,
                                     2, G_TYPE_STRING, GST_TYPE_STRUCTURE);
-  signals[SIGNAL_VIEWER_ADDED]
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_VIEWER_ADDED]
       = g_signal_new ("viewer-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                       NULL, G_TYPE_NONE, 2, G_TYPE_STRING, GST_TYPE_STRUCTURE);
-  signals[SIGNAL_VIEWER_REMOVED]
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_VIEWER_REMOVED]
       = g_signal_new ("viewer-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                       NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
-  signals[SIGNAL_REQUEST_ADDED]
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_REQUEST_ADDED]
       = g_signal_new ("request-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                       NULL, G_TYPE_NONE, 3, G_TYPE_STRING, G_TYPE_UINT,
                       GST_TYPE_STRUCTURE);
-  signals[SIGNAL_REQUEST_REMOVED]
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_REQUEST_REMOVED]
       = g_signal_new ("request-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                       NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_UINT);
   /**
@@ -586,11 +537,13 @@ install_signals (GstP2pSinkClass *klass)
    *
    * Says goodbye to the viewer.
    */
-  signals[SIGNAL_KICK_VIEWER]
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_KICK_VIEWER]
       = g_signal_new_class_handler ("kick-viewer", type,
                                     G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
                                     G_CALLBACK (gst_p2p_sink_kick_viewer), NULL,
                                     NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_COMMAND]
+      = gst_p2p_install_commands (type, G_CALLBACK (gst_p2p_sink_send_command));
 }
 
 static void

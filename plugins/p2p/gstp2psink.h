@@ -23,6 +23,19 @@ GST_ELEMENT_REGISTER_DECLARE (p2psink)
 
 GST_DEBUG_CATEGORY_EXTERN (gst_p2p_sink_debug);
 
+enum {
+  GST_P2P_SINK_SIGNAL_AUTHORIZE,
+  GST_P2P_SINK_SIGNAL_VIEWER_ADDED,
+  GST_P2P_SINK_SIGNAL_VIEWER_REMOVED,
+  GST_P2P_SINK_SIGNAL_REQUEST_ADDED,
+  GST_P2P_SINK_SIGNAL_REQUEST_REMOVED,
+  GST_P2P_SINK_SIGNAL_KICK_VIEWER,
+  GST_P2P_SINK_SIGNAL_COMMAND,
+  GST_P2P_SINK_N_SIGNALS
+};
+
+extern guint gst_p2p_sink_signals[GST_P2P_SINK_N_SIGNALS];
+
 struct _GstP2pSink
 {
   GstElement parent;
@@ -34,6 +47,9 @@ struct _GstP2pSink
    * call back may be called under it, nothing else. */
   GMutex lock;
   P2pEndpoint *endpoint; /* from READY on */
+  P2pRole role;          /* the same */
+  gchar *params;         /* of the URI, as a viewer */
+  P2pOffer *offer; /* as a viewer, PAUSED and above: what its pads are of */
   guint listener;
   gboolean published; /* PAUSED and above: pads have streams */
   gboolean playing;
@@ -49,7 +65,8 @@ struct _GstP2pSink
 
   gboolean eos_posted;
   guint32 eos_seqnum;
-  gboolean server_lost; /* a warning has been posted */
+  gboolean server_lost;   /* a warning has been posted */
+  gboolean was_connected; /* as a viewer: the device let it in */
 
   guint next_number[P2P_WIRE_DATA + 1]; /* of a pad, by kind */
 };
@@ -90,7 +107,8 @@ struct _GstP2pSinkPad
 GstPad *gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
                               P2pWireKind kind, gboolean named);
 /* Sink's lock held. */
-void gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint);
+void gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint,
+                               P2pOffer *offer);
 /* Sink's lock held; what comes back is for p2p_stream_unpublish() without it.
  */
 P2pStream *gst_p2p_sink_pad_steal_stream (GstP2pSinkPad *pad);
@@ -113,6 +131,9 @@ GList *gst_p2p_sink_get_pads (GstP2pSink *sink);
 void gst_p2p_sink_free_pads (GList *pads);
 /* `seqnum`: of the EOS event that came now; 0: something else changed. */
 void gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum);
+
+/* gstp2psinksession.c; its user is a reference to the sink. */
+extern const P2pListener gst_p2p_sink_listener;
 
 /* gstp2psinkevents.c: queries and events of the element; no lock held. */
 gboolean gst_p2p_sink_query (GstElement *element, GstQuery *query);

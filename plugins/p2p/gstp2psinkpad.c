@@ -130,7 +130,8 @@ fill_config (GstP2pSinkPad *pad, const gchar *name, P2pStreamConfig *config)
 }
 
 void
-gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint)
+gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint,
+                          P2pOffer *offer)
 {
   static const P2pStreamCallbacks callbacks = { on_key_unit, on_writable };
   P2pStreamConfig config;
@@ -140,6 +141,7 @@ gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint)
     return;
   name = gst_pad_get_name (pad);
   fill_config (pad, name, &config);
+  config.offer = offer;
   pad->stream = p2p_endpoint_publish (endpoint, &config, &callbacks, pad);
   g_free (name);
 }

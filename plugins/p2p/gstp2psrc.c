@@ -7,6 +7,9 @@
  * parameters say, and has a pad for each stream that comes. It connects again
  * by itself after every loss of the network, the signaller or the device.
  *
+ * With `device-id` instead of `uri` it is the ear of a device: it has a pad for
+ * each stream that a viewer's p2psink sends, until that viewer goes.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 p2psrc uri=p2p://camera-1 key-file=camera-1.key ! decodebin !
@@ -26,7 +29,9 @@
 #endif
 
 #include <gst/video/video.h>
+#include <string.h>
 #include "gstp2pcaps.h"
+#include "gstp2pcommands.h"
 #include "gstp2pmessages.h"
 #include "gstp2psrc.h"
 
@@ -36,6 +41,8 @@ GST_DEBUG_CATEGORY (gst_p2p_src_debug);
 enum {
   PROP_STATS = GST_P2P_PROP_OWN,
 };
+
+guint gst_p2p_src_command_signal;
 
 static GstStaticPadTemplate video_template
     = GST_STATIC_PAD_TEMPLATE ("video_%u", GST_PAD_SRC, GST_PAD_SOMETIMES,
@@ -265,10 +272,11 @@ gst_p2p_src_send_event (GstElement *element, GstEvent *event)
 static gboolean
 open_endpoint (GstP2pSrc *src)
 {
+  P2pRole role = P2P_ROLE_VIEWER;
   gchar *params = NULL;
   P2pEndpoint *endpoint
-      = gst_p2p_settings_acquire (&src->settings, GST_ELEMENT_CAST (src),
-                                  P2P_ROLE_VIEWER, &params);
+      = gst_p2p_settings_acquire (&src->settings, GST_ELEMENT_CAST (src), &role,
+                                  &params);
 
   if (endpoint == NULL) {
     g_free (params);
@@ -276,6 +284,7 @@ open_endpoint (GstP2pSrc *src)
   }
   g_mutex_lock (&src->lock);
   src->endpoint = endpoint;
+  src->accepts = role == P2P_ROLE_DEVICE;
   g_free (src->params);
   src->params = params;
   g_mutex_unlock (&src->lock);
@@ -321,17 +330,23 @@ start (GstP2pSrc *src)
   GST_OBJECT_UNLOCK (src);
   src->have_epoch = src->complete = src->no_more_pads = FALSE;
   src->was_connected = src->trouble_told = FALSE;
-  p2p_timeline_reset (src->timeline);
+  p2p_timeline_reset (src->times->timeline);
+  memset (src->next_number, 0, sizeof src->next_number);
   gst_flow_combiner_reset (src->combiner);
 
-  request = p2p_endpoint_request (src->endpoint, src->params,
-                                  &gst_p2p_src_request_callbacks, src);
+  if (src->accepts)
+    request = p2p_endpoint_accept (src->endpoint, NULL,
+                                   &gst_p2p_src_request_callbacks, src);
+  else
+    request = p2p_endpoint_request (src->endpoint, src->params,
+                                    &gst_p2p_src_request_callbacks, src);
   /* In a session that others already have, the end may be told at once: not
    * before all of this is done. */
   g_mutex_lock (&src->lock);
   src->request = request;
   src->listener
-      = p2p_endpoint_add_listener (src->endpoint, &gst_p2p_src_listener, src);
+      = p2p_endpoint_add_listener (src->endpoint, &gst_p2p_src_listener,
+                                   gst_object_ref (src));
   p2p_endpoint_start (src->endpoint);
   g_mutex_unlock (&src->lock);
   return TRUE;
@@ -415,9 +430,11 @@ set_playing (GstP2pSrc *src, gboolean playing)
     src->base_time = gst_element_get_base_time (GST_ELEMENT_CAST (src));
     src->start_us = g_get_monotonic_time ();
     /* Our running time stood still, the sender's did not. */
-    p2p_timeline_reset (src->timeline);
-    for (walk = src->pads; walk != NULL; walk = walk->next)
+    p2p_timeline_reset (src->times->timeline);
+    for (walk = src->pads; walk != NULL; walk = walk->next) {
+      p2p_timeline_reset (GST_P2P_SRC_PAD (walk->data)->times->timeline);
       gst_p2p_src_pad_trim (walk->data, src->latency_us);
+    }
     gst_p2p_src_map_queued (src);
   }
   for (walk = src->pads; walk != NULL; walk = walk->next)
@@ -546,6 +563,20 @@ gst_p2p_src_uri_handler_init (gpointer iface, gpointer data)
 /* -- Object ---------------------------------------------------------------- */
 
 static void
+gst_p2p_src_send_command (GstP2pSrc *src, const gchar *peer, GBytes *command,
+                          GstPromise *promise)
+{
+  g_mutex_lock (&src->lock);
+  if (src->endpoint != NULL) {
+    gst_p2p_send_command (src->endpoint, peer, command, promise);
+    g_mutex_unlock (&src->lock);
+    return;
+  }
+  g_mutex_unlock (&src->lock);
+  gst_p2p_send_command (NULL, peer, command, promise);
+}
+
+static void
 gst_p2p_src_set_property (GObject *object, guint id, const GValue *value,
                           GParamSpec *pspec)
 {
@@ -580,7 +611,7 @@ gst_p2p_src_finalize (GObject *object)
 
   gst_clear_object (&src->clock);
   gst_flow_combiner_unref (src->combiner);
-  p2p_timeline_free (src->timeline);
+  gst_p2p_times_unref (src->times);
   gst_p2p_settings_clear (&src->settings);
   g_free (src->params);
   g_cond_clear (&src->cond);
@@ -607,6 +638,9 @@ gst_p2p_src_class_init (GstP2pSrcClass *klass)
           "stats", "Statistics",
           "application/x-p2p-stats, with one structure for each peer",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+  gst_p2p_src_command_signal
+      = gst_p2p_install_commands (G_TYPE_FROM_CLASS (klass),
+                                  G_CALLBACK (gst_p2p_src_send_command));
 
   element_class->change_state = gst_p2p_src_change_state;
   element_class->send_event = gst_p2p_src_send_event;
@@ -634,6 +668,6 @@ gst_p2p_src_init (GstP2pSrc *src)
   g_mutex_init (&src->lock);
   g_cond_init (&src->cond);
   src->combiner = gst_flow_combiner_new ();
-  src->timeline = p2p_timeline_new ();
+  src->times = gst_p2p_times_new ();
   GST_OBJECT_FLAG_SET (src, GST_ELEMENT_FLAG_SOURCE);
 }

@@ -35,6 +35,18 @@ GST_DEBUG_CATEGORY_EXTERN (gst_p2p_src_debug);
  * forget: downstream is blocked, in PAUSED or too slow. */
 #define GST_P2P_SRC_QUEUE_TIME_US (2 * G_TIME_SPAN_SECOND)
 
+/* The mapping of one sender's times, shared by all pads of a request. Its
+ * memory is counted; it is used under the source's lock. */
+typedef struct
+{
+  P2pTimeline *timeline;
+  guint group_id; /* as a device: of the streams of one viewer's offer */
+} GstP2pTimes;
+
+GstP2pTimes *gst_p2p_times_new (void);
+GstP2pTimes *gst_p2p_times_ref (GstP2pTimes *times);
+void gst_p2p_times_unref (GstP2pTimes *times);
+
 struct _GstP2pSrc
 {
   GstElement parent;
@@ -46,6 +58,8 @@ struct _GstP2pSrc
    * be called under it, nothing else. */
   GMutex lock;
   P2pEndpoint *endpoint; /* from READY on */
+  gboolean accepts;      /* the same: it is a device, and takes what viewers
+                            offer */
   gchar *params;         /* of the URI */
   guint listener;
   P2pRequest *request; /* PAUSED and above */
@@ -61,7 +75,8 @@ struct _GstP2pSrc
   GstClockTime base_time;
   gint64 start_us; /* of PLAYING, for when there is no clock */
 
-  P2pTimeline *timeline; /* one for all pads */
+  GstP2pTimes *times;                   /* of the device: one for all pads */
+  guint next_number[P2P_WIRE_DATA + 1]; /* of a pad, as a device */
   gboolean have_epoch;
   guint epoch;           /* of the session's streams */
   guint group_id;        /* of the epoch */
@@ -107,6 +122,7 @@ struct _GstP2pSrcPad
   /* Protected by the source's lock. */
   gchar *peer;
   guint request;
+  GstP2pTimes *times;
   P2pInStream *in_stream; /* while open; owned */
   GstStream *stream;
   GQueue queue; /* of GstP2pItem */
@@ -160,7 +176,7 @@ void gst_p2p_src_map_queued (GstP2pSrc *src);
 /* Lock held: gives what waits of an earlier session up, or its times. */
 void gst_p2p_src_unmap_queued (GstP2pSrc *src);
 /* Lock held: samples the timeline and places one frame. */
-void gst_p2p_src_map_item (GstP2pSrc *src, GstP2pItem *item);
+void gst_p2p_src_map_item (GstP2pSrcPad *pad, GstP2pItem *item);
 
 /* gstp2psrc.c; lock not held. */
 /* Publishes the stream collection, and says when no more pads come. */
@@ -169,6 +185,8 @@ gboolean gst_p2p_src_answer (GstP2pSrc *src, GstQuery *query);
 
 /* gstp2psrcsession.c: what the session calls. */
 extern const P2pListener gst_p2p_src_listener;
+/* The signal `command`, as installed. */
+extern guint gst_p2p_src_command_signal;
 extern const P2pRequestCallbacks gst_p2p_src_request_callbacks;
 
 G_END_DECLS

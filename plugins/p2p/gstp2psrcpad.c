@@ -31,6 +31,37 @@ enum {
 
 G_DEFINE_TYPE (GstP2pSrcPad, gst_p2p_src_pad, GST_TYPE_PAD)
 
+/* -- Times ----------------------------------------------------------------- */
+
+GstP2pTimes *
+gst_p2p_times_new (void)
+{
+  GstP2pTimes *times = g_atomic_rc_box_new0 (GstP2pTimes);
+
+  times->timeline = p2p_timeline_new ();
+  return times;
+}
+
+GstP2pTimes *
+gst_p2p_times_ref (GstP2pTimes *times)
+{
+  return g_atomic_rc_box_acquire (times);
+}
+
+static void
+times_clear (gpointer data)
+{
+  GstP2pTimes *times = data;
+
+  p2p_timeline_free (times->timeline);
+}
+
+void
+gst_p2p_times_unref (GstP2pTimes *times)
+{
+  g_atomic_rc_box_release_full (times, times_clear);
+}
+
 /* -- Items ----------------------------------------------------------------- */
 
 GstP2pItem *
@@ -243,7 +274,7 @@ gst_p2p_src_pad_take_frame (GstP2pSrcPad *pad, GBytes *payload,
   item->gap = gap || pad->wait_sync;
   pad->wait_sync = FALSE;
   if (pad->src->playing)
-    gst_p2p_src_map_item (pad->src, item);
+    gst_p2p_src_map_item (pad, item);
   gst_p2p_src_pad_push_item (pad, item);
   if (pad->kind != P2P_WIRE_DATA)
     enforce_limits (pad);
@@ -359,6 +390,7 @@ gst_p2p_src_pad_finalize (GObject *object)
   g_list_free_full (pad->headers, (GDestroyNotify)gst_buffer_unref);
   gst_clear_caps (&pad->caps);
   gst_clear_object (&pad->stream);
+  g_clear_pointer (&pad->times, gst_p2p_times_unref);
   g_free (pad->peer);
   g_free (pad->stream_id);
   g_cond_clear (&pad->cond);
@@ -380,8 +412,9 @@ gst_p2p_src_pad_class_init (GstP2pSrcPadClass *klass)
   g_object_class_install_property (
       object_class, PROP_REQUEST,
       g_param_spec_uint ("request", "Request",
-                         "Number of the request that it answers", 0, G_MAXUINT,
-                         0, flags));
+                         "Number of the request that it answers, or of what "
+                         "the viewer sends",
+                         0, G_MAXUINT, 0, flags));
 }
 
 static void

@@ -29,45 +29,45 @@ running_time_now (GstP2pSrc *src)
 }
 
 static void
-sample (GstP2pSrc *src, const GstP2pItem *item)
+sample (GstP2pSrcPad *pad, const GstP2pItem *item)
 {
   gint64 ago_us = g_get_monotonic_time () - item->arrival_us;
 
   /* What it waited at the sender is not the path's doing. */
-  p2p_timeline_sample (src->timeline,
+  p2p_timeline_sample (pad->times->timeline,
                        item->frame.sent + item->age_us * GST_USECOND,
-                       running_time_now (src) - ago_us * GST_USECOND);
+                       running_time_now (pad->src) - ago_us * GST_USECOND);
 }
 
 static gint64
-map (GstP2pSrc *src, gint64 sender_time, gint64 sender_latency)
+map (GstP2pSrcPad *pad, gint64 sender_time, gint64 sender_latency)
 {
   gint64 local;
 
   /* When a sink at the sender would have shown it: that moment, here. */
   if (sender_time == P2P_WIRE_TIME_NONE
-      || !p2p_timeline_map (src->timeline, sender_time + sender_latency,
+      || !p2p_timeline_map (pad->times->timeline, sender_time + sender_latency,
                             &local))
     return P2P_WIRE_TIME_NONE;
   return local;
 }
 
 static void
-place (GstP2pSrc *src, GstP2pItem *item)
+place (GstP2pSrcPad *pad, GstP2pItem *item)
 {
-  item->pts = map (src, item->frame.pts, item->frame.latency);
-  item->dts = map (src, item->frame.dts, item->frame.latency);
+  item->pts = map (pad, item->frame.pts, item->frame.latency);
+  item->dts = map (pad, item->frame.dts, item->frame.latency);
   item->mapped = TRUE;
 }
 
 void
-gst_p2p_src_map_item (GstP2pSrc *src, GstP2pItem *item)
+gst_p2p_src_map_item (GstP2pSrcPad *pad, GstP2pItem *item)
 {
-  sample (src, item);
-  place (src, item);
+  sample (pad, item);
+  place (pad, item);
 }
 
-typedef void (*ItemFunc) (GstP2pSrc *src, GstP2pItem *item);
+typedef void (*ItemFunc) (GstP2pSrcPad *pad, GstP2pItem *item);
 
 static void
 for_each_unmapped (GstP2pSrc *src, ItemFunc func)
@@ -80,19 +80,19 @@ for_each_unmapped (GstP2pSrc *src, ItemFunc func)
       GstP2pItem *item = items->data;
 
       if (item->type == GST_P2P_ITEM_FRAME && !item->mapped)
-        func (src, item);
+        func (pads->data, item);
     }
   }
 }
 
 static void
-sample_item (GstP2pSrc *src, GstP2pItem *item)
+sample_item (GstP2pSrcPad *pad, GstP2pItem *item)
 {
-  sample (src, item);
+  sample (pad, item);
 }
 
 static void
-give_up_times (GstP2pSrc *src, GstP2pItem *item)
+give_up_times (GstP2pSrcPad *pad, GstP2pItem *item)
 {
   item->mapped = TRUE;
 }
@@ -282,9 +282,16 @@ handle_flow (GstP2pSrcPad *pad, GstP2pSrc *src, GstFlowReturn flow)
     pad->stopped = TRUE;
     gst_p2p_src_pad_drop_frames (pad);
   }
-  /* While pads still come, nobody can say that none is linked. */
+  /* While pads still come, nobody can say that none is linked. What a viewer
+   * sends is no reason for a device to stop. */
   fatal = combined <= GST_FLOW_NOT_NEGOTIATED
           || (combined == GST_FLOW_NOT_LINKED && all_known);
+  if (fatal && src->accepts) {
+    GST_WARNING_OBJECT (pad, "%s: no more of this stream is taken",
+                        gst_flow_get_name (flow));
+    gst_flow_combiner_reset (src->combiner);
+    fatal = FALSE;
+  }
   if (fatal)
     pad->stopped = TRUE;
   g_mutex_unlock (&src->lock);
@@ -447,7 +454,7 @@ may_go (GstP2pSrc *src, const GstP2pItem *item)
   switch (item->type) {
     case GST_P2P_ITEM_START:
       /* The collection is to be complete before the first stream begins. */
-      return src->complete;
+      return src->complete || src->accepts;
     case GST_P2P_ITEM_FRAME:
       /* Live: no data in PAUSED. */
       return src->playing;

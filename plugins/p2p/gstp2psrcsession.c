@@ -13,6 +13,7 @@
 #endif
 
 #include "gstp2pcaps.h"
+#include "gstp2pcommands.h"
 #include "gstp2pmessages.h"
 #include "gstp2psrc.h"
 
@@ -74,6 +75,24 @@ give_up (GstP2pSrc *src, const P2pStep *step)
 }
 
 static void
+tell_device_step (GstP2pSrc *src, const P2pStep *step)
+{
+  gboolean warn;
+
+  if (step->step != P2P_STEP_SERVER)
+    return;
+  g_mutex_lock (&src->lock);
+  warn = !step->ok && !src->trouble_told;
+  src->trouble_told = !step->ok;
+  g_mutex_unlock (&src->lock);
+  if (warn)
+    GST_ELEMENT_WARNING (src, RESOURCE, OPEN_READ,
+                         ("New viewers cannot come: %s", explain (step)),
+                         ("It is tried again until it works; present viewers "
+                          "stay"));
+}
+
+static void
 on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
 {
   GstP2pSrc *src = user;
@@ -82,6 +101,11 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
   gst_element_post_message (GST_ELEMENT_CAST (src),
                             gst_p2p_step_message_new (GST_ELEMENT_CAST (src),
                                                       step));
+  /* A device: viewers fail one by one, and for themselves. */
+  if (src->accepts) {
+    tell_device_step (src, step);
+    return;
+  }
 
   g_mutex_lock (&src->lock);
   if (step->ok && step->step == P2P_STEP_MEDIA) {
@@ -106,8 +130,17 @@ on_step (P2pEndpoint *endpoint, const P2pStep *step, gpointer user)
          p2p_step_kind_name (step->step), GST_STR_NULL (step->reason)));
 }
 
+static GBytes *
+on_command (P2pEndpoint *endpoint, const gchar *peer, GBytes *command,
+            gpointer user)
+{
+  return gst_p2p_emit_command (user, gst_p2p_src_command_signal, peer, command);
+}
+
 const P2pListener gst_p2p_src_listener = {
   .step = on_step,
+  .command = on_command,
+  .destroy = gst_object_unref,
 };
 
 /* -- Streams (network thread) ---------------------------------------------- */
@@ -144,7 +177,39 @@ begin_epoch (GstP2pSrc *src, guint epoch)
   src->epoch = epoch;
   src->group_id = gst_util_group_id_next ();
   gst_p2p_src_unmap_queued (src);
-  p2p_timeline_reset (src->timeline);
+  p2p_timeline_reset (src->times->timeline);
+}
+
+/* Lock held. A device hears several senders: those of one offer share a clock,
+ * which is the sending element's, and a group. */
+static GstP2pTimes *
+find_times (GstP2pSrc *src, const P2pInStreamInfo *info)
+{
+  GstP2pTimes *times;
+  GList *walk;
+
+  if (!src->accepts)
+    return gst_p2p_times_ref (src->times);
+  for (walk = src->pads; walk != NULL; walk = walk->next) {
+    GstP2pSrcPad *pad = walk->data;
+
+    if (pad->request == info->request && g_str_equal (pad->peer, info->peer))
+      return gst_p2p_times_ref (pad->times);
+  }
+  times = gst_p2p_times_new ();
+  times->group_id = gst_util_group_id_next ();
+  return times;
+}
+
+/* Lock held. A viewer's pads are called as the device calls them; what several
+ * viewers send would clash, so a device counts. */
+static gchar *
+make_pad_name (GstP2pSrc *src, P2pWireKind kind, const gchar *name)
+{
+  if (!src->accepts)
+    return g_strdup (name);
+  return g_strdup_printf ("%s_%u", gst_p2p_kind_name (kind),
+                          src->next_number[kind]++);
 }
 
 static gchar *
@@ -173,7 +238,8 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
   GstP2pSrcPad *pad = NULL;
   P2pWireKind kind;
   gboolean is_new = FALSE;
-  gchar *stream_id;
+  GstP2pTimes *times;
+  gchar *stream_id, *name;
   guint number;
 
   if (!gst_p2p_pad_name_parse (info->name, &kind, &number)
@@ -182,11 +248,16 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
     return NULL;
   }
   g_mutex_lock (&src->lock);
-  begin_epoch (src, epoch);
-  pad = find_pad (src, info->name);
+  if (!src->accepts) {
+    begin_epoch (src, epoch);
+    pad = find_pad (src, info->name);
+  }
+  times = find_times (src, info);
   if (pad == NULL && g_list_length (src->pads) < GST_P2P_SRC_MAX_PADS) {
     stream_id = make_stream_id (src, info);
-    pad = gst_p2p_src_pad_new (src, info->name, kind, stream_id);
+    name = make_pad_name (src, kind, info->name);
+    pad = gst_p2p_src_pad_new (src, name, kind, stream_id);
+    g_free (name);
     g_free (stream_id);
     src->pads = g_list_append (src->pads, pad);
     src->collection_stale = TRUE;
@@ -199,10 +270,16 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
     g_free (pad->peer);
     pad->peer = g_strdup (info->peer);
     pad->request = info->request;
+    if (pad->times != NULL)
+      gst_p2p_times_unref (pad->times);
+    pad->times = gst_p2p_times_ref (times);
     pad->refused = pad->wait_sync = pad->held = FALSE;
-    gst_p2p_src_pad_push_item (pad, gst_p2p_item_new (GST_P2P_ITEM_START,
-                                                      src->group_id));
+    gst_p2p_src_pad_push_item (pad,
+                               gst_p2p_item_new (GST_P2P_ITEM_START,
+                                                 src->accepts ? times->group_id
+                                                              : src->group_id));
   }
+  gst_p2p_times_unref (times);
   g_mutex_unlock (&src->lock);
   if (is_new)
     gst_pad_set_active (GST_PAD_CAST (pad), TRUE);
@@ -293,8 +370,9 @@ on_stream_closed (P2pRequest *request, gpointer stream, gboolean lost,
    * first stream only after it has said that there are no more for now. */
   if (lost)
     src->complete = FALSE;
-  /* What was lost comes again: its pad waits for it. */
-  if (!lost)
+  /* What was lost comes again: its pad waits for it. A viewer that went is
+   * another when it comes back. */
+  if (!lost || src->accepts)
     gst_p2p_src_pad_push_item (pad, gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
   g_mutex_unlock (&src->lock);
 }

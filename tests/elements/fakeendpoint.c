@@ -179,8 +179,62 @@ p2p_endpoint_add_listener (P2pEndpoint *endpoint, const P2pListener *listener,
 void
 p2p_endpoint_remove_listener (P2pEndpoint *endpoint, guint id)
 {
-  g_assert_nonnull (endpoint->listener);
+  const P2pListener *listener = endpoint->listener;
+
+  g_assert_nonnull (listener);
   endpoint->listener = NULL;
+  if (listener->destroy != NULL)
+    listener->destroy (endpoint->listener_user);
+}
+
+/* -- Commands -------------------------------------------------------------- */
+
+/* Whoever is named echoes. */
+void
+p2p_endpoint_send_command (P2pEndpoint *endpoint, const gchar *peer,
+                           GBytes *command, guint timeout_ms, P2pReplyFunc func,
+                           gpointer user, GDestroyNotify destroy)
+{
+  if (func != NULL && peer != NULL)
+    func (command, NULL, user);
+  else if (func != NULL)
+    func (NULL, P2P_COMMAND_NOT_CONNECTED, user);
+  if (destroy != NULL)
+    destroy (user);
+}
+
+/* -- Offers ---------------------------------------------------------------- */
+
+struct _P2pOffer
+{
+  gchar *params;
+};
+
+static P2pOffer *offered;
+
+P2pOffer *
+p2p_endpoint_offer (P2pEndpoint *endpoint, const gchar *params)
+{
+  g_assert_null (offered);
+  g_assert_cmpint (endpoint->config.role, ==, P2P_ROLE_VIEWER);
+  offered = g_new0 (P2pOffer, 1);
+  offered->params = g_strdup (params);
+  return offered;
+}
+
+void
+p2p_offer_close (P2pOffer *offer)
+{
+  g_assert_true (offer == offered);
+  offered = NULL;
+  g_free (offer->params);
+  g_free (offer);
+}
+
+const gchar *
+fake_offer_params (void)
+{
+  return offered != NULL ? offered->params : NULL;
 }
 
 const gchar *
@@ -519,6 +573,13 @@ p2p_endpoint_request (P2pEndpoint *endpoint, const gchar *params,
   request->user = user;
   endpoint->request = request;
   return request;
+}
+
+P2pRequest *
+p2p_endpoint_accept (P2pEndpoint *endpoint, const gchar *match,
+                     const P2pRequestCallbacks *callbacks, gpointer user)
+{
+  return p2p_endpoint_request (endpoint, match, callbacks, user);
 }
 
 void

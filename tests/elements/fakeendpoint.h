@@ -37,6 +37,9 @@ void fake_request_added (const gchar *peer, guint request, const gchar *params);
 void fake_request_removed (const gchar *peer, guint request);
 const gchar *fake_kicked (void);
 
+/* Of the offer that a sink makes, or NULL: none. */
+const gchar *fake_offer_params (void);
+
 /* Streams of a sink. NULL: not published. */
 P2pStream *fake_stream (const gchar *name);
 const P2pStreamConfig *fake_stream_config (P2pStream *stream);
