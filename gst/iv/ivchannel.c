@@ -155,6 +155,8 @@ sample (IvChannel *channel, gint64 now)
       && now - channel->samples[channel->newest].at_us < SAMPLE_US)
     return;
   p2p_stream_get_stats (channel->stream, &stats);
+  if (stats.viewers == 0)
+    return;
   g_mutex_lock (&channel->module->lock);
   channel->newest = (channel->newest + 1) % SAMPLES;
   channel->samples[channel->newest].at_us = now;
@@ -459,9 +461,11 @@ iv_channel_get_stats (void *handle, IvSendStats *stats)
   if (channel != NULL) {
     p2p_stream_get_stats (channel->stream, &s);
     stats->net_rate = (guint32)MIN (s.delivery_rate / 8, G_MAXUINT32);
-    stats->acked = s.acknowledged_bytes;
+    /* The session forgets what a viewer got when that goes. */
+    stats->acked = s.viewers > 0 ? s.acknowledged_bytes
+                                 : channel->samples[channel->newest].acked;
     stats->sent_rate
-        = sent_rate (channel, s.acknowledged_bytes, g_get_monotonic_time ());
+        = sent_rate (channel, stats->acked, g_get_monotonic_time ());
     stats->link_mode = get_link_mode (module, channel->peer);
   }
   g_mutex_unlock (&module->lock);

@@ -21,6 +21,17 @@ viewer_open (Side *side, guint port)
   g_free (uri);
 }
 
+/* With `world`. */
+static guint64
+count_bytes (Received *r)
+{
+  guint64 n = 0;
+  guint i;
+
+  for (i = 0; i < r->frames->len; i++)
+    n += g_bytes_get_size (g_ptr_array_index (r->frames, i));
+  return n;
+}
 
 static void
 check_bytes (Received *r, guint64 expected)
@@ -30,8 +41,8 @@ check_bytes (Received *r, guint64 expected)
 
   for (i = 0; i < r->frames->len; i++) {
     gsize len, j;
-    const guint8 *data = g_bytes_get_data (g_ptr_array_index (r->frames, i),
-                                           &len);
+    const guint8 *data
+        = g_bytes_get_data (g_ptr_array_index (r->frames, i), &len);
 
     for (j = 0; j < len; j++, at++)
       g_assert_cmpuint (data[j], ==, (guint8)(at * 2654435761u >> 13));
@@ -74,11 +85,373 @@ test_stream (gconstpointer keep)
   wish_close (&wish);
   WAIT_FOR (h->stops == 1);
   g_assert_cmpuint (h->most_inside, ==, 1);
+  /* When stop has returned, the handle is nothing any more. */
+  WAIT_FOR (iv_avt_p2p_get_send_status (h).sum_sent_acked == 0);
   g_assert_cmpuint (iv_avt_p2p_get_send_buf (h), ==, 0);
-  g_assert_cmpuint (iv_avt_p2p_get_send_status (h).sum_sent_acked, ==, 0);
   side_close (&viewer);
   end_device ();
   g_assert_cmpuint (device.n_handles, ==, 0);
+}
+
+/* A viewer that takes nothing: warn, high and a pause within one interval; when
+ * it goes on, low, and data again. */
+static void
+test_watermarks (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish wish = { .refuse_new = TRUE };
+  Received *r = NULL;
+  Handle *h = &device.handles[0];
+  guint gets;
+  guint64 total = 300 * 60000;
+
+  device.model.blocks = 300;
+  device.model.block_size = 60000;
+  viewer_open (&viewer, port);
+  wish_open (&wish, &viewer, LIVE);
+  WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH] == 1);
+  g_mutex_lock (&world);
+  g_assert_cmpuint (h->events[IV_AVT_EVENT_P2P_WATERMARK_WARN], ==, 1);
+  g_assert_cmpuint (h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW], ==, 0);
+  g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_WARN], >,
+                    400 * 1024);
+  g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_HIGH], >,
+                    500 * 1024);
+  /* One block more than the mark at the most, and none after the event. */
+  g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_HIGH], <=,
+                    500 * 1024 + 60000 + 4096);
+  gets = h->gets_at[IV_AVT_EVENT_P2P_WATERMARK_HIGH];
+  g_mutex_unlock (&world);
+  WAIT_FOR ((r = wish_find (&wish, "data_0")) != NULL);
+  /* The level is looked at, ticks come, and no get with them. */
+  g_assert_cmpuint (iv_avt_p2p_get_send_buf (h), >, 200 * 1024);
+  g_mutex_lock (&world);
+  g_assert_cmpuint (h->gets, ==, gets);
+  g_assert_cmpuint (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH], ==, 1);
+  r->refuse = FALSE;
+  g_mutex_unlock (&world);
+  p2p_in_stream_resume (r->in);
+  WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW] >= 1);
+  g_mutex_lock (&world);
+  g_assert_cmpuint (h->gets_at[IV_AVT_EVENT_P2P_WATERMARK_LOW], >=, gets);
+  g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_LOW], <,
+                    200 * 1024);
+  g_mutex_unlock (&world);
+  WAIT_FOR (h->blocks == 0 && count_bytes (r) == total);
+  check_bytes (r, total);
+  wish_close (&wish);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* All marks 0: no events; memory ends all the same. Then marks of one handle.
+ */
+static void
+test_no_marks (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish wish = { .refuse_new = TRUE };
+  Handle *h = &device.handles[0];
+  guint i;
+
+  g_assert_cmpint (iv_avt_p2p_set_buf_watermark (0, 0, 0), ==, IV_ERR_NONE);
+  device.model.blocks = 400;
+  device.model.block_size = 60000;
+  viewer_open (&viewer, port);
+  wish_open (&wish, &viewer, LIVE);
+  WAIT_FOR (device.n_handles == 1);
+  WAIT_FOR (iv_avt_p2p_get_send_buf (h) >= 512 * 1024);
+  g_mutex_lock (&world);
+  g_assert_cmpuint (h->blocks, >, 300);
+  for (i = 4; i < 7; i++)
+    g_assert_cmpuint (h->events[i], ==, 0);
+  g_mutex_unlock (&world);
+  g_assert_cmpint (iv_avt_p2p_set_handle_watermark (h, 1000, 2000, 3000), ==,
+                   IV_ERR_NONE);
+  WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH] == 1);
+  wish_close (&wish);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* One callback blocks: the others go on, and its handle waits for it. */
+static void
+test_blocked (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish one = { 0 }, two = { 0 };
+  Handle *a = &device.handles[0], *b = &device.handles[1];
+  guint gets;
+
+  device.model.hold = TRUE;
+  viewer_open (&viewer, port);
+  wish_open (&one, &viewer, LIVE);
+  WAIT_FOR (a->holding);
+  g_mutex_lock (&world);
+  device.model.hold = FALSE;
+  g_mutex_unlock (&world);
+  wish_open (&two, &viewer, LIVE);
+  WAIT_FOR (b->gets >= 20);
+  /* The viewer closes it: its stop waits for get to return. */
+  wish_close (&one);
+  gets = b->gets;
+  WAIT_FOR (b->gets >= gets + 20);
+  g_mutex_lock (&world);
+  g_assert_cmpuint (a->gets, ==, 1);
+  g_assert_cmpuint (a->stops, ==, 0);
+  a->hold = FALSE;
+  g_cond_broadcast (&changed);
+  g_mutex_unlock (&world);
+  WAIT_FOR (a->stops == 1);
+  g_assert_cmpuint (a->most_inside, ==, 1);
+  g_assert_cmpuint (b->most_inside, ==, 1);
+  wish_close (&two);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* Exit calls the stop of every open handle before it returns. */
+static void
+test_exit_open (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish wishes[3] = { { 0 } };
+  guint i;
+
+  viewer_open (&viewer, port);
+  for (i = 0; i < 3; i++)
+    wish_open (&wishes[i], &viewer, LIVE);
+  WAIT_FOR (device.n_handles == 3 && device.handles[2].gets > 0);
+  g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_NONE);
+  for (i = 0; i < 3; i++)
+    g_assert_cmpuint (device.handles[i].stops, ==, 1);
+  g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_AVT_STATE_ERROR);
+  g_assert_cmpuint (iv_avt_p2p_get_send_buf (&device.handles[0]), ==, 0);
+  for (i = 0; i < 3; i++)
+    wish_close (&wishes[i]);
+  side_close (&viewer);
+  device_close ();
+}
+
+/* From within a callback: the others before it returns, its own after. */
+static void
+test_exit_inside (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish one = { 0 }, two = { 0 };
+  Handle *a = &device.handles[0], *b = &device.handles[1];
+
+  viewer_open (&viewer, port);
+  wish_open (&one, &viewer, LIVE);
+  WAIT_FOR (device.n_handles == 1);
+  g_mutex_lock (&world);
+  device.model.exit_in_get = TRUE;
+  g_mutex_unlock (&world);
+  a->exit_status = b->exit_status = 1;
+  device.model.exit_status = 1;
+  wish_open (&two, &viewer, LIVE);
+  WAIT_FOR (a->stops == 1 && b->stops == 1);
+  g_assert_cmpint (b->exit_status, ==, IV_ERR_NONE);
+  g_assert_cmpuint (b->most_inside, ==, 1);
+  /* It is over when the callback has returned, and can begin again. */
+  g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_AVT_STATE_ERROR);
+  g_assert_cmpint (iv_avt_p2p_init (&device_parm), ==, IV_ERR_NONE);
+  g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_NONE);
+  wish_close (&one);
+  wish_close (&two);
+  side_close (&viewer);
+  device_close ();
+}
+
+typedef struct
+{
+  const gchar *params;
+  gboolean taken;
+} Params;
+
+/* What the interface forbids in parameters does not reach the program, and the
+ * viewer is told that there is nothing. */
+static void
+test_params (void)
+{
+  static const Params table[] = {
+    { "action=live&channel=0&quality=high", TRUE },
+    { "ipc.flv?action=live&channel=0&_crypto=off", TRUE },
+    { "action=live&_crypto=off", TRUE },
+    { "action=live&path=../../etc/passwd", FALSE },
+    { "action=live&a=b=c", FALSE },
+    { "action=live&a=b+c", FALSE },
+    { "action=live&_secret=1", FALSE },
+    { "action=live&&channel=0", FALSE },
+    { "=live", FALSE },
+    { "action", FALSE },
+  };
+  guint port = device_open ();
+  Side viewer;
+  guint i, taken = 0;
+
+  device.model.end = TRUE;
+  viewer_open (&viewer, port);
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    Wish wish = { 0 };
+    Received *r = NULL;
+
+    g_test_message ("%s", table[i].params);
+    wish_open (&wish, &viewer, table[i].params);
+    WAIT_FOR ((r = wish_find (&wish, "data_0")) != NULL && r->ended);
+    taken += table[i].taken;
+    g_assert_cmpuint (device.n_handles, ==, taken);
+    if (table[i].taken)
+      g_assert_cmpstr (device.handles[taken - 1].params, ==, table[i].params);
+    wish_close (&wish);
+  }
+  side_close (&viewer);
+  end_device ();
+}
+
+/* A NULL handle refuses. */
+static void
+test_refused (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish wish = { 0 };
+  Received *r = NULL;
+
+  device.refuse = TRUE;
+  viewer_open (&viewer, port);
+  wish_open (&wish, &viewer, LIVE);
+  WAIT_FOR ((r = wish_find (&wish, "data_0")) != NULL && r->ended);
+  g_assert_cmpuint (r->frames->len, ==, 0);
+  wish_close (&wish);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* -- Talk ------------------------------------------------------------------ */
+
+static void
+test_talk (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  P2pOffer *offer;
+  P2pStreamConfig config = {
+    .kind = P2P_WIRE_AUDIO, .name = "audio_0", .priority = -1, .deadline_ms = 0
+  };
+  P2pWireFrame frame = { 0 };
+  P2pStream *stream;
+  guint i;
+
+  viewer_open (&viewer, port);
+  offer = p2p_endpoint_offer (viewer.endpoint, "action=voice&channel=0");
+  config.offer = offer;
+  stream = p2p_endpoint_publish (viewer.endpoint, &config, NULL, NULL);
+  g_assert_true (p2p_stream_set_caps (stream, "audio/x-alaw, rate=(int)8000"));
+  WAIT_FOR (p2p_stream_count_viewers (stream) == 1);
+  for (i = 0; i < 50; i++) {
+    guint8 data[160];
+    GBytes *bytes;
+
+    memset (data, (int)i + 1, sizeof data);
+    bytes = g_bytes_new (data, sizeof data);
+    g_assert_cmpint (p2p_stream_push (stream, bytes, &frame, FALSE), ==,
+                     P2P_PUSH_OK);
+    g_bytes_unref (bytes);
+  }
+  WAIT_FOR (device.talk->len == 50 * 160);
+  g_assert_cmpuint (device.talks, ==, 1);
+  g_assert_cmpuint (device.talk_ends, ==, 0);
+  g_assert_cmpstr (device.talk_params, ==, "action=voice&channel=0");
+  for (i = 0; i < device.talk->len; i++)
+    g_assert_cmpuint (device.talk->data[i], ==, i / 160 + 1);
+  p2p_stream_end (stream);
+  WAIT_FOR (device.talk_ends == 1);
+  p2p_stream_unpublish (stream);
+  p2p_offer_close (offer);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* -- Commands -------------------------------------------------------------- */
+
+typedef struct
+{
+  guint done;
+  gchar *error;
+  GBytes *reply;
+} Answer;
+
+static void
+on_reply (GBytes *reply, const gchar *error, gpointer user)
+{
+  Answer *answer = user;
+
+  g_mutex_lock (&world);
+  answer->done++;
+  answer->error = g_strdup (error);
+  answer->reply = reply != NULL ? g_bytes_ref (reply) : NULL;
+  g_cond_broadcast (&changed);
+  g_mutex_unlock (&world);
+}
+
+typedef struct
+{
+  gsize size, reply;
+  gboolean called, answered;
+} Command;
+
+static void
+test_commands (void)
+{
+  static const Command table[] = {
+    { 1, 1, TRUE, TRUE },       { 3000, 100, TRUE, TRUE },
+    { 0, 1, FALSE, FALSE },     { 3001, 1, FALSE, FALSE },
+    { 16385, 1, FALSE, FALSE }, { 100, 16384, TRUE, TRUE },
+    { 100, 65536, TRUE, TRUE }, { 100, 65537, TRUE, FALSE },
+    { 100, 0, TRUE, FALSE }, /* NULL closes the channel */
+    { 100, 10, TRUE, TRUE }, /* that one alone */
+  };
+  guint port = device_open ();
+  Side viewer;
+  guint i;
+
+  viewer_open (&viewer, port);
+  WAIT_FOR (viewer.added == 1);
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    gchar *text = g_strnfill (table[i].size, 'c');
+    GBytes *command = g_bytes_new_take (text, table[i].size);
+    Answer answer = { 0 };
+
+    g_test_message ("row %u", i);
+    g_mutex_lock (&world);
+    device.commands = device.reply_frees = 0;
+    device.reply_size = table[i].reply;
+    g_mutex_unlock (&world);
+    p2p_endpoint_send_command (viewer.endpoint, NULL, command, 0, on_reply,
+                               &answer, NULL);
+    WAIT_FOR (answer.done == 1);
+    g_assert_cmpuint (device.commands, ==, table[i].called);
+    g_assert_true ((answer.reply != NULL) == table[i].answered);
+    g_assert_cmpuint (device.reply_frees, ==,
+                      table[i].called && table[i].reply > 0);
+    if (table[i].called)
+      g_assert_cmpuint (device.command->len, ==, table[i].size);
+    if (answer.reply != NULL)
+      g_assert_cmpuint (g_bytes_get_size (answer.reply), ==, table[i].reply);
+    else
+      g_assert_cmpstr (answer.error, ==, P2P_COMMAND_REFUSED);
+    g_clear_pointer (&answer.reply, g_bytes_unref);
+    g_free (answer.error);
+    g_bytes_unref (command);
+  }
+  side_close (&viewer);
+  end_device ();
 }
 
 int
@@ -87,5 +460,14 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/iv/stream", NULL, test_stream);
   g_test_add_data_func ("/iv/stream-own-memory", "", test_stream);
+  g_test_add_func ("/iv/watermarks", test_watermarks);
+  g_test_add_func ("/iv/no-marks", test_no_marks);
+  g_test_add_func ("/iv/blocked", test_blocked);
+  g_test_add_func ("/iv/exit-open", test_exit_open);
+  g_test_add_func ("/iv/exit-inside", test_exit_inside);
+  g_test_add_func ("/iv/params", test_params);
+  g_test_add_func ("/iv/refused", test_refused);
+  g_test_add_func ("/iv/talk", test_talk);
+  g_test_add_func ("/iv/commands", test_commands);
   return g_test_run ();
 }

@@ -236,8 +236,9 @@ device_config (void)
 
   g_assert_no_error (error);
   g_close (fd, NULL);
-  g_assert_true (g_file_set_contents_full (
-      config_name, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, &error));
+  g_assert_true (g_file_set_contents_full (config_name, text, -1,
+                                           G_FILE_SET_CONTENTS_NONE, 0600,
+                                           &error));
   g_assert_true (g_setenv ("IV_P2P_CONF", config_name, TRUE));
   g_free (text);
   return port;
@@ -269,9 +270,9 @@ device_open (void)
   guint port = device_config ();
 
   device_reset ();
-  g_assert_cmpint (
-      iv_avt_p2p_set_buf_watermark (200 * 1024, 400 * 1024, 500 * 1024), ==,
-      IV_ERR_NONE);
+  g_assert_cmpint (iv_avt_p2p_set_buf_watermark (200 * 1024, 400 * 1024,
+                                                 500 * 1024),
+                   ==, IV_ERR_NONE);
   g_assert_cmpint (iv_avt_p2p_init (&device_parm), ==, IV_ERR_NONE);
   WAIT_FOR (device.events[IV_AVT_EVENT_P2P_PEER_READY] == 1);
   return port;
