@@ -23,6 +23,7 @@ typedef struct
 
 extern const GstSocFamily gst_soc_x86;
 extern const GstSocFamily gst_soc_hisi;
+extern const GstSocFamily gst_soc_fullhan;
 extern const GstSocFamily gst_soc_ingenic;
 
 /* All of them, NULL at the end; see plugin.c. */
@@ -31,6 +32,9 @@ extern const GstSocFamily *const gst_soc_families[];
 GST_ELEMENT_REGISTER_DECLARE (hisivencsrc);
 GST_ELEMENT_REGISTER_DECLARE (hisiaudiosrc);
 GST_ELEMENT_REGISTER_DECLARE (hisiaudiosink);
+GST_ELEMENT_REGISTER_DECLARE (fhvencsrc);
+GST_ELEMENT_REGISTER_DECLARE (fhaudiosrc);
+GST_ELEMENT_REGISTER_DECLARE (fhaudiosink);
 GST_ELEMENT_REGISTER_DECLARE (ingenicvencsrc);
 GST_ELEMENT_REGISTER_DECLARE (ingenicaudiosrc);
 GST_ELEMENT_REGISTER_DECLARE (ingenicaudiosink);

@@ -16,6 +16,9 @@ const GstSocFamily *const gst_soc_families[] = {
 #ifdef HAVE_HAL_HISI
   &gst_soc_hisi,
 #endif
+#ifdef HAVE_HAL_FULLHAN
+  &gst_soc_fullhan,
+#endif
 #ifdef HAVE_HAL_INGENIC
   &gst_soc_ingenic,
 #endif
