@@ -77,6 +77,49 @@ GST_START_TEST (test_settings_reach_the_session)
 
 GST_END_TEST;
 
+/* With a URI it is a viewer, and what it sends is one offer, there before its
+ * streams and gone after them. */
+GST_START_TEST (test_talk)
+{
+  GstElement *sink = make_sink ();
+  GstPad *pads[2];
+  guint i, round;
+
+  g_object_set (sink, "device-id", NULL, "uri",
+                "p2p://camera-2?action=voice&channel=1", NULL);
+  pads[0] = gst_element_request_pad_simple (sink, "audio_%u");
+  for (round = 0; round < 2; round++) {
+    gst_element_set_state (sink, GST_STATE_READY);
+    fail_unless_equals_int (fake_config (fake_endpoint ())->role,
+                            P2P_ROLE_VIEWER);
+    fail_unless_equals_string (fake_config (fake_endpoint ())->device_id,
+                               "camera-2");
+    fail_unless (fake_offer_params () == NULL);
+    gst_element_set_state (sink, GST_STATE_PLAYING);
+    fail_unless_equals_string (fake_offer_params (), "action=voice&channel=1");
+    fail_unless (fake_stream_config (fake_stream ("audio_0"))->offer != NULL);
+    if (round == 0)
+      pads[1] = gst_element_request_pad_simple (sink, "data_%u");
+    fail_unless (fake_stream_config (fake_stream ("data_0"))->offer != NULL);
+    gst_element_set_state (sink, GST_STATE_NULL);
+    fail_unless (fake_offer_params () == NULL);
+    fail_unless (fake_endpoint () == NULL);
+  }
+  /* And the other way round again. */
+  g_object_set (sink, "device-id", "camera-1", "uri", NULL, NULL);
+  gst_element_set_state (sink, GST_STATE_PAUSED);
+  fail_unless (fake_offer_params () == NULL);
+  fail_unless (fake_stream_config (fake_stream ("audio_0"))->offer == NULL);
+  gst_element_set_state (sink, GST_STATE_NULL);
+  for (i = 0; i < 2; i++) {
+    gst_element_release_request_pad (sink, pads[i]);
+    gst_object_unref (pads[i]);
+  }
+  gst_object_unref (sink);
+}
+
+GST_END_TEST;
+
 /* Names are counted by kind; a chosen one is kept, and not given twice. */
 GST_START_TEST (test_pad_names)
 {
@@ -367,6 +410,7 @@ sink_control_suite (void)
   tcase_add_test (tcase, test_strays);
   tcase_add_test (tcase, test_signals);
   tcase_add_test (tcase, test_steps);
+  tcase_add_test (tcase, test_talk);
   tcase_add_test (tcase, test_acquire_fails);
   return suite;
 }
