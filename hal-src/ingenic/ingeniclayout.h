@@ -14,40 +14,46 @@
 #define INGENIC_OUT_SIZE 1024
 /* Parts of a frame that are still believable. */
 #define INGENIC_MAX_PACKS 128u
+#define INGENIC_NO_RC_MODE UINT8_MAX
 #define INGENIC_N_RC_MODES (HAL_RC_CQP + 1)
 
 typedef enum {
+  INGENIC_T20 = 20,
+  INGENIC_T21 = 21,
+  INGENIC_T23 = 23,
+  INGENIC_T30 = 30,
   INGENIC_T31 = 31,
+  INGENIC_C100 = 100,
 } IngenicGeneration;
 
-typedef struct
-{
+typedef struct {
   IngenicGeneration generation;
   const char *name; /* "t31" */
-  struct
-  {
+  /* Attributes are filled in by the library, and packs are in a ring. */
+  bool new_kind;
+  bool h265;
+  uint16_t sensor_bus; /* where the bus and all after it are */
+  struct {
     uint16_t size, ring, ring_size, packs, n_packs, sequence;
   } stream;
-  struct
-  {
-    uint16_t size, offset, length, pts;
+  struct {
+    uint16_t size, offset, address, length, pts; /* offset or address */
   } pack;
-  struct
-  {
+  struct {
     uint16_t size, rc; /* rc: the mode, then its parameters */
   } attr;
   uint16_t rc_size;
-  uint8_t rc_modes[INGENIC_N_RC_MODES];
-  /* From the beginning of rc, by what rc_modes has: CBR, the others. */
+  uint8_t rc_modes[INGENIC_N_RC_MODES]; /* INGENIC_NO_RC_MODE: has none */
+  /* The new kind. From the beginning of rc, by what rc_modes has: CBR, the
+   * others. */
   uint16_t cbr_qp_min, cbr_qp_max, vbr_qp_min, vbr_qp_max;
 } IngenicLayout;
 
 /* By what the library says of the chip ("T31-X"), its version ("IMP-1.1.6"),
  * and whether its encoder has the functions of the new kind. */
-HalStatus ingenic_identify (const char *chip, const char *version,
-                            bool new_kind, const IngenicLayout **ret_layout,
-                            HalError *error);
+HalStatus ingenic_identify(const char *chip, const char *version, bool new_kind,
+                           const IngenicLayout **ret_layout, HalError *error);
 /* The layout of a generation; NULL: it is not known. */
-const IngenicLayout *ingenic_layout (IngenicGeneration generation);
+const IngenicLayout *ingenic_layout(IngenicGeneration generation);
 
 #endif /* INGENIC_LAYOUT_H */

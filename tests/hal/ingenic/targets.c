@@ -6,6 +6,8 @@
 #include "conformance.h"
 #include "ingenic/ingenic.h"
 
+#define OLD_KIND "T20-X/IMP-3.12.0"
+#define NEW_KIND "T31-X/IMP-1.1.6"
 #define SENSOR                                                                 \
   "name=gc2053,i2c-address=0x37,i2c-adapter=0,width=1920,height=1080,fps=25"
 #define TARGET(generation, newer, foreign)                                     \
@@ -17,7 +19,12 @@
   }
 
 const ConformanceTarget conformance_targets[] = {
-  TARGET ("t31", "T31-X/IMP-9.9.9", "T20-X/IMP-3.12.0"),
+    TARGET("t20", "T20-X/IMP-9.9.9", NEW_KIND),
+    TARGET("t21", "T21-N/IMP-9.9.9", NEW_KIND),
+    TARGET("t23", "T23-N/IMP-9.9.9", NEW_KIND),
+    TARGET("t30", "T30-X/IMP-9.9.9", NEW_KIND),
+    TARGET("t31", "T31-X/IMP-9.9.9", OLD_KIND),
+    TARGET("c100", "C100/IMP-9.9.9", OLD_KIND),
 };
-const unsigned conformance_n_targets
-    = sizeof conformance_targets / sizeof conformance_targets[0];
+const unsigned conformance_n_targets =
+    sizeof conformance_targets / sizeof conformance_targets[0];
