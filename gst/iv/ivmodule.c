@@ -279,6 +279,7 @@ go_online (IvModule *m)
 {
   m->listener = p2p_endpoint_add_listener (m->endpoint, &listener, m);
   m->talkers = p2p_endpoint_accept (m->endpoint, NULL, &iv_talk_callbacks, m);
+  m->network = iv_network_new (m);
   p2p_endpoint_start (m->endpoint);
 }
 
@@ -339,6 +340,7 @@ shut_down (IvModule *m)
   g_mutex_unlock (&m->lock);
   p2p_endpoint_remove_listener (m->endpoint, m->listener);
   p2p_request_close (m->talkers);
+  iv_network_free (m->network);
   iv_channel_close_all (m);
   iv_talk_close_all (m);
   wait_for_handles (m);

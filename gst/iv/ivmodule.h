@@ -165,6 +165,11 @@ void iv_events_end (IvModule *module);
 void iv_events_post (IvModule *module, guint event);
 void iv_events_step (IvModule *module, const P2pStep *step);
 
+/* -- ivnetwork.c: addresses that change ------------------------------------ */
+
+IvNetwork *iv_network_new (IvModule *module);
+void iv_network_free (IvNetwork *network);
+
 /* -- ivparams.c: what comes from the network ------------------------------- */
 
 /* "key=value&key=value" as the interface has it. */
