@@ -215,16 +215,42 @@ find_shared (const P2pEndpointConfig *config, P2pCredential *credential)
   return NULL;
 }
 
+/* Those that a newcomer joins are told how long it waits. */
+static void
+announce_latency (P2pEndpoint *endpoint, gpointer unused)
+{
+  UdtTime now = (UdtTime)g_get_monotonic_time ();
+  UdtTime latency;
+  guint i;
+
+  g_mutex_lock (&endpoint->lock);
+  latency = (UdtTime)endpoint->config.latency_ms * 1000;
+  g_mutex_unlock (&endpoint->lock);
+  for (i = 0; i < endpoint->peers->len; i++) {
+    P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);
+
+    if (peer->engine == NULL || peer->state > P2P_PEER_UP)
+      continue;
+    udt_connection_set_latency (peer->engine, latency, now);
+    p2p_connection_wake (peer->connection);
+  }
+}
+
 static P2pEndpoint *
 share (P2pEndpoint *endpoint, const P2pEndpointConfig *config, GError **error)
 {
-  gboolean ok;
+  guint latency_ms;
+  gboolean ok, longer;
 
   g_mutex_lock (&endpoint->lock);
+  latency_ms = endpoint->config.latency_ms;
   ok = p2p_config_merge (&endpoint->config, config, error);
+  longer = endpoint->config.latency_ms > latency_ms;
   g_mutex_unlock (&endpoint->lock);
   if (!ok)
     return NULL;
+  if (longer)
+    p2p_endpoint_post (endpoint, announce_latency, NULL, NULL);
   endpoint->users++;
   return endpoint;
 }
