@@ -108,6 +108,11 @@ def simulated():
             note = re.match(r'#\s*(?:[\w-]+: )?(.*)', line)
             if result:
                 if notes:
+                    # Each seed says the same things: the first will do.
+                    same = re.sub(r'[\d.]+', '', notes[0])
+                    again = [at for at, text in enumerate(notes)
+                             if re.sub(r'[\d.]+', '', text) == same]
+                    notes = notes[:again[1]] if len(again) > 1 else notes
                     rows.append([result[2], '; '.join(notes),
                                  'no' if result[1] else 'yes'])
                 notes = []

@@ -51,7 +51,18 @@ def new_lab(link, seed):
 
 
 def cpu(process):
-    """Seconds of CPU time so far."""
+    """Seconds of CPU time so far, of all its threads, to the nanosecond where
+    the kernel counts so."""
+    tasks = f'/proc/{process.popen.pid}/task'
+    total = 0
+    for thread in os.listdir(tasks):
+        with contextlib.suppress(OSError), \
+                open(f'{tasks}/{thread}/schedstat', encoding='ascii') as file:
+            total += int(file.read().split()[0]) / 1e9
+    return total or cpu_in_ticks(process)
+
+
+def cpu_in_ticks(process):
     with open(f'/proc/{process.popen.pid}/stat', encoding='ascii') as file:
         fields = file.read().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
@@ -367,19 +378,21 @@ def viewers(counts, seconds, seed, rate, stall):
                          'cpu': (cpu(camera) - before) /
                                 (time.monotonic() - start)})
             check_alive(camera, *(viewer for viewer, _ in watching))
+        begin = time.monotonic()
         stalled = stall_one(camera, watching, stall)
+        end = time.monotonic()
         camera.kill(signal.SIGINT)
         camera.expect('^sent', PATIENCE)
         time.sleep(0.5)
         for viewer, _ in watching[1:]:
             viewer.kill(signal.SIGINT)
             viewer.expect('^received', PATIENCE)
-        sent = {number for number, *_ in read_log(log)}
-        missing = sum(len([number for number in sent
-                           if number >= got[0] and number not in set(got)])
-                      for got in ([frame[0] for frame in read_log(path)]
-                                  for _, path in watching[1:]))
-    return {'rows': rows, 'stalled': stalled, 'missing': missing}
+        sent = {number for number, _, at, _ in read_log(log)
+                if begin * 1e6 <= at <= end * 1e6}
+        missing = [len(sent.difference(frame[0] for frame in read_log(path)))
+                   for _, path in watching[1:]]
+    return {'rows': rows, 'stalled': stalled, 'sent': len(sent),
+            'missing': missing}
 
 
 def stall_one(camera, watching, seconds):

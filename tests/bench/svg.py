@@ -7,9 +7,13 @@ SPDX-License-Identifier: LGPL-2.1-or-later
 import math
 from xml.sax.saxutils import escape
 
-COLOURS = ('#1b6ca8', '#3aa17e', '#d1495b', '#edae49', '#7a5195', '#66717e')
-WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 44, 76
+COLOURS = ('#1b6ca8', '#3aa17e', '#d1495b', '#edae49', '#7a5195', '#66717e',
+           '#8c6d31', '#e377c2')
+WIDTH, HEIGHT = 720, 380
+LEFT, RIGHT, TOP, BOTTOM = 64, 16, 44, 96
+LEGEND_COLUMNS, LEGEND_ROW = 4, 20
+# A line ends where there is nothing for so long, and begins again after it.
+GAP = 0.07
 
 
 def _ticks(low, high, count=6):
@@ -72,11 +76,22 @@ class Plot:
             self.names.append(name)
         return COLOURS[self.names.index(name) % len(COLOURS)]
 
-    def line(self, name, points):
-        path = ' '.join(f'{self.x(x):.1f},{self.y(y):.1f}' for x, y in points
-                        if self.x_range[0] <= x <= self.x_range[1])
-        self.parts.append(f'<polyline points="{path}" fill="none" stroke='
-                          f'"{self._colour(name)}" stroke-width="1.6"/>')
+    def line(self, name, points, gap=None):
+        pieces, before = [], None
+        for x, y in points:
+            if not self.x_range[0] <= x <= self.x_range[1]:
+                continue
+            if before is None or (gap and x - before > gap):
+                pieces.append([])
+            place = f'{self.x(x):.1f},{self.y(y):.1f}'
+            if place not in pieces[-1][-1:]:
+                pieces[-1].append(place)
+            before = x
+        for piece in pieces:
+            self.parts.append(
+                f'<polyline points="{" ".join(piece)}" fill="none" stroke='
+                f'"{self._colour(name)}" stroke-width="1.6" '
+                'stroke-linecap="round"/>')
 
     def bar(self, name, x, width, values):
         """The median of the values as a bar, all of them as a line."""
@@ -101,14 +116,14 @@ class Plot:
         self._text(self.x(x), HEIGHT - BOTTOM + 16, text, 'middle')
 
     def write(self, path):
-        room = (WIDTH - LEFT - RIGHT) / max(1, len(self.names))
+        room = (WIDTH - LEFT - RIGHT) / LEGEND_COLUMNS
         for number, name in enumerate(self.names):
-            left = LEFT + number * room
-            self.parts.append(f'<rect x="{left:.1f}" y="{HEIGHT - 24}" '
-                              f'width="12" height="12" '
-                              f'fill="{self._colour(name)}"/>')
-            self._text(left + 17, HEIGHT - 14, name, 'start',
-                       'font-size="11"')
+            row, column = divmod(number, LEGEND_COLUMNS)
+            left = LEFT + column * room
+            top = HEIGHT - 46 + row * LEGEND_ROW
+            self.parts.append(f'<rect x="{left:.1f}" y="{top}" width="12" '
+                              f'height="12" fill="{self._colour(name)}"/>')
+            self._text(left + 17, top + 10, name, 'start', 'font-size="11"')
         with open(path, 'w', encoding='utf-8') as file:
             file.write('\n'.join(self.parts + ['</svg>']) + '\n')
 
