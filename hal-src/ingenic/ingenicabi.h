@@ -47,19 +47,23 @@ enum {
   INGENIC_OLD_RC_SMART = 3,
 };
 
-typedef struct {
+typedef struct
+{
   int32_t device, group, output;
 } IngenicCell;
 
-typedef struct {
+typedef struct
+{
   char text[64];
 } IngenicVersion;
 
-typedef struct {
+typedef struct
+{
   uint32_t num, den;
 } IngenicFrameRate;
 
-typedef struct {
+typedef struct
+{
   char name[32];
   uint32_t bus;
   char i2c_type[20];
@@ -68,28 +72,33 @@ typedef struct {
   uint16_t gpios[4];
 } IngenicSensorInfo;
 
-typedef struct {
+typedef struct
+{
   int32_t enable, left, top, width, height;
 } IngenicCrop;
 
 /* An output of the ISP; some versions have no second crop at the end. */
-typedef struct {
+typedef struct
+{
   int32_t width, height, pixel_format;
   IngenicCrop crop;
-  struct {
+  struct
+  {
     int32_t enable, width, height;
   } scaler;
   int32_t fps_num, fps_den, n_buffers, type;
   IngenicCrop frame_crop;
 } IngenicSourceAttr;
 
-typedef struct {
+typedef struct
+{
   uint8_t registered;
   uint32_t left_pictures, left_bytes, left_frames, n_packs, work_done;
 } IngenicStatus;
 
 /* The new kind: a frame is in a ring, which its packs may wrap round. */
-typedef struct {
+typedef struct
+{
   uint32_t offset, length;
   hal_s64 pts;
   uint8_t frame_end;
@@ -97,7 +106,8 @@ typedef struct {
 } IngenicRingPack;
 
 /* The old kind: a pack has an address of its own. */
-typedef struct {
+typedef struct
+{
   uint32_t physical;
   uint8_t *address;
   uint32_t length;
@@ -106,20 +116,23 @@ typedef struct {
   uint32_t type;
 } IngenicPack;
 
-typedef struct {
+typedef struct
+{
   IngenicPack *packs;
   uint32_t n_packs, sequence, reference;
 } IngenicStreamOld;
 
 /* Words of the old kind's rate control; what follows them is fine tuning. */
-typedef struct {
+typedef struct
+{
   uint32_t mode;
   uint32_t words[10];
 } IngenicRcOld;
 
 /* What all chips of the old kind have at the beginning; what follows may be
  * zero: frames used as they come, no denoising, no skipping. */
-typedef struct {
+typedef struct
+{
   uint32_t type, buffer_size, profile, width, height;
   uint8_t crop_enable;
   uint32_t crop[4];
@@ -130,12 +143,14 @@ typedef struct {
   uint32_t rest[17];
 } IngenicAttrOld;
 
-typedef struct {
+typedef struct
+{
   int32_t gop;
 } IngenicGop;
 
 /* T23 has a number after the sensor's name. */
-typedef struct {
+typedef struct
+{
   char name[32];
   uint16_t id;
   uint32_t bus;
@@ -146,7 +161,8 @@ typedef struct {
 } IngenicT23SensorInfo;
 
 /* T31 1.1.6; others end at once after is_vi, or anywhere between. */
-typedef struct {
+typedef struct
+{
   uint32_t physical;
   uint8_t *ring;
   uint32_t ring_size;
@@ -156,29 +172,34 @@ typedef struct {
   uint32_t info[9];
 } IngenicRingStream;
 
-typedef struct {
+typedef struct
+{
   uint32_t target;
   int16_t qp_init, qp_min, qp_max, qp_ip, qp_pb;
   uint32_t options, max_picture;
 } IngenicCbr;
 
-typedef struct {
+typedef struct
+{
   uint32_t target, max;
   int16_t qp_init, qp_min, qp_max, qp_ip, qp_pb;
   uint32_t options, max_picture;
   uint16_t max_psnr;
 } IngenicVbr;
 
-typedef struct {
+typedef struct
+{
   uint32_t mode;
-  union {
+  union
+  {
     int16_t qp;
     IngenicCbr cbr;
     IngenicVbr vbr;
   } u;
 } IngenicRcMode;
 
-typedef struct {
+typedef struct
+{
   uint32_t profile;
   uint8_t level, tier;
   uint16_t width, height;
@@ -195,16 +216,19 @@ typedef struct {
   uint8_t long_term_rc;
 } IngenicT31Attr;
 
-typedef struct {
+typedef struct
+{
   uint32_t rate, bits, sound_mode, n_frames, samples, n_channels;
 } IngenicAudioAttr;
 
 /* 12 bytes from T40 on and on T23 */
-typedef struct {
+typedef struct
+{
   int32_t depth, reserved[2];
 } IngenicAudioParam;
 
-typedef struct {
+typedef struct
+{
   uint32_t bits, sound_mode;
   uint8_t *address;
   uint32_t physical;
@@ -212,7 +236,8 @@ typedef struct {
   int32_t sequence, length;
 } IngenicAudioFrame;
 
-typedef struct {
+typedef struct
+{
   int32_t total, free, busy;
 } IngenicAudioState;
 

@@ -9,101 +9,107 @@
 
 #include "halbackend.h"
 
-#define OFFSET(type, member) (uint16_t) offsetof(type, member)
+#define OFFSET(type, member) (uint16_t) offsetof (type, member)
 
 #define NEW(number, text)                                                      \
   {                                                                            \
     .generation = number, .name = text, .new_kind = true, .h265 = true,        \
-    .sensor_bus = OFFSET(IngenicSensorInfo, bus),                              \
-    .stream = {sizeof(IngenicRingStream),                                      \
-               OFFSET(IngenicRingStream, ring),                                \
-               OFFSET(IngenicRingStream, ring_size),                           \
-               OFFSET(IngenicRingStream, packs),                               \
-               OFFSET(IngenicRingStream, n_packs),                             \
-               OFFSET(IngenicRingStream, sequence)},                           \
-    .pack = {sizeof(IngenicRingPack), OFFSET(IngenicRingPack, offset),         \
-             HAL_NO_OFFSET, OFFSET(IngenicRingPack, length),                   \
-             OFFSET(IngenicRingPack, pts)},                                    \
-    .attr = {sizeof(IngenicT31Attr), OFFSET(IngenicT31Attr, rc)},              \
-    .rc_size = sizeof(IngenicRcMode),                                          \
-    .rc_modes = {INGENIC_RC_CBR, INGENIC_RC_VBR, INGENIC_RC_CAPPED_VBR,        \
-                 INGENIC_RC_CAPPED_QUALITY, INGENIC_RC_FIXQP},                 \
-    .cbr_qp_min = OFFSET(IngenicRcMode, u.cbr.qp_min),                         \
-    .cbr_qp_max = OFFSET(IngenicRcMode, u.cbr.qp_max),                         \
-    .vbr_qp_min = OFFSET(IngenicRcMode, u.vbr.qp_min),                         \
-    .vbr_qp_max = OFFSET(IngenicRcMode, u.vbr.qp_max)                          \
+    .sensor_bus = OFFSET (IngenicSensorInfo, bus),                             \
+    .stream = { sizeof (IngenicRingStream),                                    \
+                OFFSET (IngenicRingStream, ring),                              \
+                OFFSET (IngenicRingStream, ring_size),                         \
+                OFFSET (IngenicRingStream, packs),                             \
+                OFFSET (IngenicRingStream, n_packs),                           \
+                OFFSET (IngenicRingStream, sequence) },                        \
+    .pack = { sizeof (IngenicRingPack), OFFSET (IngenicRingPack, offset),      \
+              HAL_NO_OFFSET, OFFSET (IngenicRingPack, length),                 \
+              OFFSET (IngenicRingPack, pts) },                                 \
+    .attr = { sizeof (IngenicT31Attr), OFFSET (IngenicT31Attr, rc) },          \
+    .rc_size = sizeof (IngenicRcMode),                                         \
+    .rc_modes = { INGENIC_RC_CBR, INGENIC_RC_VBR, INGENIC_RC_CAPPED_VBR,       \
+                  INGENIC_RC_CAPPED_QUALITY, INGENIC_RC_FIXQP },               \
+    .cbr_qp_min = OFFSET (IngenicRcMode, u.cbr.qp_min),                        \
+    .cbr_qp_max = OFFSET (IngenicRcMode, u.cbr.qp_max),                        \
+    .vbr_qp_min = OFFSET (IngenicRcMode, u.vbr.qp_min),                        \
+    .vbr_qp_max = OFFSET (IngenicRcMode, u.vbr.qp_max)                         \
   }
 
 #define OLD(number, text, has_h265, sensor)                                    \
   {                                                                            \
     .generation = number, .name = text, .h265 = has_h265,                      \
-    .sensor_bus = OFFSET(sensor, bus),                                         \
-    .stream = {sizeof(IngenicStreamOld),                                       \
-               HAL_NO_OFFSET,                                                  \
-               HAL_NO_OFFSET,                                                  \
-               OFFSET(IngenicStreamOld, packs),                                \
-               OFFSET(IngenicStreamOld, n_packs),                              \
-               OFFSET(IngenicStreamOld, sequence)},                            \
-    .pack = {sizeof(IngenicPack), HAL_NO_OFFSET, OFFSET(IngenicPack, address), \
-             OFFSET(IngenicPack, length), OFFSET(IngenicPack, pts)},           \
-    .attr = {sizeof(IngenicAttrOld), OFFSET(IngenicAttrOld, rc)},              \
-    .rc_size = sizeof(IngenicRcOld), .rc_modes = {                             \
-      INGENIC_OLD_RC_CBR,                                                      \
-      INGENIC_OLD_RC_VBR,                                                      \
-      INGENIC_OLD_RC_SMART,                                                    \
-      INGENIC_NO_RC_MODE,                                                      \
-      INGENIC_OLD_RC_FIXQP                                                     \
-    }                                                                          \
+    .sensor_bus = OFFSET (sensor, bus),                                        \
+    .stream = { sizeof (IngenicStreamOld),                                     \
+                HAL_NO_OFFSET,                                                 \
+                HAL_NO_OFFSET,                                                 \
+                OFFSET (IngenicStreamOld, packs),                              \
+                OFFSET (IngenicStreamOld, n_packs),                            \
+                OFFSET (IngenicStreamOld, sequence) },                         \
+    .pack = { sizeof (IngenicPack), HAL_NO_OFFSET,                             \
+              OFFSET (IngenicPack, address), OFFSET (IngenicPack, length),     \
+              OFFSET (IngenicPack, pts) },                                     \
+    .attr = { sizeof (IngenicAttrOld), OFFSET (IngenicAttrOld, rc) },          \
+    .rc_size = sizeof (IngenicRcOld),                                          \
+    .rc_modes                                                                  \
+        = { INGENIC_OLD_RC_CBR,                                                \
+            INGENIC_OLD_RC_VBR,                                                \
+            INGENIC_OLD_RC_SMART,                                              \
+            INGENIC_NO_RC_MODE,                                                \
+            INGENIC_OLD_RC_FIXQP }                                             \
   }
 
 static const IngenicLayout layouts[] = {
-    OLD(INGENIC_T20, "t20", false, IngenicSensorInfo),
-    OLD(INGENIC_T21, "t21", true, IngenicSensorInfo),
-    OLD(INGENIC_T23, "t23", true, IngenicT23SensorInfo),
-    OLD(INGENIC_T30, "t30", true, IngenicSensorInfo),
-    NEW(INGENIC_T31, "t31"),
-    NEW(INGENIC_C100, "c100"),
+  OLD (INGENIC_T20, "t20", false, IngenicSensorInfo),
+  OLD (INGENIC_T21, "t21", true, IngenicSensorInfo),
+  OLD (INGENIC_T23, "t23", true, IngenicT23SensorInfo),
+  OLD (INGENIC_T30, "t30", true, IngenicSensorInfo),
+  NEW (INGENIC_T31, "t31"),
+  NEW (INGENIC_C100, "c100"),
 };
 
 /* What the chip's name begins with. */
-static const struct {
+static const struct
+{
   const char *chip;
   IngenicGeneration generation;
 } chips[] = {
-    {"T20", INGENIC_T20}, {"T21", INGENIC_T21}, {"T23", INGENIC_T23},
-    {"T30", INGENIC_T30}, {"T31", INGENIC_T31}, {"C100", INGENIC_C100},
+  { "T20", INGENIC_T20 }, { "T21", INGENIC_T21 }, { "T23", INGENIC_T23 },
+  { "T30", INGENIC_T30 }, { "T31", INGENIC_T31 }, { "C100", INGENIC_C100 },
 };
 
-const IngenicLayout *ingenic_layout(IngenicGeneration generation) {
+const IngenicLayout *
+ingenic_layout (IngenicGeneration generation)
+{
   size_t i;
 
-  for (i = 0; i < HAL_N_ELEMENTS(layouts); i++) {
+  for (i = 0; i < HAL_N_ELEMENTS (layouts); i++) {
     if (layouts[i].generation == generation)
       return &layouts[i];
   }
   return NULL;
 }
 
-HalStatus ingenic_identify(const char *chip, const char *version, bool new_kind,
-                           const IngenicLayout **ret_layout, HalError *error) {
+HalStatus
+ingenic_identify (const char *chip, const char *version, bool new_kind,
+                  const IngenicLayout **ret_layout, HalError *error)
+{
   size_t i;
 
-  for (i = 0; i < HAL_N_ELEMENTS(chips); i++) {
-    if (strncmp(chip, chips[i].chip, strlen(chips[i].chip)) != 0)
+  for (i = 0; i < HAL_N_ELEMENTS (chips); i++) {
+    if (strncmp (chip, chips[i].chip, strlen (chips[i].chip)) != 0)
       continue;
-    *ret_layout = ingenic_layout(chips[i].generation);
+    *ret_layout = ingenic_layout (chips[i].generation);
     if ((*ret_layout)->new_kind != new_kind)
       break;
     return HAL_OK;
   }
-  if (i < HAL_N_ELEMENTS(chips))
-    return hal_fail(error, HAL_BAD_VERSION, "IMP_System_GetCPUInfo", 0,
-                    "the library is of another chip's SDK; take that of this "
-                    "chip",
-                    "'%s/%s' does not go with the library's functions", chip,
-                    version);
-  return hal_fail(error, HAL_BAD_VERSION, "IMP_System_GetCPUInfo", 0,
-                  "the structures of this chip's SDK are not known; please "
-                  "report it",
-                  "'%s/%s' is no chip that is supported", chip, version);
+  if (i < HAL_N_ELEMENTS (chips))
+    return hal_fail (error, HAL_BAD_VERSION, "IMP_System_GetCPUInfo", 0,
+                     "the library is of another chip's SDK; take that of this "
+                     "chip",
+                     "'%s/%s' does not go with the library's functions", chip,
+                     version);
+  return hal_fail (error, HAL_BAD_VERSION, "IMP_System_GetCPUInfo", 0,
+                   "the structures of this chip's SDK are not known; please "
+                   "report it",
+                   "'%s/%s' is no chip that is supported", chip, version);
 }

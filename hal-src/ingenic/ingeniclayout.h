@@ -26,20 +26,24 @@ typedef enum {
   INGENIC_C100 = 100,
 } IngenicGeneration;
 
-typedef struct {
+typedef struct
+{
   IngenicGeneration generation;
   const char *name; /* "t31" */
   /* Attributes are filled in by the library, and packs are in a ring. */
   bool new_kind;
   bool h265;
   uint16_t sensor_bus; /* where the bus and all after it are */
-  struct {
+  struct
+  {
     uint16_t size, ring, ring_size, packs, n_packs, sequence;
   } stream;
-  struct {
+  struct
+  {
     uint16_t size, offset, address, length, pts; /* offset or address */
   } pack;
-  struct {
+  struct
+  {
     uint16_t size, rc; /* rc: the mode, then its parameters */
   } attr;
   uint16_t rc_size;
@@ -51,9 +55,10 @@ typedef struct {
 
 /* By what the library says of the chip ("T31-X"), its version ("IMP-1.1.6"),
  * and whether its encoder has the functions of the new kind. */
-HalStatus ingenic_identify(const char *chip, const char *version, bool new_kind,
-                           const IngenicLayout **ret_layout, HalError *error);
+HalStatus ingenic_identify (const char *chip, const char *version,
+                            bool new_kind, const IngenicLayout **ret_layout,
+                            HalError *error);
 /* The layout of a generation; NULL: it is not known. */
-const IngenicLayout *ingenic_layout(IngenicGeneration generation);
+const IngenicLayout *ingenic_layout (IngenicGeneration generation);
 
 #endif /* INGENIC_LAYOUT_H */

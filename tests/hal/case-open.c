@@ -98,6 +98,36 @@ test_foreign_version (void)
   hal_context_release (context);
 }
 
+/* Sound may come before the picture, and does not know of the sensor. */
+static void
+test_sensor_later (void)
+{
+  HalEnv env = target_env ();
+  HalContextConfig other = { .sensor_config = "name=other,i2c-address=0x40" };
+  HalContext *early = NULL, *context, *bad = NULL;
+  HalStreamConfig config = stream_config (HAL_CODEC_H264);
+  HalStream *stream;
+  HalError error = { 0 };
+  Taken taken;
+
+  if (target->sensor_config == NULL)
+    return;
+  CHECK_EQ (hal_context_acquire (target->family, &env, NULL, &early, &error),
+            HAL_OK);
+  CHECK_EQ (target_sim ()->inits, 0);
+  context = open_context ();
+  CHECK (context != NULL && context == early);
+  CHECK_EQ (target_sim ()->inits, 1);
+  stream = open_stream (context, &config);
+  CHECK (stream != NULL && take (stream, &taken));
+  CHECK_EQ (hal_context_acquire (target->family, &env, &other, &bad, &error),
+            HAL_BUSY);
+  CHECK (strstr (error.text, target->sensor_config) != NULL);
+  hal_stream_destroy (stream);
+  hal_context_release (context);
+  hal_context_release (early);
+}
+
 /* --- Settings that cannot be ------------------------------------------ */
 
 static HalStatus
@@ -179,6 +209,7 @@ test_after_kill (void)
 static const ConformanceCase cases[] = {
   { "probe", test_probe, 0 },
   { "share", test_share, 0 },
+  { "sensor-later", test_sensor_later, SIM },
   { "missing-library", test_missing_library, SIM },
   { "newer-version", test_newer_version, SIM },
   { "foreign-version", test_foreign_version, SIM },

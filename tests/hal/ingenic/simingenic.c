@@ -55,27 +55,38 @@ typedef IngenicSensorInfo SensorInfo;
 #endif
 
 /* Protected by lock; the frames of a channel by who reads it. */
-static struct {
+static struct
+{
   bool registered, starved;
   int group;
   Attr attr;
   Pack packs[SIM_MAX_NALS];
 } state[CHANNELS];
-static struct {
+static struct
+{
   bool source, enabled, group, bound;
   unsigned members;
 } sources[SOURCES];
-static struct { bool isp, sensor, sensor_on, tuning; } front;
+static struct
+{
+  bool isp, sensor, sensor_on, tuning;
+} front;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Of a library that this one does not name. */
-extern int SIM_NEEDS(void);
+extern int SIM_NEEDS (void);
 
-SIM_EXPORT SimControl *sim_control(void);
+SIM_EXPORT SimControl *sim_control (void);
 
-SIM_EXPORT SimControl *sim_control(void) { return sim_engine_control(); }
+SIM_EXPORT SimControl *
+sim_control (void)
+{
+  return sim_engine_control ();
+}
 
-static int fail(int number) {
+static int
+fail (int number)
+{
   errno = number;
   return -1;
 }
@@ -83,223 +94,258 @@ static int fail(int number) {
 /* System and ISP */
 
 /* "chip/version", or the library's own. */
-static void identity(char *chip, char *version, size_t size) {
-  const char *given = sim_engine_control()->version;
-  const char *slash = strchr(given, '/');
+static void
+identity (char *chip, char *version, size_t size)
+{
+  const char *given = sim_engine_control ()->version;
+  const char *slash = strchr (given, '/');
 
-  snprintf(chip, size, "%s", CHIP);
-  snprintf(version, size, "%s", VERSION);
+  snprintf (chip, size, "%s", CHIP);
+  snprintf (version, size, "%s", VERSION);
   if (slash == NULL)
     return;
-  snprintf(chip, size, "%.*s", (int)(slash - given), given);
-  snprintf(version, size, "%s", slash + 1);
+  snprintf (chip, size, "%.*s", (int)(slash - given), given);
+  snprintf (version, size, "%s", slash + 1);
 }
 
-SIM_EXPORT const char *IMP_System_GetCPUInfo(void) {
+SIM_EXPORT const char *
+IMP_System_GetCPUInfo (void)
+{
   static char chip[64];
   char version[64];
 
-  identity(chip, version, sizeof chip);
+  identity (chip, version, sizeof chip);
   return chip;
 }
 
-API(System_GetVersion)(IngenicVersion *version) {
+API (System_GetVersion) (IngenicVersion *version)
+{
   char chip[64];
 
-  sim_check_out(version, sizeof *version);
-  identity(chip, version->text, sizeof version->text);
+  sim_check_out (version, sizeof *version);
+  identity (chip, version->text, sizeof version->text);
   return 0;
 }
 
-API(System_Init)(void) {
-  if (!front.sensor_on || SIM_NEEDS() == 0)
-    return out_of_order();
-  sim_engine_init();
+API (System_Init) (void)
+{
+  if (!front.sensor_on || SIM_NEEDS () == 0)
+    return out_of_order ();
+  sim_engine_init ();
   return 0;
 }
 
-API(System_Exit)(void) {
+API (System_Exit) (void)
+{
   unsigned i;
 
   for (i = 0; i < SOURCES; i++) {
     if (sources[i].source || sources[i].group)
-      return out_of_order();
+      return out_of_order ();
   }
-  sim_engine_exit();
+  sim_engine_exit ();
   return 0;
 }
 
-SIM_EXPORT int64_t IMP_System_GetTimeStamp(void) {
-  return (int64_t)sim_engine_now();
+SIM_EXPORT int64_t
+IMP_System_GetTimeStamp (void)
+{
+  return (int64_t)sim_engine_now ();
 }
 
-API(ISP_Open)(void) {
+API (ISP_Open) (void)
+{
   if (front.isp)
-    return fail(EBUSY);
+    return fail (EBUSY);
   front.isp = true;
   return 0;
 }
 
-API(ISP_AddSensor)(const SensorInfo *info) {
+API (ISP_AddSensor) (const SensorInfo *info)
+{
   if (!front.isp || front.sensor)
-    return out_of_order();
-  if (info->bus != INGENIC_BUS_I2C || info->i2c_address != 0x37 ||
-      strcmp(info->name, info->i2c_type) != 0 || info->name[0] == '\0')
-    return fail(ENODEV);
+    return out_of_order ();
+  if (info->bus != INGENIC_BUS_I2C || info->i2c_address != 0x37
+      || strcmp (info->name, info->i2c_type) != 0 || info->name[0] == '\0')
+    return fail (ENODEV);
   front.sensor = true;
   return 0;
 }
 
-API(ISP_EnableSensor)(void) {
+API (ISP_EnableSensor) (void)
+{
   if (!front.sensor || front.sensor_on)
-    return out_of_order();
+    return out_of_order ();
   front.sensor_on = true;
   return 0;
 }
 
-API(ISP_EnableTuning)(void) {
-  if (!sim_engine_running())
-    return out_of_order();
+API (ISP_EnableTuning) (void)
+{
+  if (!sim_engine_running ())
+    return out_of_order ();
   front.tuning = true;
   return 0;
 }
 
-API(ISP_Tuning_SetSensorFPS)(uint32_t num, uint32_t den) {
-  return front.tuning && num > 0 && den > 0 ? 0 : out_of_order();
+API (ISP_Tuning_SetSensorFPS) (uint32_t num, uint32_t den)
+{
+  return front.tuning && num > 0 && den > 0 ? 0 : out_of_order ();
 }
 
-API(ISP_DisableTuning)(void) {
+API (ISP_DisableTuning) (void)
+{
   if (!front.tuning)
-    return out_of_order();
+    return out_of_order ();
   front.tuning = false;
   return 0;
 }
 
-API(ISP_DisableSensor)(void) {
-  if (!front.sensor_on || front.tuning || sim_engine_running())
-    return out_of_order();
+API (ISP_DisableSensor) (void)
+{
+  if (!front.sensor_on || front.tuning || sim_engine_running ())
+    return out_of_order ();
   front.sensor_on = false;
   return 0;
 }
 
-API(ISP_DelSensor)(const SensorInfo *info) {
+API (ISP_DelSensor) (const SensorInfo *info)
+{
   if (!front.sensor || front.sensor_on || info->name[0] == '\0')
-    return out_of_order();
+    return out_of_order ();
   front.sensor = false;
   return 0;
 }
 
-API(ISP_Close)(void) {
+API (ISP_Close) (void)
+{
   if (!front.isp || front.sensor)
-    return out_of_order();
+    return out_of_order ();
   front.isp = false;
   return 0;
 }
 
 /* FrameSource and binding */
 
-static bool is_source(int number) {
+static bool
+is_source (int number)
+{
   return number >= 0 && number < SOURCES && sources[number].source;
 }
 
-API(FrameSource_CreateChn)(int number, const IngenicSourceAttr *attr) {
+API (FrameSource_CreateChn) (int number, const IngenicSourceAttr *attr)
+{
   if (number < 0 || number >= SOURCES || sources[number].source)
-    return fail(EBUSY);
-  if (attr->pixel_format != INGENIC_PIXEL_NV12 || attr->width < 16 ||
-      attr->height < 16 || attr->fps_num < 1 || attr->fps_den < 1 ||
-      attr->n_buffers < 1 ||
-      (attr->scaler.enable && (attr->scaler.width != attr->width ||
-                               attr->scaler.height != attr->height)))
-    return fail(EINVAL);
+    return fail (EBUSY);
+  if (attr->pixel_format != INGENIC_PIXEL_NV12 || attr->width < 16
+      || attr->height < 16 || attr->fps_num < 1 || attr->fps_den < 1
+      || attr->n_buffers < 1
+      || (attr->scaler.enable
+          && (attr->scaler.width != attr->width
+              || attr->scaler.height != attr->height)))
+    return fail (EINVAL);
   sources[number].source = true;
   return 0;
 }
 
-API(FrameSource_SetChnAttr)(int number, const IngenicSourceAttr *attr) {
-  if (!is_source(number) || sources[number].enabled)
-    return out_of_order();
+API (FrameSource_SetChnAttr) (int number, const IngenicSourceAttr *attr)
+{
+  if (!is_source (number) || sources[number].enabled)
+    return out_of_order ();
   return attr->pixel_format == INGENIC_PIXEL_NV12 ? 0 : -1;
 }
 
-API(FrameSource_DestroyChn)(int number) {
-  if (!is_source(number) || sources[number].enabled || sources[number].bound)
-    return out_of_order();
+API (FrameSource_DestroyChn) (int number)
+{
+  if (!is_source (number) || sources[number].enabled || sources[number].bound)
+    return out_of_order ();
   sources[number].source = false;
   return 0;
 }
 
-API(FrameSource_EnableChn)(int number) {
-  if (!is_source(number) || sources[number].enabled)
-    return out_of_order();
+API (FrameSource_EnableChn) (int number)
+{
+  if (!is_source (number) || sources[number].enabled)
+    return out_of_order ();
   sources[number].enabled = true;
   return 0;
 }
 
-API(FrameSource_DisableChn)(int number) {
-  if (!is_source(number) || !sources[number].enabled)
-    return out_of_order();
+API (FrameSource_DisableChn) (int number)
+{
+  if (!is_source (number) || !sources[number].enabled)
+    return out_of_order ();
   sources[number].enabled = false;
   return 0;
 }
 
-static bool is_pair(const IngenicCell *from, const IngenicCell *to) {
-  return from->device == INGENIC_DEVICE_FRAME_SOURCE &&
-         to->device == INGENIC_DEVICE_ENCODER && from->group == to->group &&
-         from->output == 0 && to->output == 0 && is_source(from->group) &&
-         sources[to->group].group;
+static bool
+is_pair (const IngenicCell *from, const IngenicCell *to)
+{
+  return from->device == INGENIC_DEVICE_FRAME_SOURCE
+         && to->device == INGENIC_DEVICE_ENCODER && from->group == to->group
+         && from->output == 0 && to->output == 0 && is_source (from->group)
+         && sources[to->group].group;
 }
 
-API(System_Bind)(const IngenicCell *from, const IngenicCell *to) {
-  if (!is_pair(from, to) || sources[to->group].bound)
-    return out_of_order();
+API (System_Bind) (const IngenicCell *from, const IngenicCell *to)
+{
+  if (!is_pair (from, to) || sources[to->group].bound)
+    return out_of_order ();
   sources[to->group].bound = true;
   return 0;
 }
 
-API(System_UnBind)(const IngenicCell *from, const IngenicCell *to) {
-  if (!is_pair(from, to) || !sources[to->group].bound)
-    return out_of_order();
+API (System_UnBind) (const IngenicCell *from, const IngenicCell *to)
+{
+  if (!is_pair (from, to) || !sources[to->group].bound)
+    return out_of_order ();
   sources[to->group].bound = false;
   return 0;
 }
 
 /* Encoder */
 
-API(Encoder_CreateGroup)(int group) {
+API (Encoder_CreateGroup) (int group)
+{
   if (group < 0 || group >= SOURCES || sources[group].group)
-    return fail(EBUSY);
+    return fail (EBUSY);
   sources[group].group = true;
   return 0;
 }
 
-API(Encoder_DestroyGroup)(int group) {
-  if (group < 0 || group >= SOURCES || !sources[group].group ||
-      sources[group].bound || sources[group].members > 0)
-    return out_of_order();
+API (Encoder_DestroyGroup) (int group)
+{
+  if (group < 0 || group >= SOURCES || !sources[group].group
+      || sources[group].bound || sources[group].members > 0)
+    return out_of_order ();
   sources[group].group = false;
   return 0;
 }
 
 #if NEW_KIND
-static bool is_rate_mode(uint32_t mode) {
-  return mode == INGENIC_RC_CBR || mode == INGENIC_RC_VBR ||
-         mode == INGENIC_RC_CAPPED_VBR || mode == INGENIC_RC_CAPPED_QUALITY;
+static bool
+is_rate_mode (uint32_t mode)
+{
+  return mode == INGENIC_RC_CBR || mode == INGENIC_RC_VBR
+         || mode == INGENIC_RC_CAPPED_VBR || mode == INGENIC_RC_CAPPED_QUALITY;
 }
 
-API(Encoder_SetDefaultParam)
+API (Encoder_SetDefaultParam)
 (Attr *attr, uint32_t profile, uint32_t mode, uint16_t width, uint16_t height,
  uint32_t fps_num, uint32_t fps_den, uint32_t gop, int max_same_scene,
- int initial_qp, uint32_t kbits) {
+ int initial_qp, uint32_t kbits)
+{
   uint32_t type = profile >> 24;
 
-  if ((type != INGENIC_TYPE_H264 && type != INGENIC_TYPE_H265 &&
-       type != INGENIC_TYPE_JPEG) ||
-      (mode != INGENIC_RC_FIXQP && !is_rate_mode(mode)) || fps_den == 0 ||
-      (type == INGENIC_TYPE_JPEG && mode != INGENIC_RC_FIXQP) ||
-      max_same_scene < 0)
+  if ((type != INGENIC_TYPE_H264 && type != INGENIC_TYPE_H265
+       && type != INGENIC_TYPE_JPEG)
+      || (mode != INGENIC_RC_FIXQP && !is_rate_mode (mode)) || fps_den == 0
+      || (type == INGENIC_TYPE_JPEG && mode != INGENIC_RC_FIXQP)
+      || max_same_scene < 0)
     return -1;
-  sim_check_out(attr, sizeof *attr);
-  memset(attr, 0, sizeof *attr);
+  sim_check_out (attr, sizeof *attr);
+  memset (attr, 0, sizeof *attr);
   attr->profile = profile;
   attr->width = width;
   attr->height = height;
@@ -323,7 +369,9 @@ API(Encoder_SetDefaultParam)
   return 0;
 }
 
-static void understand_rc(const Rc *rc, SimSettings *settings) {
+static void
+understand_rc (const Rc *rc, SimSettings *settings)
+{
   settings->bitrate = 0;
   settings->qp_min = settings->qp_max = rc->u.qp;
   if (rc->mode == INGENIC_RC_CBR) {
@@ -338,10 +386,12 @@ static void understand_rc(const Rc *rc, SimSettings *settings) {
 }
 
 /* What the encoder makes of its attributes; false: it refuses them. */
-static bool understand(const Attr *attr, SimSettings *settings) {
+static bool
+understand (const Attr *attr, SimSettings *settings)
+{
   uint32_t type = attr->profile >> 24;
 
-  memset(settings, 0, sizeof *settings);
+  memset (settings, 0, sizeof *settings);
   settings->codec = type == INGENIC_TYPE_H264   ? HAL_CODEC_H264
                     : type == INGENIC_TYPE_H265 ? HAL_CODEC_H265
                                                 : HAL_CODEC_JPEG;
@@ -350,21 +400,25 @@ static bool understand(const Attr *attr, SimSettings *settings) {
   settings->fps_num = attr->fps.num;
   settings->fps_den = attr->fps.den;
   settings->gop = attr->gop;
-  understand_rc(&attr->rc, settings);
-  if (settings->codec == HAL_CODEC_JPEG &&
-      (attr->rc.u.qp < 1 || attr->rc.u.qp > 100))
+  understand_rc (&attr->rc, settings);
+  if (settings->codec == HAL_CODEC_JPEG
+      && (attr->rc.u.qp < 1 || attr->rc.u.qp > 100))
     return false;
-  return settings->width >= 16 && settings->height >= 16 &&
-         settings->fps_num > 0 && settings->fps_den > 0 && settings->gop > 0 &&
-         attr->gop_mode == 2;
+  return settings->width >= 16 && settings->height >= 16
+         && settings->fps_num > 0 && settings->fps_den > 0 && settings->gop > 0
+         && attr->gop_mode == 2;
 }
 #else
 /* Where the words of a mode with a bit rate have it. */
-static unsigned rate_word(uint32_t type, uint32_t mode) {
+static unsigned
+rate_word (uint32_t type, uint32_t mode)
+{
   return type == INGENIC_PT_H264 && mode == INGENIC_OLD_RC_CBR ? 2 : 3;
 }
 
-static bool understand_rc(uint32_t type, const Rc *rc, SimSettings *settings) {
+static bool
+understand_rc (uint32_t type, const Rc *rc, SimSettings *settings)
+{
   settings->bitrate = 0;
   settings->qp_min = settings->qp_max = (int)rc->words[0];
   if (rc->mode > INGENIC_OLD_RC_SMART || rc->words[0] > 51)
@@ -372,15 +426,17 @@ static bool understand_rc(uint32_t type, const Rc *rc, SimSettings *settings) {
   if (rc->mode == INGENIC_OLD_RC_FIXQP)
     return true;
   /* The library has kbit/s. */
-  settings->bitrate = rc->words[rate_word(type, rc->mode)] * 1000;
+  settings->bitrate = rc->words[rate_word (type, rc->mode)] * 1000;
   settings->qp_max = (int)rc->words[0];
   settings->qp_min = (int)rc->words[1];
   return settings->bitrate > 0 && settings->qp_min <= settings->qp_max;
 }
 
 /* What the encoder makes of its attributes; false: it refuses them. */
-static bool understand(const Attr *attr, SimSettings *settings) {
-  memset(settings, 0, sizeof *settings);
+static bool
+understand (const Attr *attr, SimSettings *settings)
+{
+  memset (settings, 0, sizeof *settings);
   settings->codec = attr->type == INGENIC_PT_H264   ? HAL_CODEC_H264
                     : attr->type == INGENIC_PT_H265 ? HAL_CODEC_H265
                                                     : HAL_CODEC_JPEG;
@@ -391,109 +447,122 @@ static bool understand(const Attr *attr, SimSettings *settings) {
   settings->gop = attr->gop;
   if (settings->codec == HAL_CODEC_JPEG)
     settings->gop = 1;
-  else if (!understand_rc(attr->type, &attr->rc, settings))
+  else if (!understand_rc (attr->type, &attr->rc, settings))
     return false;
 #if SIM_INGENIC == 20
   if (attr->type == INGENIC_PT_H265)
     return false;
 #endif
-  return attr->type <= INGENIC_PT_H265 && settings->width >= 16 &&
-         settings->height >= 16 && settings->fps_num > 0 &&
-         settings->fps_den > 0 && settings->gop > 0;
+  return attr->type <= INGENIC_PT_H265 && settings->width >= 16
+         && settings->height >= 16 && settings->fps_num > 0
+         && settings->fps_den > 0 && settings->gop > 0;
 }
 #endif
 
 /* What a killed process had goes with it, so nothing is ever left over. */
-API(Encoder_CreateChn)(int channel, const Attr *attr) {
-  SimControl *control = sim_engine_control();
+API (Encoder_CreateChn) (int channel, const Attr *attr)
+{
+  SimControl *control = sim_engine_control ();
   SimSettings settings;
 
   if (channel < 0 || channel >= CHANNELS)
-    return fail(EINVAL);
-  if (sim_fault(&control->refuse_creates))
-    return fail(ENOMEM);
-  if (sim_fault(&control->busy_creates))
-    return fail(EBUSY);
-  if (!understand(attr, &settings))
-    return fail(EINVAL);
-  if (!sim_channel_create((unsigned)channel, &settings, NEW_KIND))
-    return fail(EEXIST);
-  memset(&state[channel], 0, sizeof state[channel]);
+    return fail (EINVAL);
+  if (sim_fault (&control->refuse_creates))
+    return fail (ENOMEM);
+  if (sim_fault (&control->busy_creates))
+    return fail (EBUSY);
+  if (!understand (attr, &settings))
+    return fail (EINVAL);
+  if (!sim_channel_create ((unsigned)channel, &settings, NEW_KIND))
+    return fail (EEXIST);
+  memset (&state[channel], 0, sizeof state[channel]);
   state[channel].attr = *attr;
   return 0;
 }
 
-static bool exists(int channel) {
-  return channel >= 0 && channel < CHANNELS &&
-         sim_channel_exists((unsigned)channel);
+static bool
+exists (int channel)
+{
+  return channel >= 0 && channel < CHANNELS
+         && sim_channel_exists ((unsigned)channel);
 }
 
-API(Encoder_DestroyChn)(int channel) {
-  if (!exists(channel) || state[channel].registered)
-    return out_of_order();
-  return sim_channel_destroy((unsigned)channel) ? 0 : -1;
+API (Encoder_DestroyChn) (int channel)
+{
+  if (!exists (channel) || state[channel].registered)
+    return out_of_order ();
+  return sim_channel_destroy ((unsigned)channel) ? 0 : -1;
 }
 
-API(Encoder_RegisterChn)(int group, int channel) {
-  if (!exists(channel) || state[channel].registered || group < 0 ||
-      group >= SOURCES || !sources[group].group)
-    return out_of_order();
-  pthread_mutex_lock(&lock);
+API (Encoder_RegisterChn) (int group, int channel)
+{
+  if (!exists (channel) || state[channel].registered || group < 0
+      || group >= SOURCES || !sources[group].group)
+    return out_of_order ();
+  pthread_mutex_lock (&lock);
   state[channel].registered = true;
   state[channel].group = group;
   sources[group].members++;
-  pthread_mutex_unlock(&lock);
+  pthread_mutex_unlock (&lock);
   return 0;
 }
 
-API(Encoder_UnRegisterChn)(int channel) {
-  if (!exists(channel) || !state[channel].registered)
-    return out_of_order();
-  pthread_mutex_lock(&lock);
+API (Encoder_UnRegisterChn) (int channel)
+{
+  if (!exists (channel) || !state[channel].registered)
+    return out_of_order ();
+  pthread_mutex_lock (&lock);
   state[channel].registered = false;
   sources[state[channel].group].members--;
-  pthread_mutex_unlock(&lock);
+  pthread_mutex_unlock (&lock);
   return 0;
 }
 
 /* Pictures come through the group, from a source that runs. */
-API(Encoder_StartRecvPic)(int channel) {
-  if (!exists(channel) || !state[channel].registered ||
-      !sources[state[channel].group].enabled ||
-      !sources[state[channel].group].bound)
-    return out_of_order();
-  return sim_channel_start((unsigned)channel, 0) ? 0 : -1;
+API (Encoder_StartRecvPic) (int channel)
+{
+  if (!exists (channel) || !state[channel].registered
+      || !sources[state[channel].group].enabled
+      || !sources[state[channel].group].bound)
+    return out_of_order ();
+  return sim_channel_start ((unsigned)channel, 0) ? 0 : -1;
 }
 
-API(Encoder_StopRecvPic)(int channel) {
-  return exists(channel) && sim_channel_stop((unsigned)channel) ? 0 : -1;
+API (Encoder_StopRecvPic) (int channel)
+{
+  return exists (channel) && sim_channel_stop ((unsigned)channel) ? 0 : -1;
 }
 
-API(Encoder_Query)(int channel, IngenicStatus *status) {
-  if (!exists(channel))
+API (Encoder_Query) (int channel, IngenicStatus *status)
+{
+  if (!exists (channel))
     return -1;
-  sim_check_out(status, sizeof *status);
+  sim_check_out (status, sizeof *status);
   status->registered = state[channel].registered;
-  status->n_packs =
-      state[channel].starved ? 0 : sim_channel_packs((unsigned)channel);
+  status->n_packs
+      = state[channel].starved ? 0 : sim_channel_packs ((unsigned)channel);
   return 0;
 }
 
-API(Encoder_PollingStream)(int channel, uint32_t ms) {
-  return exists(channel) && sim_channel_wait((unsigned)channel, ms) ? 0 : -1;
+API (Encoder_PollingStream) (int channel, uint32_t ms)
+{
+  return exists (channel) && sim_channel_wait ((unsigned)channel, ms) ? 0 : -1;
 }
 
 #if SIM_INGENIC != 20
-API(Encoder_GetFd)(int channel) {
-  return exists(channel) ? sim_channel_fd((unsigned)channel) : -1;
+API (Encoder_GetFd) (int channel)
+{
+  return exists (channel) ? sim_channel_fd ((unsigned)channel) : -1;
 }
 #endif
 
-static void fill_packs(int channel, const SimFrame *frame, Stream *stream) {
+static void
+fill_packs (int channel, const SimFrame *frame, Stream *stream)
+{
   Pack *packs = state[channel].packs;
   unsigned i;
 
-  memset(packs, 0, sizeof state[channel].packs);
+  memset (packs, 0, sizeof state[channel].packs);
   for (i = 0; i < frame->n_packs; i++) {
 #if NEW_KIND
     packs[i].offset = (uint32_t)(frame->packs[i].data[0] - frame->ring);
@@ -502,8 +571,8 @@ static void fill_packs(int channel, const SimFrame *frame, Stream *stream) {
     packs[i].address = (uint8_t *)frame->packs[i].data[0];
     packs[i].type = frame->packs[i].type;
 #endif
-    packs[i].length =
-        (uint32_t)(frame->packs[i].size[0] + frame->packs[i].size[1]);
+    packs[i].length
+        = (uint32_t)(frame->packs[i].size[0] + frame->packs[i].size[1]);
     packs[i].pts = (int64_t)frame->pts;
     packs[i].frame_end = i + 1 == frame->n_packs;
   }
@@ -516,115 +585,127 @@ static void fill_packs(int channel, const SimFrame *frame, Stream *stream) {
   stream->sequence = frame->sequence;
 }
 
-API(Encoder_GetStream)(int channel, Stream *stream, bool block) {
-  SimControl *control = sim_engine_control();
+API (Encoder_GetStream) (int channel, Stream *stream, bool block)
+{
+  SimControl *control = sim_engine_control ();
   const SimFrame *frame = NULL;
 
-  if (!exists(channel))
+  if (!exists (channel))
     return -1;
   if (block)
-    return out_of_order();
-  if (sim_fault(&control->eintr))
-    return fail(EINTR);
+    return out_of_order ();
+  if (sim_fault (&control->eintr))
+    return fail (EINTR);
   state[channel].starved = false;
-  if (sim_fault(&control->get_failures))
+  if (sim_fault (&control->get_failures))
     return -1;
-  if (sim_channel_packs((unsigned)channel) > 0)
-    frame = sim_channel_get((unsigned)channel);
+  if (sim_channel_packs ((unsigned)channel) > 0)
+    frame = sim_channel_get ((unsigned)channel);
   state[channel].starved = frame == NULL;
   if (frame == NULL)
     return -1;
-  sim_check_out(stream, sizeof *stream);
-  fill_packs(channel, frame, stream);
-  if (sim_fault(&control->insane))
+  sim_check_out (stream, sizeof *stream);
+  fill_packs (channel, frame, stream);
+  if (sim_fault (&control->insane))
     state[channel].packs[0].length = 0x7fffffff;
   return 0;
 }
 
-API(Encoder_ReleaseStream)(int channel, Stream *stream) {
-  if (!exists(channel) || stream->packs != state[channel].packs)
-    return out_of_order();
-  memset(state[channel].packs, SIM_POISON, sizeof state[channel].packs);
-  return sim_channel_release((unsigned)channel) ? 0 : -1;
+API (Encoder_ReleaseStream) (int channel, Stream *stream)
+{
+  if (!exists (channel) || stream->packs != state[channel].packs)
+    return out_of_order ();
+  memset (state[channel].packs, SIM_POISON, sizeof state[channel].packs);
+  return sim_channel_release ((unsigned)channel) ? 0 : -1;
 }
 
-API(Encoder_RequestIDR)(int channel) {
-  return exists(channel) && sim_channel_idr((unsigned)channel) ? 0 : -1;
+API (Encoder_RequestIDR) (int channel)
+{
+  return exists (channel) && sim_channel_idr ((unsigned)channel) ? 0 : -1;
 }
 
 /* A change of a channel's settings, unless it is refused. */
-static bool begin_set(int channel, SimSettings *settings) {
-  return exists(channel) && !sim_fault(&sim_engine_control()->refuse_sets) &&
-         sim_channel_get_settings((unsigned)channel, settings);
+static bool
+begin_set (int channel, SimSettings *settings)
+{
+  return exists (channel) && !sim_fault (&sim_engine_control ()->refuse_sets)
+         && sim_channel_get_settings ((unsigned)channel, settings);
 }
 
-API(Encoder_SetChnFrmRate)(int channel, const IngenicFrameRate *fps) {
+API (Encoder_SetChnFrmRate) (int channel, const IngenicFrameRate *fps)
+{
   SimSettings settings;
 
-  if (fps->num == 0 || fps->den == 0 || !begin_set(channel, &settings))
+  if (fps->num == 0 || fps->den == 0 || !begin_set (channel, &settings))
     return -1;
   settings.fps_num = fps->num;
   settings.fps_den = fps->den;
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 
 #if NEW_KIND
-API(Encoder_SetChnBitRate)(int channel, int target, int max) {
+API (Encoder_SetChnBitRate) (int channel, int target, int max)
+{
   SimSettings settings;
 
-  if (target <= 0 || max < target || !begin_set(channel, &settings))
+  if (target <= 0 || max < target || !begin_set (channel, &settings))
     return -1;
-  if (!is_rate_mode(state[channel].attr.rc.mode))
+  if (!is_rate_mode (state[channel].attr.rc.mode))
     return -1;
   settings.bitrate = (uint32_t)target;
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 
-API(Encoder_SetChnGopLength)(int channel, int length) {
+API (Encoder_SetChnGopLength) (int channel, int length)
+{
   SimSettings settings;
 
-  if (length < 1 || length > UINT16_MAX || !begin_set(channel, &settings))
+  if (length < 1 || length > UINT16_MAX || !begin_set (channel, &settings))
     return -1;
   settings.gop = (unsigned)length;
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 
-API(Encoder_SetChnAttrRcMode)(int channel, const Rc *rc) {
+API (Encoder_SetChnAttrRcMode) (int channel, const Rc *rc)
+{
   SimSettings settings;
 
-  if (!begin_set(channel, &settings))
+  if (!begin_set (channel, &settings))
     return -1;
   state[channel].attr.rc = *rc;
-  understand_rc(rc, &settings);
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  understand_rc (rc, &settings);
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 
-API(Encoder_SetChnQpBounds)(int channel, int min, int max) {
+API (Encoder_SetChnQpBounds) (int channel, int min, int max)
+{
   SimSettings settings;
 
-  if (min < 0 || max > 51 || min > max || !begin_set(channel, &settings))
+  if (min < 0 || max > 51 || min > max || !begin_set (channel, &settings))
     return -1;
   settings.qp_min = min;
   settings.qp_max = max;
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 #else
-API(Encoder_SetGOPSize)(int channel, const IngenicGop *gop) {
+API (Encoder_SetGOPSize) (int channel, const IngenicGop *gop)
+{
   SimSettings settings;
 
-  if (gop->gop < 1 || !begin_set(channel, &settings))
+  if (gop->gop < 1 || !begin_set (channel, &settings))
     return -1;
   settings.gop = (unsigned)gop->gop;
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 
-API(Encoder_SetChnAttrRcMode)(int channel, const Rc *rc) {
+API (Encoder_SetChnAttrRcMode) (int channel, const Rc *rc)
+{
   SimSettings settings;
 
-  if (!begin_set(channel, &settings) ||
-      !understand_rc(state[channel].attr.type, rc, &settings))
+  if (!begin_set (channel, &settings)
+      || !understand_rc (state[channel].attr.type, rc, &settings))
     return -1;
   state[channel].attr.rc = *rc;
-  return sim_channel_set_settings((unsigned)channel, &settings) ? 0 : -1;
+  return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 #endif

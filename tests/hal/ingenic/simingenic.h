@@ -12,8 +12,10 @@
 #define API(name) SIM_EXPORT int IMP_##name
 
 /* A call that the vendor forbids at this point. */
-static inline int out_of_order(void) {
-  atomic_fetch_add(&sim_engine_control()->order_errors, 1);
+static inline int
+out_of_order (void)
+{
+  atomic_fetch_add (&sim_engine_control ()->order_errors, 1);
   return -1;
 }
 

@@ -19,12 +19,12 @@
   }
 
 const ConformanceTarget conformance_targets[] = {
-    TARGET("t20", "T20-X/IMP-9.9.9", NEW_KIND),
-    TARGET("t21", "T21-N/IMP-9.9.9", NEW_KIND),
-    TARGET("t23", "T23-N/IMP-9.9.9", NEW_KIND),
-    TARGET("t30", "T30-X/IMP-9.9.9", NEW_KIND),
-    TARGET("t31", "T31-X/IMP-9.9.9", OLD_KIND),
-    TARGET("c100", "C100/IMP-9.9.9", OLD_KIND),
+  TARGET ("t20", "T20-X/IMP-9.9.9", NEW_KIND),
+  TARGET ("t21", "T21-N/IMP-9.9.9", NEW_KIND),
+  TARGET ("t23", "T23-N/IMP-9.9.9", NEW_KIND),
+  TARGET ("t30", "T30-X/IMP-9.9.9", NEW_KIND),
+  TARGET ("t31", "T31-X/IMP-9.9.9", OLD_KIND),
+  TARGET ("c100", "C100/IMP-9.9.9", OLD_KIND),
 };
-const unsigned conformance_n_targets =
-    sizeof conformance_targets / sizeof conformance_targets[0];
+const unsigned conformance_n_targets
+    = sizeof conformance_targets / sizeof conformance_targets[0];
