@@ -1,0 +1,213 @@
+/* The newer shape at work: a talker that the program stops, events 7 to 9, the
+ * link mode, and a command to a viewer's app.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#define IV_AV_API 2
+#include "iv_av.h"
+
+#include "session-util.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* Under `world`. */
+static struct
+{
+  guint events[10];
+  gchar *peer;
+  guint gets, stops, voices, ends;
+} seen;
+static int the_handle;
+
+static void
+unlock (void)
+{
+  g_cond_broadcast (&changed);
+  g_mutex_unlock (&world);
+}
+
+static void *
+on_init (const char *params, const char *peer)
+{
+  g_mutex_lock (&world);
+  g_free (seen.peer);
+  seen.peer = g_strdup (peer);
+  unlock ();
+  return &the_handle;
+}
+
+static iv_cm_memory_s
+on_get (void *handle)
+{
+  static uint8_t data[500];
+  iv_cm_memory_s memory = { data, sizeof data, NULL };
+
+  g_mutex_lock (&world);
+  seen.gets++;
+  unlock ();
+  return memory;
+}
+
+static int
+on_stop (void *handle)
+{
+  g_mutex_lock (&world);
+  seen.stops++;
+  unlock ();
+  return 0;
+}
+
+static void
+on_event (iv_avt_event_e event, void *handle)
+{
+  g_mutex_lock (&world);
+  g_assert_cmpint (event, <, IV_AVT_EVENT_P2P_BUTT);
+  seen.events[event]++;
+  unlock ();
+}
+
+static void
+on_voice (void *handle, uint8_t *data, size_t len, uint8_t *stop)
+{
+  g_mutex_lock (&world);
+  if (data != NULL)
+    seen.voices++;
+  else
+    seen.ends++;
+  *stop = 1;
+  unlock ();
+}
+
+static iv_cm_memory_s
+on_command (const char *command, size_t len, const char *peer)
+{
+  iv_cm_memory_s none = { NULL, 0, NULL };
+
+  return none;
+}
+
+static guint
+open_device (gchar **config)
+{
+  iv_p2p_parm_s parm;
+  guint port = free_port ();
+  gchar *text = g_strdup_printf ("[p2p]\ndevice-id=camera-1\nkey=" KEY
+                                 "\nsignaller=tcp://127.0.0.1:%u\n",
+                                 port);
+  int fd = g_file_open_tmp ("iv-newer-XXXXXX", config, NULL);
+
+  g_close (fd, NULL);
+  g_assert_true (g_file_set_contents_full (*config, text, -1,
+                                           G_FILE_SET_CONTENTS_NONE, 0600,
+                                           NULL));
+  g_setenv ("IV_P2P_CONF", *config, TRUE);
+  g_free (text);
+  memset (&parm, 0, sizeof parm);
+  parm.p2p_handle_send_init_cb = on_init;
+  parm.p2p_handle_send_get_cb = on_get;
+  parm.p2p_handle_send_stop_cb = on_stop;
+  parm.p2p_handle_event_notify_cb = on_event;
+  parm.p2p_handle_recv_init_cb = on_init;
+  parm.p2p_handle_recv_voice_cb = on_voice;
+  parm.p2p_handle_command_cb = on_command;
+  parm.p2p_init_params.log_level = IV_AVT_P2P_LOG_WARN;
+  parm.p2p_init_params.sender_interval_ms = 20;
+  g_assert_cmpint (iv_avt_p2p_init (&parm), ==, IV_ERR_NONE);
+  WAIT_FOR (seen.events[IV_AVT_EVENT_P2P_LOCAL_NET_READY] == 1);
+  return port;
+}
+
+/* The viewer's app gives back what it got. */
+static GBytes *
+app_command (P2pEndpoint *endpoint, const gchar *peer, GBytes *command,
+             gpointer user)
+{
+  return g_bytes_ref (command);
+}
+
+static void
+check_commands (const gchar *peer)
+{
+  unsigned char reply[8];
+  size_t len = sizeof reply;
+
+  g_assert_cmpint (iv_avt_p2p_send_command (peer, "hello", 5, reply, &len, 0),
+                   ==, IV_ERR_NONE);
+  g_assert_cmpmem (reply, len, "hello", 5);
+  len = 4;
+  g_assert_cmpint (iv_avt_p2p_send_command (peer, "hello", 5, reply, &len, 0),
+                   ==, IV_ERR_AVT_SEND_STREAM_TOO_BIG);
+  g_assert_cmpuint (len, ==, 5);
+  g_assert_cmpint (iv_avt_p2p_send_command ("nobody", "hello", 5, reply, &len,
+                                            0),
+                   ==, IV_ERR_AVT_CHN_NOT_EXIT);
+}
+
+static void
+talk (Side *viewer)
+{
+  P2pStreamConfig config = {
+    .kind = P2P_WIRE_AUDIO, .name = "audio_0", .priority = -1, .deadline_ms = 0
+  };
+  P2pWireFrame frame = { 0 };
+  GBytes *bytes = g_bytes_new_static ("voice", 5);
+  P2pStream *stream;
+  guint i;
+
+  config.offer = p2p_endpoint_offer (viewer->endpoint, "channel=0");
+  stream = p2p_endpoint_publish (viewer->endpoint, &config, NULL, NULL);
+  p2p_stream_set_caps (stream, "audio/x-alaw, rate=(int)8000");
+  WAIT_FOR (p2p_stream_count_viewers (stream) == 1);
+  for (i = 0; i < 20; i++)
+    p2p_stream_push (stream, bytes, &frame, FALSE);
+  p2p_stream_end (stream);
+  WAIT_FOR (seen.events[IV_AVT_EVENT_P2P_CLI_SEND_CLOSE] == 1);
+  /* It wanted no more after the first. */
+  g_assert_cmpuint (seen.voices, ==, 1);
+  g_assert_cmpuint (seen.ends, ==, 1);
+  p2p_stream_unpublish (stream);
+  p2p_offer_close (config.offer);
+  g_bytes_unref (bytes);
+}
+
+static void
+test_newer (void)
+{
+  static const P2pListener app = { .command = app_command };
+  gchar *config_name;
+  guint port = open_device (&config_name), id;
+  gchar *uri = tcp_uri (port);
+  P2pEndpointConfig config;
+  Side viewer;
+  Wish wish = { 0 };
+
+  side_config (&config, P2P_ROLE_VIEWER, uri);
+  side_open (&viewer, &config);
+  id = p2p_endpoint_add_listener (viewer.endpoint, &app, NULL);
+  wish_open (&wish, &viewer, "action=live");
+  WAIT_FOR (seen.gets > 5);
+  WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).link_mode == 1);
+  WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).ave_sent_rate > 0);
+  check_commands (seen.peer);
+  talk (&viewer);
+  p2p_endpoint_remove_listener (viewer.endpoint, id);
+  wish_close (&wish);
+  side_close (&viewer);
+  WAIT_FOR (seen.events[IV_AVT_EVENT_P2P_LINK_DISCONNECT] == 1);
+  WAIT_FOR (seen.stops == 1);
+  g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_NONE);
+  g_remove (config_name);
+  g_free (config_name);
+  g_free (uri);
+  g_free (seen.peer);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/iv/newer", test_newer);
+  return g_test_run ();
+}
