@@ -112,9 +112,8 @@ def live(results, facts, plots):
     ours = [found[key] for key in ('p2p', 'udt') if key in found]
     peer = found.get('srt-125')
     if ours:
-        best = max(ours, key=lambda f: statistics.median(f.within))
-        frames = statistics.median(best.within)
-        keys = min(best.keys, default=0)
+        frames = min(statistics.median(f.within) for f in ours)
+        keys = min((share for f in ours for share in f.keys), default=0)
         facts['live-frames'] = (
             '; '.join(f'{NAMES[key]}: {percent(found[key].within, 4)}, '
                       f'keyframes {percent(found[key].keys)}'
