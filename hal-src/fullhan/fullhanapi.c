@@ -57,11 +57,8 @@ static const HalSymbol a_symbols[] = {
 };
 
 static const HalSymbol b_symbols[] = {
-  FH (vpu_attr_b, "VPSS_SetChnAttr"),
-  FH (vpu_mode_b, "VPSS_SetVOMode"),
+  FH (vpu_get_b, "VPSS_GetChnAttr"),
   FH (vpu_rate_b, "VPSS_SetFramectrl"),
-  FH (vpu_open_b, "VPSS_OpenChn"),
-  FH (vpu_close_b, "VPSS_CloseChn"),
   FH (destroy, "VENC_DestroyChn"),
   FH (bind_b, "SYS_Bind"),
   FH (unbind_b, "SYS_UnBindbyDst"),
@@ -127,13 +124,15 @@ fh_vpu_open (const FhLibrary *library, uint32_t group, uint32_t channel,
   const FhApi *api = &library->api;
   int32_t code;
 
+  if (is_b (library)) {
+    *ret_call = "FH_VPSS_SetFramectrl";
+    return fh_vpu_rate (library, group, channel, rate);
+  }
   *ret_call = "FH_VPSS_SetChnAttr";
-  code = is_b (library) ? api->vpu_attr_b (group, channel, size)
-                        : api->vpu_attr (channel, size);
+  code = api->vpu_attr (channel, size);
   if (code == 0) {
     *ret_call = "FH_VPSS_SetVOMode";
-    code = is_b (library) ? api->vpu_mode_b (group, channel, mode)
-                          : api->vpu_mode (channel, mode);
+    code = api->vpu_mode (channel, mode);
   }
   if (code == 0) {
     *ret_call = "FH_VPSS_SetFramectrl";
@@ -141,8 +140,7 @@ fh_vpu_open (const FhLibrary *library, uint32_t group, uint32_t channel,
   }
   if (code == 0) {
     *ret_call = "FH_VPSS_OpenChn";
-    code = is_b (library) ? api->vpu_open_b (group, channel)
-                          : api->vpu_open (channel);
+    code = api->vpu_open (channel);
   }
   return code;
 }
@@ -150,9 +148,7 @@ fh_vpu_open (const FhLibrary *library, uint32_t group, uint32_t channel,
 void
 fh_vpu_close (const FhLibrary *library, uint32_t group, uint32_t channel)
 {
-  if (is_b (library))
-    library->api.vpu_close_b (group, channel);
-  else
+  if (!is_b (library))
     library->api.vpu_close (channel);
 }
 

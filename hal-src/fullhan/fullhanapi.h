@@ -23,11 +23,8 @@ typedef struct
   int32_t (*vpu_rate) (uint32_t channel, const FhRate *rate);
   int32_t (*vpu_open) (uint32_t channel);
   int32_t (*vpu_close) (uint32_t channel);
-  int32_t (*vpu_attr_b) (uint32_t group, uint32_t channel, const FhSize *size);
-  int32_t (*vpu_mode_b) (uint32_t group, uint32_t channel, uint32_t mode);
+  int32_t (*vpu_get_b) (uint32_t group, uint32_t channel, void *attr);
   int32_t (*vpu_rate_b) (uint32_t group, uint32_t channel, const FhRate *rate);
-  int32_t (*vpu_open_b) (uint32_t group, uint32_t channel);
-  int32_t (*vpu_close_b) (uint32_t group, uint32_t channel);
   /* The encoder */
   int32_t (*create) (uint32_t channel, const FhCap *cap);
   int32_t (*destroy) (uint32_t channel); /* B */
@@ -73,7 +70,8 @@ HalStatus fh_library_open (FhLibrary *library, const HalEnv *env,
                            HalError *error);
 void fh_library_close (FhLibrary *library);
 
-/* Where the calls differ. group: B alone. */
+/* Where the calls differ. group: B alone. There outputs of the scaler are the
+ * business of the program that made them: only their rate is set. */
 int32_t fh_vpu_open (const FhLibrary *library, uint32_t group, uint32_t channel,
                      const FhSize *size, uint32_t mode, const FhRate *rate,
                      const char **ret_call);

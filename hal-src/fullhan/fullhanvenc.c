@@ -52,9 +52,12 @@ create_channel (FhContext *context, uint32_t channel, uint32_t types,
         (unsigned)created->max.height);
   }
   code = api->create (channel, &cap);
-  /* What a program left behind that was killed goes with the system, if nobody
-   * of ours uses it. */
-  if (code == FH_ERROR_EXISTS && context->n_open == 0) {
+  /* What a program left behind that was killed: it is removed, or goes with the
+   * system, if nobody of ours uses that. */
+  if (code == FH_ERROR_EXISTS && api->destroy != NULL) {
+    api->destroy (channel);
+    code = api->create (channel, &cap);
+  } else if (code == FH_ERROR_EXISTS && context->n_open == 0) {
     memset (context->created, 0, sizeof context->created);
     api->exit ();
     code = api->init ();
@@ -76,6 +79,46 @@ remove_channel (FhContext *context, uint32_t channel)
     return;
   context->library.api.destroy (channel);
   memset (&context->created[channel], 0, sizeof context->created[channel]);
+}
+
+/* Encoder and scaler have the same size. In A the scaler is told; in B its
+ * output is there already, with its size as the first member of its
+ * attributes in all versions. */
+static HalStatus
+complete_size (FhStream *stream, HalError *error)
+{
+  const FhLibrary *library = &context_of (stream)->library;
+  HalStreamConfig *config = &stream->base.config;
+  bool given = config->width != 0 && config->height != 0;
+  hal_u64 attr[FH_OUT_SIZE / 8] = { 0 };
+  FhSize size = { DEFAULT_WIDTH, DEFAULT_HEIGHT };
+  int32_t code;
+
+  if (library->layout->generation == FH_B) {
+    code = library->api.vpu_get_b (stream->group, stream->vpu, attr);
+    if (code != 0)
+      return fh_fail (error, "FH_VPSS_GetChnAttr", code);
+    size.width = hal_get_u32 (attr, offsetof (FhSize, width));
+    size.height = hal_get_u32 (attr, offsetof (FhSize, height));
+    if (size.width < 16 || size.width > FH_MAX_WIDTH || size.height < 16
+        || size.height > FH_MAX_HEIGHT)
+      return hal_fail (
+          error, HAL_INSANE, "FH_VPSS_GetChnAttr", 0,
+          "has the program that runs the scaler set this output up?",
+          "output %u of the scaler is %ux%u", (unsigned)stream->vpu,
+          (unsigned)size.width, (unsigned)size.height);
+    if (given && (size.width != config->width || size.height != config->height))
+      return hal_fail (error, HAL_INVALID, "FH_VPSS_GetChnAttr", 0,
+                       "leave the size open, or take another input-channel",
+                       "%ux%u is not the %ux%u of the scaler's output %u",
+                       config->width, config->height, (unsigned)size.width,
+                       (unsigned)size.height, (unsigned)stream->vpu);
+  }
+  if (!given) {
+    config->width = size.width;
+    config->height = size.height;
+  }
+  return HAL_OK;
 }
 
 /* With vendor_lock. */
@@ -161,17 +204,15 @@ fh_stream_create (HalContext *base, const HalStreamConfig *config,
   if (stream == NULL)
     return hal_fail (error, HAL_NO_MEMORY, "", 0, NULL, "out of memory");
   hal_stream_init (&stream->base, base, config);
-  if (config->width == 0 || config->height == 0) {
-    stream->base.config.width = DEFAULT_WIDTH;
-    stream->base.config.height = DEFAULT_HEIGHT;
-  }
   stream->channel = config->id;
   stream->group = config->input_group >= 0 ? (uint32_t)config->input_group : 0;
   stream->vpu = config->input_channel >= 0 ? (uint32_t)config->input_channel
                                            : config->id;
   stream->jpeg = config->codec == HAL_CODEC_JPEG;
   pthread_mutex_lock (&context->vendor_lock);
-  status = make_channel (stream, error);
+  status = complete_size (stream, error);
+  if (status == HAL_OK)
+    status = make_channel (stream, error);
   context->n_open += status == HAL_OK;
   pthread_mutex_unlock (&context->vendor_lock);
   if (status == HAL_OK) {

@@ -3,8 +3,7 @@
  * @title: fhvencsrc
  *
  * One encoder channel of a Fullhan chip as a live source. Sensor and ISP are
- * run by another program; an output of the scaler is set up for the channel
- * and bound to it.
+ * run by another program; an output of the scaler is bound to the channel.
  *
  * ## Example launch line
  * |[

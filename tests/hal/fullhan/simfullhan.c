@@ -120,9 +120,6 @@ FH_SYS_GetChipID (void)
 
 #if SIM_FULLHAN == 1
 #define GROUP
-#else
-#define GROUP uint32_t group,
-#endif
 
 API (VPSS_SetChnAttr) (GROUP uint32_t channel, const FhSize *size)
 {
@@ -147,6 +144,24 @@ API (VPSS_SetVOMode) (GROUP uint32_t channel, uint32_t mode)
              ? 0
              : PARAM;
 }
+#else
+#define GROUP uint32_t group,
+
+/* The outputs are there, set up by another program; what follows the size is
+ * of no known length. */
+API (VPSS_GetChnAttr) (GROUP uint32_t channel, uint32_t *attr)
+{
+  if (!sim_engine_running ())
+    return NOT_INIT;
+  if (group != 0 || channel >= FH_VPU_CHANNELS)
+    return CHAN;
+  memset (attr, 0x11, 64);
+  attr[0] = vpus[channel].size.width = 640;
+  attr[1] = vpus[channel].size.height = 360;
+  vpus[channel].open = true;
+  return 0;
+}
+#endif
 
 static void
 apply_rate (uint32_t channel)
@@ -175,6 +190,7 @@ API (VPSS_SetFramectrl) (GROUP uint32_t channel, const FhRate *rate)
   return 0;
 }
 
+#if SIM_FULLHAN == 1
 API (VPSS_OpenChn) (GROUP uint32_t channel)
 {
   if (channel >= FH_VPU_CHANNELS || vpus[channel].size.width == 0)
@@ -191,6 +207,7 @@ API (VPSS_CloseChn) (GROUP uint32_t channel)
     vpus[channel].open = false;
   return 0;
 }
+#endif
 
 /* VENC */
 
@@ -363,9 +380,16 @@ API (VENC_StopRecvPic) (uint32_t channel)
 static int32_t
 bind_channel (uint32_t vpu, uint32_t channel)
 {
+  SimSettings settings;
+
   if (vpu >= FH_VPU_CHANNELS || !vpus[vpu].open || channel >= FH_ENC_CHANNELS
       || !sim_channel_exists (channel))
     return CHAN;
+  if (channels[channel].type != FH_TYPE_JPEG
+      && (!sim_channel_get_settings (channel, &settings)
+          || settings.width != vpus[vpu].size.width
+          || settings.height != vpus[vpu].size.height))
+    return PARAM;
   channels[channel].vpu = vpu;
   channels[channel].bound = true;
   if (channels[channel].type != FH_TYPE_JPEG)
@@ -421,6 +445,14 @@ API (SYS_UnBindbyDst) (FhBind to)
 
 API (VENC_DestroyChn) (uint32_t channel)
 {
+  SimControl *control = sim_engine_control ();
+
+  /* What a killed process left is removed like any other. */
+  if (channel < FH_ENC_CHANNELS
+      && (atomic_load (&control->leftover) & 1u << channel) != 0) {
+    atomic_fetch_and (&control->leftover, ~(1u << channel));
+    return 0;
+  }
   if (channel >= FH_ENC_CHANNELS || channels[channel].cap.types == 0)
     return CHAN;
   if (sim_channel_exists (channel))
