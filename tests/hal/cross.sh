@@ -29,7 +29,7 @@ main=$1
 shift
 # shellcheck disable=SC2086
 $cc $flags -fPIC -shared -fvisibility=hidden "-D$define" -w \
-  "$test/$family"/sim"$family".c "$test"/sim/*.c "$hal"/halutil.c \
+  "$test/$family"/sim*.c "$test"/sim/*.c "$hal"/halutil.c \
   "$hal/$family"/*layout.c -lpthread -o "$work/$directory/$main"
 for empty in "$@"; do
   # shellcheck disable=SC2086
