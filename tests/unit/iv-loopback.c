@@ -268,6 +268,46 @@ test_exit_inside (void)
   device_close ();
 }
 
+/* What else the program is called for. */
+static void
+test_exit_in_event (void)
+{
+  device_config ();
+  device_reset ();
+  device.exit_in_event = TRUE;
+  device.exit_status = 1;
+  g_assert_cmpint (iv_avt_p2p_init (&device_parm), ==, IV_ERR_NONE);
+  WAIT_FOR (device.exit_status != 1);
+  g_assert_cmpint (device.exit_status, ==, IV_ERR_NONE);
+  device_close ();
+}
+
+static void
+test_exit_in_command (void)
+{
+  guint port = device_open ();
+  GBytes *command = g_bytes_new_static ("bye", 3);
+  Side viewer;
+  Wish wish = { 0 };
+
+  device.exit_in_command = TRUE;
+  device.exit_status = 1;
+  device.reply_size = 10;
+  viewer_open (&viewer, port);
+  wish_open (&wish, &viewer, LIVE);
+  WAIT_FOR (device.n_handles == 1);
+  p2p_endpoint_send_command (viewer.endpoint, NULL, command, 0, NULL, NULL,
+                             NULL);
+  WAIT_FOR (device.exit_status != 1);
+  g_assert_cmpint (device.exit_status, ==, IV_ERR_NONE);
+  g_assert_cmpuint (device.handles[0].stops, ==, 1);
+  WAIT_FOR (device.reply_frees == 1);
+  g_bytes_unref (command);
+  wish_close (&wish);
+  side_close (&viewer);
+  device_close ();
+}
+
 typedef struct
 {
   const gchar *params;
@@ -465,6 +505,8 @@ main (int argc, char **argv)
   g_test_add_func ("/iv/blocked", test_blocked);
   g_test_add_func ("/iv/exit-open", test_exit_open);
   g_test_add_func ("/iv/exit-inside", test_exit_inside);
+  g_test_add_func ("/iv/exit-in-event", test_exit_in_event);
+  g_test_add_func ("/iv/exit-in-command", test_exit_in_command);
   g_test_add_func ("/iv/params", test_params);
   g_test_add_func ("/iv/refused", test_refused);
   g_test_add_func ("/iv/talk", test_talk);

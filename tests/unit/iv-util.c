@@ -132,6 +132,16 @@ on_send_stop (void *handle)
 }
 
 static void
+exit_inside (void)
+{
+  int status = iv_avt_p2p_exit ();
+
+  lock ();
+  device.exit_status = status;
+  unlock ();
+}
+
+static void
 on_event (iv_avt_event_e event, void *handle)
 {
   Handle *h = handle;
@@ -150,6 +160,8 @@ on_event (iv_avt_event_e event, void *handle)
     h->inside--;
   }
   unlock ();
+  if (h == NULL && device.exit_in_event)
+    exit_inside ();
 }
 
 /* -- Talk and commands ----------------------------------------------------- */
@@ -206,6 +218,8 @@ on_command (const char *command, size_t len, const char *peer)
     m.size = device.reply_size;
   }
   unlock ();
+  if (device.exit_in_command)
+    exit_inside ();
   return m;
 }
 

@@ -49,6 +49,8 @@ typedef struct
   GByteArray *command;
   gsize reply_size; /* 0: NULL */
   guint reply_frees;
+  gboolean exit_in_command, exit_in_event;
+  int exit_status; /* 1: not called yet */
 } Device;
 
 extern Device device;
