@@ -49,8 +49,10 @@ typedef FhStreamB Stream;
 static struct
 {
   FhCap cap; /* types 0: not created */
-  uint32_t type;
-  bool bound, receiving, running;
+  bool bound, receiving;
+  /* The reader looks at these while others start and stop. */
+  _Atomic uint32_t type;
+  atomic_bool running;
   uint32_t vpu;
 } channels[FH_ENC_CHANNELS];
 
@@ -465,7 +467,7 @@ API (VENC_DestroyChn) (uint32_t channel)
 static uint32_t
 stream_type (uint32_t channel)
 {
-  switch (channels[channel].type) {
+  switch (atomic_load (&channels[channel].type)) {
     case FH_TYPE_H264:
       return FH_STREAM_H264;
     case FH_TYPE_H265:
