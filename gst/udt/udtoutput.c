@@ -9,8 +9,6 @@
  */
 #include "udtprivate.h"
 
-#define TRAIN_PACKETS 3
-#define TRAIN_TIME (1 * MS)
 /* One packet lost of so many: a repeat is worth a copy. */
 #define LOSSY 200
 /* Not worth starting another piece below this room. */
@@ -24,56 +22,6 @@ typedef struct
   bool eliciting;
   bool any;
 } Builder;
-
-/* --- Pace: a bucket of bytes, woken for when it holds a train --- */
-
-static int64_t
-train_bytes (const UdtConnection *conn)
-{
-  uint64_t rate = conn->congestion->rate (conn->law);
-  uint64_t bytes = rate * TRAIN_TIME / SECOND;
-  uint64_t least = (uint64_t)TRAIN_PACKETS * conn->mtu;
-
-  return (int64_t)(bytes > least ? bytes : least);
-}
-
-static void
-refill (UdtConnection *conn, UdtTime now)
-{
-  uint64_t rate = conn->congestion->rate (conn->law);
-  UdtTime elapsed = now - conn->tokens_at;
-  int64_t most = train_bytes (conn);
-
-  if (elapsed > SECOND)
-    elapsed = SECOND;
-  /* Fractions of a byte stay in the clock. */
-  if (elapsed * rate < SECOND)
-    return;
-  conn->tokens += (int64_t)(elapsed * rate / SECOND);
-  conn->tokens_at = now;
-  if (conn->tokens > most)
-    conn->tokens = most;
-}
-
-static void
-spend (UdtConnection *conn, size_t bytes, UdtTime now)
-{
-  uint64_t rate = conn->congestion->rate (conn->law);
-  int64_t missing, train, waiting;
-
-  conn->tokens -= (int64_t)bytes;
-  if (conn->tokens > 0)
-    return;
-  /* The last packets of a frame do not wait for a full train. */
-  train = train_bytes (conn);
-  waiting = (int64_t)(conn->unsent_bytes + conn->repair_bytes_due);
-  if (conn->mask_lost == 0 && waiting < train)
-    train = waiting + 1;
-  missing = train - conn->tokens;
-  conn->pace_time = now + (UdtTime)missing * SECOND / (rate > 0 ? rate : 1);
-  if (conn->pace_time > now + SECOND)
-    conn->pace_time = now + SECOND;
-}
 
 static bool
 window_open (const UdtConnection *conn)
@@ -669,7 +617,7 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
   begin (conn, &b, packet, conn->mtu, now);
   put_control (conn, &b, now, data);
   if (data) {
-    refill (conn, now);
+    udt_pace_refill (conn, now);
     put_data (conn, &b);
   }
   put_ping (conn, &b, now);
@@ -685,7 +633,7 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
   if (b.pieces > 0)
     conn->data_time = now;
   if (b.pieces > 0)
-    spend (conn, size, now);
+    udt_pace_spend (conn, size, now);
   return size;
 }
 

@@ -5,14 +5,16 @@
  *   udtconnection.c  life, timers, events, close
  *   udtsend.c        flows and messages to send; udtdrop.c  giving them up
  *   udtschedule.c    whose turn it is
- *   udtoutput.c      building packets
- *   udtloss.c        sent packets: acknowledged, lost, expired
+ *   udtoutput.c      building packets; udtpace.c  when
+ *   udtloss.c        sent packets: acknowledged, lost; udtexpiry.c  not heard of
  *   udtack.c         what to acknowledge and to ask for again
  *   udtinput.c       opening and reading packets
  *   udtreceive.c     reassembly and delivery; udtwindow.c  flow control
- *   udtexpire.c      giving up what comes too late; udtfec.c  the code of
- * repairs udtrepair.c      redundancy: what to send; udtrecover.c  what to make
- * of it udtpath.c        round trip, delay, MTU udtstats.c       counters
+ *   udtlate.c        giving up what comes too late
+ *   udtrepair.c      redundancy: what to send; udtrecover.c  what to make of it
+ *   udtfec.c         the erasure code of both
+ *   udtpath.c        round trip, delay, MTU
+ *   udtstats.c       counters
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -567,6 +569,10 @@ UdtTime udt_repair_deadline (const UdtConnection *conn);
 /* The rest of its repairs will not be sent. */
 void udt_repair_cancel (UdtConnection *conn, UdtProtected *p);
 
+/* --- udtpace.c --- */
+void udt_pace_refill (UdtConnection *conn, UdtTime now);
+void udt_pace_spend (UdtConnection *conn, size_t bytes, UdtTime now);
+
 /* --- udtoutput.c --- */
 UdtTime udt_output_time (const UdtConnection *conn);
 
@@ -582,10 +588,15 @@ bool udt_ack_received (UdtConnection *conn, const UdtAckFrame *frame,
                        UdtTime now);
 bool udt_nak_received (UdtConnection *conn, const UdtNakFrame *frame,
                        UdtTime now);
+/* How long after a packet one that overtook it shows that it is lost. */
+UdtTime udt_reorder_time (const UdtConnection *conn);
+void udt_detect_losses (UdtConnection *conn, UdtTime now);
+void udt_sent_free_all (UdtConnection *conn);
+
+/* --- udtexpiry.c --- */
 UdtTime udt_expiry_interval (const UdtConnection *conn);
 UdtTime udt_expiry_time (const UdtConnection *conn);
 void udt_loss_tick (UdtConnection *conn, UdtTime now);
-void udt_sent_free_all (UdtConnection *conn);
 
 /* --- udtack.c --- */
 void udt_arrived (UdtConnection *conn, uint64_t number, bool eliciting,
@@ -634,7 +645,7 @@ void udt_repair_received (UdtConnection *conn, const UdtRepairFrame *frame,
 void udt_recover (UdtConnection *conn, UdtIn *in);
 void udt_repairs_free (UdtConnection *conn, UdtIn *in);
 
-/* --- udtexpire.c --- */
+/* --- udtlate.c --- */
 void udt_expire_late (UdtConnection *conn, UdtTime now);
 UdtTime udt_expire_time (const UdtConnection *conn);
 

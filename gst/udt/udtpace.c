@@ -1,0 +1,58 @@
+/* The pace of data: a bucket of bytes that fills at the rate of the congestion
+ * law, and is woken for when it holds a train of packets.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+#include "udtprivate.h"
+
+#define TRAIN_PACKETS 3
+#define TRAIN_TIME (1 * MS)
+
+static int64_t
+train_bytes (const UdtConnection *conn)
+{
+  uint64_t rate = conn->congestion->rate (conn->law);
+  uint64_t bytes = rate * TRAIN_TIME / SECOND;
+  uint64_t least = (uint64_t)TRAIN_PACKETS * conn->mtu;
+
+  return (int64_t)(bytes > least ? bytes : least);
+}
+
+void
+udt_pace_refill (UdtConnection *conn, UdtTime now)
+{
+  uint64_t rate = conn->congestion->rate (conn->law);
+  UdtTime elapsed = now - conn->tokens_at;
+  int64_t most = train_bytes (conn);
+
+  if (elapsed > SECOND)
+    elapsed = SECOND;
+  /* Fractions of a byte stay in the clock. */
+  if (elapsed * rate < SECOND)
+    return;
+  conn->tokens += (int64_t)(elapsed * rate / SECOND);
+  conn->tokens_at = now;
+  if (conn->tokens > most)
+    conn->tokens = most;
+}
+
+void
+udt_pace_spend (UdtConnection *conn, size_t bytes, UdtTime now)
+{
+  uint64_t rate = conn->congestion->rate (conn->law);
+  int64_t missing, train, waiting;
+
+  conn->tokens -= (int64_t)bytes;
+  if (conn->tokens > 0)
+    return;
+  /* The last packets of a frame do not wait for a full train. */
+  train = train_bytes (conn);
+  waiting = (int64_t)(conn->unsent_bytes + conn->repair_bytes_due);
+  if (conn->mask_lost == 0 && waiting < train)
+    train = waiting + 1;
+  missing = train - conn->tokens;
+  conn->pace_time = now + (UdtTime)missing * SECOND / (rate > 0 ? rate : 1);
+  if (conn->pace_time > now + SECOND)
+    conn->pace_time = now + SECOND;
+}
