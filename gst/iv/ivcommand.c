@@ -75,6 +75,8 @@ iv_command_run (IvModule *module, const gchar *peer, GBytes *command)
   }
   if (!enter (module))
     return NULL;
+  /* The program may end it from within. */
+  iv_module_ref (module);
   /* With a NUL behind it, for programs that take it as text. */
   text = g_strndup ("", len);
   memcpy (text, data, len);
@@ -82,6 +84,7 @@ iv_command_run (IvModule *module, const gchar *peer, GBytes *command)
   reply = take_reply (&memory, peer);
   g_free (text);
   leave (module);
+  iv_module_unref (module);
   return reply;
 }
 
