@@ -381,6 +381,23 @@ plan_start (Law *law, const UdtAckBatch *batch)
                               (uint64_t)MOST_START_WINDOW * law->mtu);
 }
 
+/* The start ended on a few late acknowledgements, a busy host's perhaps, before
+ * any of them gave a rate. What would be left of it is the least rate there is,
+ * at which none ever comes: the start has to be made once more, by half. */
+static void
+start_again (Law *law)
+{
+  law->phase = START;
+  law->start_rate
+      = within (law->start_rate / 2, SLOWEST_START, FASTEST_START);
+  law->start_window
+      = within (law->start_window / 2, (uint64_t)LEAST_START_WINDOW * law->mtu,
+                (uint64_t)MOST_START_WINDOW * law->mtu);
+  law->late_acks = 0;
+  law->flat_rounds = 0;
+  law->flat_rate = 0;
+}
+
 /* Between the ends of rounds, which a growing queue puts off: every packet has
  * been late for a while. */
 static void
@@ -490,9 +507,13 @@ law_on_ack (void *state, const UdtAckBatch *acked)
   if (law->phase == DRAIN && !batch->resumed
       && (batch->in_flight <= flight_for (law, law->min_rtt)
           || (batch->has_delay && batch->delay_max < target_delay (law) / 2))) {
-    law->phase = CRUISE;
-    law->cycle = 3;
-    law->bold = false;
+    if (law->model == 0) {
+      start_again (law);
+    } else {
+      law->phase = CRUISE;
+      law->cycle = 3;
+      law->bold = false;
+    }
   }
   look (law, batch);
   if (batch->round)
