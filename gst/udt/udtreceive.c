@@ -351,7 +351,8 @@ make_in (UdtConnection *conn, UdtFlowIn *flow, const UdtDataFrame *frame)
   conn->in_bytes += in->size;
   flow->bytes += in->size;
   in->first_arrival = conn->now;
-  in->age = frame->age;
+  /* Nobody waits for longer; what is told beyond this is no time. */
+  in->age = frame->age < UDT_MAX_LATENCY ? frame->age : UDT_MAX_LATENCY;
   in->expiry = expiry_of (in, frame->deadline);
   if (flow->strict && in->expiry < flow->expiry)
     flow->expiry = in->expiry;

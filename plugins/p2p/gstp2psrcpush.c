@@ -33,6 +33,8 @@ sample (GstP2pSrcPad *pad, const GstP2pItem *item)
 {
   gint64 ago_us = g_get_monotonic_time () - item->arrival_us;
 
+  if (item->frame.sent == P2P_WIRE_TIME_NONE)
+    return;
   /* What it waited at the sender is not the path's doing. */
   p2p_timeline_sample (pad->times->timeline,
                        item->frame.sent + item->age_us * GST_USECOND,
@@ -44,6 +46,8 @@ map (GstP2pSrcPad *pad, gint64 sender_time, gint64 sender_latency)
 {
   gint64 local;
 
+  if (sender_latency == P2P_WIRE_TIME_NONE)
+    sender_latency = 0;
   /* When a sink at the sender would have shown it: that moment, here. */
   if (sender_time == P2P_WIRE_TIME_NONE
       || !p2p_timeline_map (pad->times->timeline, sender_time + sender_latency,

@@ -219,6 +219,8 @@ sample_queue (GstUdtSrc *src)
     if (item->type != GST_UDT_ITEM_FRAME || item->sampled)
       continue;
     item->sampled = TRUE;
+    if (item->frame.sent == P2P_WIRE_TIME_NONE)
+      continue;
     /* What it waited at the sender is not the path's doing. */
     p2p_timeline_sample (
         src->timeline, item->frame.sent + item->age_us * (gint64)GST_USECOND,
@@ -231,6 +233,8 @@ gst_udt_src_map (GstUdtSrc *src, gint64 time, gint64 latency)
 {
   gint64 local;
 
+  if (latency == P2P_WIRE_TIME_NONE)
+    latency = 0;
   /* When a sink at the sender would have shown it: that moment, here. */
   if (time == P2P_WIRE_TIME_NONE
       || !p2p_timeline_map (src->timeline, time + latency, &local))
