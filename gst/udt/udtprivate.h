@@ -47,7 +47,7 @@
 #define UDT_IN_BUCKETS 256
 #define UDT_REPAIR_SHARE 18      /* repair bytes per 100 live bytes */
 #define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
-#define UDT_MAX_REPAIRS_HELD 256 /* received and of no use yet */
+#define UDT_MAX_REPAIRS_HELD 128 /* received and of no use yet */
 
 /* --- Times --- */
 #define UDT_INITIAL_RTT (100 * MS)

@@ -20,6 +20,8 @@
 #define SOCKET_RETRY (2 * SIM_MS)
 /* What the engine may keep beside received messages for each of them. */
 #define MESSAGE_OVERHEAD 256
+/* Repair packets that wait for more, 128 at most, in a pool that stays. */
+#define REPAIR_MEMORY (128 * (UDT_MAX_PACKET + 32) + 256)
 
 static void *
 env_alloc (void *user, size_t size)
@@ -159,7 +161,7 @@ check_stats (SimPeer *peer)
     return;
   /* Messages that came and are not handed out, and nothing that grows with
    * packets, losses or time. */
-  most = peer->memory_base + config->receive_limit
+  most = peer->memory_base + config->receive_limit + REPAIR_MEMORY
          + (uint64_t)MESSAGE_OVERHEAD * (peer->memory.blocks + 1);
   if (peer->memory.used > most)
     sim_fail (peer->sim, "peer %u: %zu bytes of memory, %llu before messages",
