@@ -107,6 +107,7 @@ on_request (GstElement *sink, const gchar *peer, guint request,
   g_free (seen->direction);
   g_free (seen->action);
   seen->direction = g_strdup (gst_structure_get_string (info, "direction"));
+  g_cond_broadcast (&seen->changed);
   seen->action = g_strdup (gst_structure_get_string (info, "action"));
   g_mutex_unlock (&seen->lock);
 }
@@ -159,6 +160,8 @@ GST_START_TEST (test_talk)
   }
   camera_wait_requests (&camera, TALKERS);
   g_mutex_lock (&seen.lock);
+  while (seen.direction == NULL)
+    g_cond_wait (&seen.changed, &seen.lock);
   fail_unless_equals_string (seen.direction, "receive");
   fail_unless_equals_string (seen.action, "voice");
   g_mutex_unlock (&seen.lock);
@@ -169,8 +172,10 @@ GST_START_TEST (test_talk)
   viewer_start (&viewer);
   camera_wait_requests (&camera, TALKERS + 1);
   fail_unless_equals_string (camera.last_viewer, peers[1]);
+  /* The camera's own handler may have counted it before ours was asked. */
   g_mutex_lock (&seen.lock);
-  fail_unless_equals_string (seen.direction, "send");
+  while (!g_str_equal (seen.direction, "send"))
+    g_cond_wait (&seen.changed, &seen.lock);
   g_mutex_unlock (&seen.lock);
   fail_unless_equals_int (gst_app_src_push_buffer (
                               video,
