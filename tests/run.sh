@@ -15,7 +15,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 root=$PWD
 builds=${P2P_BUILD_DIR:-$root/build-tests}
-fuzz_seconds=${P2P_FUZZ_SECONDS:-8}
+fuzz_seconds=${P2P_FUZZ_SECONDS:-3}
 soak=no
 
 jobs="build-gcc build-clang unit sim hal element loopback leaks lab asan tsan valgrind fuzz"
@@ -31,7 +31,7 @@ element      p2psink and p2psrc one by one
 loopback     camera and viewer in one process over 127.0.0.1
 leaks        element and loopback under GStreamer's leaks tracer
 lab          hosts, NATs, relays and brokers in network namespaces
-asan         unit, sim, element, loopback under ASan and UBSan
+asan         unit, element, loopback under ASan and UBSan (sim too: --soak)
 tsan         the engine under TSan
 valgrind     unit and element under valgrind memcheck
 fuzz         every parser, a few seconds each, from the corpus
@@ -99,7 +99,9 @@ job_lab () { gcc_tree && run gcc lab --num-processes 1; }
 job_asan () {
   # shellcheck disable=SC2086
   tree asan gcc -Db_sanitize=address,undefined $sanitizers || return 1
-  for suite in unit sim element loopback; do
+  suites='unit element loopback'
+  [ $soak = no ] || suites="$suites sim"
+  for suite in $suites; do
     run asan $suite --setup=asan || return 1
   done
 }
