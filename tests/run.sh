@@ -24,7 +24,7 @@ describe () {
   cat <<'END'
 build-gcc    everything with gcc, warnings are errors
 build-clang  everything with clang, warnings are errors, and the fuzzers
-unit         pure logic: codecs, keys, signalling, timeline
+unit         pure logic: codecs, keys, signalling, timeline; what may include what
 sim          the engine in virtual time: UDT4's defects, networks, invariants
 hal          SoC sources: back ends on simulated vendor libraries, layouts, qemu
 element      p2psink and p2psrc one by one
@@ -84,7 +84,7 @@ sanitizers='-Db_lundef=false -Dbuildtype=debugoptimized'
 
 job_build_gcc () { gcc_tree; }
 job_build_clang () { tree clang clang -Dfuzz=true -Db_lundef=false; }
-job_unit () { gcc_tree && run gcc unit; }
+job_unit () { gcc_tree && run gcc unit && run gcc source; }
 job_sim () {
   gcc_tree && run gcc sim || return 1
   [ $soak = no ] || "$builds/gcc/tests/sim/test-random" --count 10000
