@@ -21,7 +21,11 @@
 #define MAX_VIEWERS 256
 #define MIN_HIGH_WATERMARK 16384
 
-G_DEFINE_QUARK (p2p - endpoint - error - quark, p2p_endpoint_error)
+GQuark
+p2p_endpoint_error_quark (void)
+{
+  return g_quark_from_static_string ("p2p-endpoint-error-quark");
+}
 
 void
 p2p_endpoint_config_init (P2pEndpointConfig *config)

@@ -46,7 +46,11 @@ struct _P2pCredential
   guint8 stretched[P2P_CREDENTIAL_KEY_BYTES];
 };
 
-G_DEFINE_QUARK (p2p - credential - error - quark, p2p_credential_error)
+GQuark
+p2p_credential_error_quark (void)
+{
+  return g_quark_from_static_string ("p2p-credential-error-quark");
+}
 
 gboolean
 p2p_device_id_check (const gchar *device_id, GError **error)

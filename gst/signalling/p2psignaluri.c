@@ -30,7 +30,11 @@ static const struct
   { "mqtts", P2P_SCHEME_MQTTS },
 };
 
-G_DEFINE_QUARK (p2p - signaller - error - quark, p2p_signaller_error)
+GQuark
+p2p_signaller_error_quark (void)
+{
+  return g_quark_from_static_string ("p2p-signaller-error-quark");
+}
 
 void
 p2p_signal_uri_free (P2pSignalUri *uri)

@@ -37,7 +37,11 @@
 #define BACKOFF_MAX_US (10 * G_USEC_PER_SEC)
 #define BACKOFF_DOUBLINGS 6
 
-G_DEFINE_QUARK (udt - link - error - quark, udt_link_error)
+GQuark
+udt_link_error_quark (void)
+{
+  return g_quark_from_static_string ("udt-link-error-quark");
+}
 
 /* -- From anywhere --------------------------------------------------------- */
 
