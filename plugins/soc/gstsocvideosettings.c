@@ -39,6 +39,12 @@ enum {
   PROP_TIMEOUT,
   PROP_IDR_INTERVAL,
   PROP_STATS,
+  /* Of the families that have them. */
+  PROP_INPUT_GROUP,
+  PROP_INPUT_CHANNEL,
+  PROP_SENSOR_CONFIG,
+  PROP_DEVICE,
+  PROP_ENCODER,
 };
 
 static void
@@ -169,6 +175,58 @@ set_running (GstSocVideoSrc *src, guint id, const GValue *value)
   change (src, what, &next);
 }
 
+/* Called with the object lock. FALSE: not one of these. */
+static gboolean
+set_family_property (GstSocVideoSrcPrivate *priv, guint id, const GValue *value)
+{
+  switch (id) {
+    case PROP_INPUT_GROUP:
+      priv->want.input_group = g_value_get_int (value);
+      break;
+    case PROP_INPUT_CHANNEL:
+      priv->want.input_channel = g_value_get_int (value);
+      break;
+    case PROP_SENSOR_CONFIG:
+      priv->sensor_config = g_intern_string (g_value_get_string (value));
+      break;
+    case PROP_DEVICE:
+      priv->want.device = g_intern_string (g_value_get_string (value));
+      break;
+    case PROP_ENCODER:
+      priv->want.encoder = g_intern_string (g_value_get_string (value));
+      break;
+    default:
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* As above. */
+static gboolean
+get_family_property (GstSocVideoSrcPrivate *priv, guint id, GValue *value)
+{
+  switch (id) {
+    case PROP_INPUT_GROUP:
+      g_value_set_int (value, priv->want.input_group);
+      break;
+    case PROP_INPUT_CHANNEL:
+      g_value_set_int (value, priv->want.input_channel);
+      break;
+    case PROP_SENSOR_CONFIG:
+      g_value_set_string (value, priv->sensor_config);
+      break;
+    case PROP_DEVICE:
+      g_value_set_string (value, priv->want.device);
+      break;
+    case PROP_ENCODER:
+      g_value_set_string (value, priv->want.encoder);
+      break;
+    default:
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static void
 gst_soc_video_src_set_property (GObject *object, guint id, const GValue *value,
                                 GParamSpec *pspec)
@@ -208,7 +266,8 @@ gst_soc_video_src_set_property (GObject *object, guint id, const GValue *value,
       priv->idr_interval = g_value_get_uint64 (value);
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      if (!set_family_property (priv, id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (src);
 }
@@ -304,7 +363,8 @@ gst_soc_video_src_get_property (GObject *object, guint id, GValue *value,
       g_value_set_uint64 (value, priv->idr_interval);
       break;
     default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      if (!get_family_property (priv, id, value))
+        G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (src);
 }
@@ -420,6 +480,63 @@ install_ready_properties (GObjectClass *object_class)
           "stats", "Statistics",
           "Frames, bytes, drops, errors, clocks: application/x-soc-stats",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+/* A property is set by the class that installed it, and a class begins without
+ * functions for that: those of the base serve. */
+static void
+add_property (GstSocVideoSrcClass *klass, guint id, GParamSpec *pspec)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->set_property = gst_soc_video_src_set_property;
+  object_class->get_property = gst_soc_video_src_get_property;
+  g_object_class_install_property (object_class, id, pspec);
+}
+
+void
+gst_soc_video_src_class_add_input_group (GstSocVideoSrcClass *klass, gint max,
+                                         const gchar *blurb)
+{
+  add_property (klass, PROP_INPUT_GROUP,
+                g_param_spec_int ("input-group", "Input group", blurb, -1, max,
+                                  -1, FLAGS_READY));
+}
+
+void
+gst_soc_video_src_class_add_input_channel (GstSocVideoSrcClass *klass, gint max,
+                                           const gchar *blurb)
+{
+  add_property (klass, PROP_INPUT_CHANNEL,
+                g_param_spec_int ("input-channel", "Input channel", blurb, -1,
+                                  max, -1, FLAGS_READY));
+}
+
+void
+gst_soc_video_src_class_add_sensor_config (GstSocVideoSrcClass *klass,
+                                           const gchar *blurb)
+{
+  add_property (klass, PROP_SENSOR_CONFIG,
+                g_param_spec_string ("sensor-config", "Sensor configuration",
+                                     blurb, NULL, FLAGS_READY));
+}
+
+void
+gst_soc_video_src_class_add_device (GstSocVideoSrcClass *klass,
+                                    const gchar *blurb)
+{
+  add_property (klass, PROP_DEVICE,
+                g_param_spec_string ("device", "Device", blurb, NULL,
+                                     FLAGS_READY));
+}
+
+void
+gst_soc_video_src_class_add_encoder (GstSocVideoSrcClass *klass,
+                                     const gchar *blurb)
+{
+  add_property (klass, PROP_ENCODER,
+                g_param_spec_string ("encoder", "Encoder", blurb, NULL,
+                                     FLAGS_READY));
 }
 
 void

@@ -38,8 +38,10 @@ typedef struct
   GstSocReader *reader;
   gboolean flushing, discard; /* for a reader that is not there yet, too */
 
-  /* Protected by the object lock. */
+  /* Protected by the object lock. Texts in want, and sensor_config, are
+   * interned, for what is handed on outlives the lock. */
   HalStreamConfig want;
+  const gchar *sensor_config; /* NULL: none */
   gchar *library_path;
   guint max_queued;
   guint64 timeout;

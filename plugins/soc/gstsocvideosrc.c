@@ -42,7 +42,11 @@ add_config (GstSocVideoSrc *src, HalContextConfig *context,
             HalStreamConfig *stream)
 {
   GstSocVideoSrcClass *klass = GST_SOC_VIDEO_SRC_GET_CLASS (src);
+  GstSocVideoSrcPrivate *priv = PRIVATE (src);
 
+  GST_OBJECT_LOCK (src);
+  context->sensor_config = priv->sensor_config;
+  GST_OBJECT_UNLOCK (src);
   if (klass->add_config != NULL)
     klass->add_config (src, context, stream);
 }
