@@ -11,6 +11,7 @@
 #endif
 
 #include <string.h>
+#include "gstp2pproperties.h"
 #include "gstp2psettings.h"
 
 #define DEFAULT_LATENCY_MS 200
@@ -18,17 +19,10 @@
 #define DEFAULT_LOW_WATERMARK 204800
 #define DEFAULT_WARN_WATERMARK 409600
 #define DEFAULT_HIGH_WATERMARK 512000
-#define DEFAULT_KEEP_ALIVE_INTERVAL_S 10
-#define DEFAULT_KEEP_ALIVE_ATTEMPTS 3
 
 #define MAX_LATENCY_MS 60000
 #define MAX_VIEWERS 256
 #define MAX_WATERMARK (1u << 30)
-#define MAX_KEEP_ALIVE_INTERVAL_S 3600
-#define MAX_KEEP_ALIVE_ATTEMPTS 100
-
-#define SETTING_FLAGS (G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY)
-#define READWRITE (G_PARAM_READWRITE | SETTING_FLAGS)
 
 GType
 gst_p2p_ice_transport_policy_get_type (void)
@@ -49,18 +43,6 @@ gst_p2p_ice_transport_policy_get_type (void)
   return type;
 }
 
-static void
-secret_free (gchar *secret)
-{
-  volatile gchar *byte;
-
-  if (secret == NULL)
-    return;
-  for (byte = secret; *byte != '\0'; byte++)
-    *byte = '\0';
-  g_free (secret);
-}
-
 void
 gst_p2p_settings_init (GstP2pSettings *settings)
 {
@@ -71,8 +53,8 @@ gst_p2p_settings_init (GstP2pSettings *settings)
   settings->low_watermark = DEFAULT_LOW_WATERMARK;
   settings->warn_watermark = DEFAULT_WARN_WATERMARK;
   settings->high_watermark = DEFAULT_HIGH_WATERMARK;
-  settings->keep_alive_interval = DEFAULT_KEEP_ALIVE_INTERVAL_S;
-  settings->keep_alive_attempts = DEFAULT_KEEP_ALIVE_ATTEMPTS;
+  settings->keep_alive_interval = GST_P2P_KEEP_ALIVE_INTERVAL_S;
+  settings->keep_alive_attempts = GST_P2P_KEEP_ALIVE_ATTEMPTS;
 }
 
 void
@@ -80,11 +62,11 @@ gst_p2p_settings_clear (GstP2pSettings *settings)
 {
   g_clear_pointer (&settings->device_id, g_free);
   g_clear_pointer (&settings->uri, g_free);
-  g_clear_pointer (&settings->key, secret_free);
+  g_clear_pointer (&settings->key, gst_p2p_secret_free);
   g_clear_pointer (&settings->key_file, g_free);
-  g_clear_pointer (&settings->signaller, secret_free);
+  g_clear_pointer (&settings->signaller, gst_p2p_secret_free);
   g_clear_pointer (&settings->stun_server, g_free);
-  g_clear_pointer (&settings->turn_server, secret_free);
+  g_clear_pointer (&settings->turn_server, gst_p2p_secret_free);
 }
 
 static void
@@ -107,100 +89,71 @@ copy_settings (GstP2pSettings *settings, GstElement *element,
 /* -- Properties ------------------------------------------------------------ */
 
 static void
-install_string (GObjectClass *klass, guint id, const gchar *name,
-                const gchar *nick, const gchar *blurb, GParamFlags flags)
-{
-  g_object_class_install_property (klass, id,
-                                   g_param_spec_string (name, nick, blurb, NULL,
-                                                        flags));
-}
-
-static void
-install_uint (GObjectClass *klass, guint id, const gchar *name,
-              const gchar *nick, const gchar *blurb, guint min, guint max,
-              guint value)
-{
-  g_object_class_install_property (klass, id,
-                                   g_param_spec_uint (name, nick, blurb, min,
-                                                      max, value, READWRITE));
-}
-
-static void
 install_limits (GObjectClass *klass)
 {
-  install_uint (klass, GST_P2P_PROP_MAX_VIEWERS, "max-viewers", "Most Viewers",
-                "Count of peers served at one time", 1, MAX_VIEWERS,
-                DEFAULT_MAX_VIEWERS);
-  install_uint (klass, GST_P2P_PROP_LOW_WATERMARK, "low-watermark",
-                "Low Watermark",
-                "Bytes waiting for a viewer below which all is well "
-                "again",
-                0, MAX_WATERMARK, DEFAULT_LOW_WATERMARK);
-  install_uint (klass, GST_P2P_PROP_WARN_WATERMARK, "warn-watermark",
-                "Warn Watermark",
-                "Bytes waiting for a viewer above which it falls "
-                "behind",
-                0, MAX_WATERMARK, DEFAULT_WARN_WATERMARK);
-  install_uint (klass, GST_P2P_PROP_HIGH_WATERMARK, "high-watermark",
-                "High Watermark",
-                "Bytes waiting for a viewer at which no more is taken "
-                "for it",
-                1, MAX_WATERMARK, DEFAULT_HIGH_WATERMARK);
+  gst_p2p_install_uint (klass, GST_P2P_PROP_MAX_VIEWERS, "max-viewers",
+                        "Most Viewers", "Count of peers served at one time", 1,
+                        MAX_VIEWERS, DEFAULT_MAX_VIEWERS);
+  gst_p2p_install_uint (klass, GST_P2P_PROP_LOW_WATERMARK, "low-watermark",
+                        "Low Watermark",
+                        "Bytes waiting for a viewer below which all is well "
+                        "again",
+                        0, MAX_WATERMARK, DEFAULT_LOW_WATERMARK);
+  gst_p2p_install_uint (klass, GST_P2P_PROP_WARN_WATERMARK, "warn-watermark",
+                        "Warn Watermark",
+                        "Bytes waiting for a viewer above which it falls "
+                        "behind",
+                        0, MAX_WATERMARK, DEFAULT_WARN_WATERMARK);
+  gst_p2p_install_uint (klass, GST_P2P_PROP_HIGH_WATERMARK, "high-watermark",
+                        "High Watermark",
+                        "Bytes waiting for a viewer at which no more is taken "
+                        "for it",
+                        1, MAX_WATERMARK, DEFAULT_HIGH_WATERMARK);
 }
 
 void
 gst_p2p_settings_install (GObjectClass *klass, gboolean sink)
 {
-  install_string (klass, GST_P2P_PROP_DEVICE_ID, "device-id", "Device Id",
-                  "Be this device: 1 to 64 of A-Z a-z 0-9 . _ -", READWRITE);
-  install_string (
+  gst_p2p_install_string (klass, GST_P2P_PROP_DEVICE_ID, "device-id",
+                          "Device Id",
+                          "Be this device: 1 to 64 of A-Z a-z 0-9 . _ -",
+                          GST_P2P_SETTING);
+  gst_p2p_install_string (
       klass, GST_P2P_PROP_URI, "uri", "URI",
       "p2p://DEVICE-ID?PARAMS: be a viewer of this device; PARAMS, for "
       "example action=live&channel=0, is what is asked of it",
-      READWRITE);
-  install_string (klass, GST_P2P_PROP_KEY, "key", "Key",
-                  "Secret that device and viewer share, 12 bytes or more",
-                  G_PARAM_WRITABLE | SETTING_FLAGS);
-  install_string (
-      klass, GST_P2P_PROP_KEY_FILE, "key-file", "Key File",
-      "File whose first line is the key; nobody else may be able to read it",
-      G_PARAM_WRITABLE | SETTING_FLAGS);
-  install_string (klass, GST_P2P_PROP_SIGNALLER, "signaller", "Signaller",
-                  "Where the two find each other: lan:// (used when unset), "
-                  "tcp://host:port, mqtt://[user:pass@]host:port, mqtts://…",
-                  READWRITE);
-  install_string (klass, GST_P2P_PROP_STUN_SERVER, "stun-server", "STUN Server",
-                  "stun://host:port; none when unset", READWRITE);
-  install_string (klass, GST_P2P_PROP_TURN_SERVER, "turn-server", "TURN Server",
-                  "turn://user:pass@host:port?transport=udp or tcp; none "
-                  "when unset",
-                  READWRITE);
+      GST_P2P_SETTING);
+  gst_p2p_install_key (klass, GST_P2P_PROP_KEY, GST_P2P_PROP_KEY_FILE,
+                       "Secret that device and viewer share, 12 bytes or more");
+  gst_p2p_install_string (
+      klass, GST_P2P_PROP_SIGNALLER, "signaller", "Signaller",
+      "Where the two find each other: lan:// (used when unset), "
+      "tcp://host:port, mqtt://[user:pass@]host:port, mqtts://…",
+      GST_P2P_SETTING);
+  gst_p2p_install_string (klass, GST_P2P_PROP_STUN_SERVER, "stun-server",
+                          "STUN Server", "stun://host:port; none when unset",
+                          GST_P2P_SETTING);
+  gst_p2p_install_string (
+      klass, GST_P2P_PROP_TURN_SERVER, "turn-server", "TURN Server",
+      "turn://user:pass@host:port?transport=udp or tcp; none "
+      "when unset",
+      GST_P2P_SETTING);
   g_object_class_install_property (
       klass, GST_P2P_PROP_ICE_TRANSPORT_POLICY,
       g_param_spec_enum ("ice-transport-policy", "ICE Transport Policy",
                          "Which paths may be used",
                          GST_TYPE_P2P_ICE_TRANSPORT_POLICY,
-                         GST_P2P_ICE_TRANSPORT_POLICY_ALL, READWRITE));
+                         GST_P2P_ICE_TRANSPORT_POLICY_ALL, GST_P2P_SETTING));
   if (sink)
     install_limits (klass);
   else
-    install_uint (
+    gst_p2p_install_uint (
         klass, GST_P2P_PROP_LATENCY, "latency", "Latency",
         "Milliseconds for jitter and repairs, reported to the pipeline and "
         "announced to the sender",
         0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS);
-  install_uint (
-      klass, GST_P2P_PROP_KEEP_ALIVE_INTERVAL, "keep-alive-interval",
-      "Keep-alive Interval",
-      "Seconds of silence before the peer is asked whether it is there; 0: "
-      "never",
-      0, MAX_KEEP_ALIVE_INTERVAL_S, DEFAULT_KEEP_ALIVE_INTERVAL_S);
-  install_uint (
-      klass, GST_P2P_PROP_KEEP_ALIVE_ATTEMPTS, "keep-alive-attempts",
-      "Keep-alive Attempts",
-      "Count of questions without an answer after which the peer is gone; 0: "
-      "never",
-      0, MAX_KEEP_ALIVE_ATTEMPTS, DEFAULT_KEEP_ALIVE_ATTEMPTS);
+  gst_p2p_install_keep_alive (klass, GST_P2P_PROP_KEEP_ALIVE_INTERVAL,
+                              GST_P2P_PROP_KEEP_ALIVE_ATTEMPTS);
 }
 
 static gchar **
@@ -249,38 +202,37 @@ uint_member (GstP2pSettings *settings, guint id)
   }
 }
 
+static gboolean
+is_mine (GstP2pSettings *settings, guint id)
+{
+  return string_member (settings, id) != NULL
+         || uint_member (settings, id) != NULL
+         || id == GST_P2P_PROP_ICE_TRANSPORT_POLICY;
+}
+
+static void
+store (gpointer data, guint id, const GValue *value)
+{
+  GstP2pSettings *settings = data;
+  gchar **text = string_member (settings, id);
+  guint *number = uint_member (settings, id);
+
+  if (text != NULL)
+    gst_p2p_take_string (text, value);
+  else if (number != NULL)
+    *number = g_value_get_uint (value);
+  else
+    settings->ice_transport_policy = g_value_get_enum (value);
+  settings->changed = TRUE;
+}
+
 gboolean
 gst_p2p_settings_set_property (GstP2pSettings *settings, GstElement *element,
                                guint id, const GValue *value)
 {
-  gchar **text = string_member (settings, id);
-  guint *number = uint_member (settings, id);
-  gboolean late;
-
-  if (text == NULL && number == NULL && id != GST_P2P_PROP_ICE_TRANSPORT_POLICY)
+  if (!is_mine (settings, id))
     return FALSE;
-
-  GST_OBJECT_LOCK (element);
-  late = GST_STATE (element) > GST_STATE_READY;
-  if (!late) {
-    if (text != NULL) {
-      secret_free (*text);
-      *text = g_value_dup_string (value);
-      /* An empty string in a launch line means "none". */
-      if (*text != NULL && **text == '\0')
-        g_clear_pointer (text, g_free);
-    } else if (number != NULL) {
-      *number = g_value_get_uint (value);
-    } else {
-      settings->ice_transport_policy = g_value_get_enum (value);
-    }
-    settings->changed = TRUE;
-  }
-  GST_OBJECT_UNLOCK (element);
-
-  if (late)
-    GST_WARNING_OBJECT (element, "settings can be changed in NULL and READY "
-                                 "only; this one stays as it was");
+  gst_p2p_store_setting (element, store, settings, id, value);
   return TRUE;
 }
 
@@ -313,7 +265,7 @@ gst_p2p_settings_get_property (GstP2pSettings *settings, GstElement *element,
   gchar **text = string_member (settings, id);
   guint *number = uint_member (settings, id);
 
-  if (text == NULL && number == NULL && id != GST_P2P_PROP_ICE_TRANSPORT_POLICY)
+  if (!is_mine (settings, id))
     return FALSE;
 
   GST_OBJECT_LOCK (element);

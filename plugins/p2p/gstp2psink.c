@@ -33,6 +33,7 @@
 #include "gstp2pcaps.h"
 #include "gstp2pcommands.h"
 #include "gstp2pmessages.h"
+#include "gstp2pproperties.h"
 #include "gstp2psink.h"
 
 GST_DEBUG_CATEGORY (gst_p2p_sink_debug);
@@ -559,12 +560,9 @@ gst_p2p_sink_class_init (GstP2pSinkClass *klass)
   object_class->get_property = gst_p2p_sink_get_property;
   object_class->finalize = gst_p2p_sink_finalize;
   gst_p2p_settings_install (object_class, TRUE);
-  g_object_class_install_property (
+  gst_p2p_install_stats (
       object_class, PROP_STATS,
-      g_param_spec_boxed (
-          "stats", "Statistics",
-          "application/x-p2p-stats, with one structure for each viewer",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+      "application/x-p2p-stats, with one structure for each viewer");
   install_signals (klass);
 
   element_class->change_state = gst_p2p_sink_change_state;

@@ -33,6 +33,7 @@
 #include "gstp2pcaps.h"
 #include "gstp2pcommands.h"
 #include "gstp2pmessages.h"
+#include "gstp2pproperties.h"
 #include "gstp2psrc.h"
 
 GST_DEBUG_CATEGORY (gst_p2p_src_debug);
@@ -632,12 +633,9 @@ gst_p2p_src_class_init (GstP2pSrcClass *klass)
   object_class->get_property = gst_p2p_src_get_property;
   object_class->finalize = gst_p2p_src_finalize;
   gst_p2p_settings_install (object_class, FALSE);
-  g_object_class_install_property (
+  gst_p2p_install_stats (
       object_class, PROP_STATS,
-      g_param_spec_boxed (
-          "stats", "Statistics",
-          "application/x-p2p-stats, with one structure for each peer",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+      "application/x-p2p-stats, with one structure for each peer");
   gst_p2p_src_command_signal
       = gst_p2p_install_commands (G_TYPE_FROM_CLASS (klass),
                                   G_CALLBACK (gst_p2p_src_send_command));

@@ -13,15 +13,8 @@
 #include "gstudtsettings.h"
 
 #include <string.h>
+#include "gstp2pproperties.h"
 #include "udtauth.h"
-
-#define DEFAULT_KEEP_ALIVE_INTERVAL_S 10
-#define DEFAULT_KEEP_ALIVE_ATTEMPTS 3
-#define MAX_KEEP_ALIVE_INTERVAL_S 3600
-#define MAX_KEEP_ALIVE_ATTEMPTS 100
-
-#define SETTING_FLAGS (G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY)
-#define READWRITE (G_PARAM_READWRITE | SETTING_FLAGS)
 
 GType
 gst_udt_mode_get_type (void)
@@ -38,23 +31,12 @@ gst_udt_mode_get_type (void)
   return type;
 }
 
-/* Secrets do not stay in memory that is given back. */
-static void
-secret_free (gchar *secret)
-{
-  volatile gchar *byte;
-
-  for (byte = secret; byte != NULL && *byte != '\0'; byte++)
-    *byte = '\0';
-  g_free (secret);
-}
-
 void
 gst_udt_settings_init (GstUdtSettings *settings)
 {
   memset (settings, 0, sizeof (*settings));
-  settings->keep_alive_interval = DEFAULT_KEEP_ALIVE_INTERVAL_S;
-  settings->keep_alive_attempts = DEFAULT_KEEP_ALIVE_ATTEMPTS;
+  settings->keep_alive_interval = GST_P2P_KEEP_ALIVE_INTERVAL_S;
+  settings->keep_alive_attempts = GST_P2P_KEEP_ALIVE_ATTEMPTS;
 }
 
 void
@@ -63,91 +45,57 @@ gst_udt_settings_clear (GstUdtSettings *settings)
   g_clear_pointer (&settings->uri, g_free);
   g_clear_pointer (&settings->host, g_free);
   g_clear_pointer (&settings->local_address, g_free);
-  g_clear_pointer (&settings->key, secret_free);
+  g_clear_pointer (&settings->key, gst_p2p_secret_free);
   g_clear_pointer (&settings->key_file, g_free);
 }
 
 /* -- Properties ------------------------------------------------------------ */
 
 static void
-install_string (GObjectClass *klass, guint id, const gchar *name,
-                const gchar *nick, const gchar *blurb, GParamFlags flags)
-{
-  g_object_class_install_property (klass, id,
-                                   g_param_spec_string (name, nick, blurb, NULL,
-                                                        flags));
-}
-
-static void
-install_uint (GObjectClass *klass, guint id, const gchar *name,
-              const gchar *nick, const gchar *blurb, guint max, guint value,
-              GParamFlags flags)
-{
-  g_object_class_install_property (klass, id,
-                                   g_param_spec_uint (name, nick, blurb, 0, max,
-                                                      value, flags));
-}
-
-static void
 install_address (GObjectClass *klass)
 {
-  install_string (
+  gst_p2p_install_string (
       klass, GST_UDT_PROP_URI, "uri", "URI",
       "udt://HOST:PORT[?mode=caller|listener&…]; a parameter is a property of "
       "that name. Without HOST: a listener on all addresses",
-      READWRITE);
+      GST_P2P_SETTING);
   g_object_class_install_property (
       klass, GST_UDT_PROP_MODE,
       g_param_spec_enum ("mode", "Mode", "Who begins", GST_TYPE_UDT_MODE,
-                         GST_UDT_MODE_CALLER, READWRITE));
-  install_string (klass, GST_UDT_PROP_LOCAL_ADDRESS, "local-address",
-                  "Local Address",
-                  "Address that a caller sends from; any when unset",
-                  READWRITE);
-  install_uint (klass, GST_UDT_PROP_LOCAL_PORT, "local-port", "Local Port",
-                "UDP port that a caller sends from; 0: any", G_MAXUINT16, 0,
-                READWRITE);
-  install_uint (klass, GST_UDT_PROP_BOUND_PORT, "bound-port", "Bound Port",
-                "UDP port in use; 0 before there is one", G_MAXUINT16, 0,
-                G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+                         GST_UDT_MODE_CALLER, GST_P2P_SETTING));
+  gst_p2p_install_string (klass, GST_UDT_PROP_LOCAL_ADDRESS, "local-address",
+                          "Local Address",
+                          "Address that a caller sends from; any when unset",
+                          GST_P2P_SETTING);
+  gst_p2p_install_uint (klass, GST_UDT_PROP_LOCAL_PORT, "local-port",
+                        "Local Port",
+                        "UDP port that a caller sends from; 0: any", 0,
+                        G_MAXUINT16, 0);
+  g_object_class_install_property (
+      klass, GST_UDT_PROP_BOUND_PORT,
+      g_param_spec_uint ("bound-port", "Bound Port",
+                         "UDP port in use; 0 before there is one", 0,
+                         G_MAXUINT16, 0, GST_P2P_READABLE));
 }
 
 void
 gst_udt_settings_install (GObjectClass *klass)
 {
   install_address (klass);
-  install_string (klass, GST_UDT_PROP_KEY, "key", "Key",
-                  "Secret that both ends share, 12 bytes or more",
-                  G_PARAM_WRITABLE | SETTING_FLAGS);
-  install_string (
-      klass, GST_UDT_PROP_KEY_FILE, "key-file", "Key File",
-      "File whose first line is the key; nobody else may be able to read it",
-      G_PARAM_WRITABLE | SETTING_FLAGS);
+  gst_p2p_install_key (klass, GST_UDT_PROP_KEY, GST_UDT_PROP_KEY_FILE,
+                       "Secret that both ends share, 12 bytes or more");
   g_object_class_install_property (
       klass, GST_UDT_PROP_INSECURE,
       g_param_spec_boolean (
           "insecure", "Insecure",
           "Without a key: anybody can read and alter the stream, call and be "
           "called",
-          FALSE, READWRITE));
-  install_uint (
-      klass, GST_UDT_PROP_KEEP_ALIVE_INTERVAL, "keep-alive-interval",
-      "Keep-alive Interval",
-      "Seconds of silence before the peer is asked whether it is there; 0: "
-      "never",
-      MAX_KEEP_ALIVE_INTERVAL_S, DEFAULT_KEEP_ALIVE_INTERVAL_S, READWRITE);
-  install_uint (
-      klass, GST_UDT_PROP_KEEP_ALIVE_ATTEMPTS, "keep-alive-attempts",
-      "Keep-alive Attempts",
-      "Count of questions without an answer after which the peer is gone; 0: "
-      "never",
-      MAX_KEEP_ALIVE_ATTEMPTS, DEFAULT_KEEP_ALIVE_ATTEMPTS, READWRITE);
-  g_object_class_install_property (
+          FALSE, GST_P2P_SETTING));
+  gst_p2p_install_keep_alive (klass, GST_UDT_PROP_KEEP_ALIVE_INTERVAL,
+                              GST_UDT_PROP_KEEP_ALIVE_ATTEMPTS);
+  gst_p2p_install_stats (
       klass, GST_UDT_PROP_STATS,
-      g_param_spec_boxed (
-          "stats", "Statistics",
-          "Of the socket, and one structure per peer; units are in the names",
-          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+      "Of the socket, and one structure per peer; units are in the names");
 }
 
 static gchar **
@@ -181,23 +129,20 @@ uint_member (GstUdtSettings *settings, guint id)
 }
 
 static void
-store (GstUdtSettings *settings, guint id, const GValue *value)
+store (gpointer data, guint id, const GValue *value)
 {
+  GstUdtSettings *settings = data;
   gchar **text = string_member (settings, id);
   guint *number = uint_member (settings, id);
 
   if (text != NULL) {
-    secret_free (*text);
-    *text = g_value_dup_string (value);
-    /* An empty string in a launch line means "none". */
-    if (*text != NULL && **text == '\0')
-      g_clear_pointer (text, g_free);
+    gst_p2p_take_string (text, value);
   } else if (number != NULL) {
     *number = g_value_get_uint (value);
   } else if (id == GST_UDT_PROP_MODE) {
     settings->mode = g_value_get_enum (value);
     settings->mode_given = TRUE;
-  } else {
+  } else if (id == GST_UDT_PROP_INSECURE) {
     settings->insecure = g_value_get_boolean (value);
   }
 }
@@ -207,22 +152,14 @@ gst_udt_settings_set_property (GstUdtSettings *settings, GstElement *element,
                                guint id, const GValue *value)
 {
   GError *error = NULL;
-  gboolean late;
 
   if (id >= GST_UDT_PROP_OWN)
     return FALSE;
-  GST_OBJECT_LOCK (element);
-  late = GST_STATE (element) > GST_STATE_READY;
-  if (!late && id != GST_UDT_PROP_URI)
-    store (settings, id, value);
-  GST_OBJECT_UNLOCK (element);
-  if (late) {
-    GST_WARNING_OBJECT (element, "settings can be changed in NULL and READY "
-                                 "only; this one stays as it was");
-  } else if (id == GST_UDT_PROP_URI
-             && !gst_udt_settings_set_uri (settings, element,
-                                           g_value_get_string (value),
-                                           &error)) {
+  if (!gst_p2p_store_setting (element, store, settings, id, value)
+      || id != GST_UDT_PROP_URI)
+    return TRUE;
+  if (!gst_udt_settings_set_uri (settings, element, g_value_get_string (value),
+                                 &error)) {
     /* Told when the element is started: it has no usable one then. */
     GST_ERROR_OBJECT (element, "%s", error->message);
     g_error_free (error);
@@ -319,7 +256,7 @@ post_settings_error (GstElement *element, const GError *error)
                         error->code));
 }
 
-UdtLink *
+gboolean
 gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
                             UdtLinkConfig *config,
                             const UdtLinkCallbacks *callbacks)
@@ -327,6 +264,8 @@ gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
   UdtLink *link = NULL;
   GError *error = NULL;
 
+  if (settings->link != NULL)
+    return TRUE;
   GST_OBJECT_LOCK (element);
   if (settings->uri == NULL) {
     g_set_error (&error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS,
@@ -351,17 +290,16 @@ gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
     post_settings_error (element, error);
     g_error_free (error);
   }
-  return link;
+  return link != NULL;
 }
 
 gboolean
-gst_udt_settings_start_link (GstUdtSettings *settings, GstElement *element,
-                             UdtLink *link)
+gst_udt_settings_start_link (GstUdtSettings *settings, GstElement *element)
 {
   GError *error = NULL;
   gboolean insecure;
 
-  if (!udt_link_start (link, &error)) {
+  if (!udt_link_start (settings->link, &error)) {
     post_settings_error (element, error);
     g_error_free (error);
     return FALSE;
@@ -379,15 +317,31 @@ gst_udt_settings_start_link (GstUdtSettings *settings, GstElement *element,
 }
 
 void
-gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element,
-                            UdtLink *link)
+gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element)
 {
-  if (link == NULL)
-    return;
+  UdtLink *link;
+
   GST_OBJECT_LOCK (element);
-  settings->link = NULL;
+  link = g_steal_pointer (&settings->link);
   GST_OBJECT_UNLOCK (element);
-  udt_link_stop (link);
+  if (link != NULL)
+    udt_link_stop (link);
+}
+
+GstStateChangeReturn
+gst_udt_settings_change_state (GstUdtSettings *settings, GstElement *element,
+                               GstStateChange transition, gpointer parent_class,
+                               gboolean (*make_link) (GstElement *element))
+{
+  GstStateChangeReturn result;
+
+  /* What is wrong with the settings shows here. */
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !make_link (element))
+    return GST_STATE_CHANGE_FAILURE;
+  result = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    gst_udt_settings_stop_link (settings, element);
+  return result;
 }
 
 /* -- What the link tells --------------------------------------------------- */

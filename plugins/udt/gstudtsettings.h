@@ -56,7 +56,8 @@ typedef struct
   guint keep_alive_attempts;
   gboolean trouble_told; /* once an outage */
   gboolean was_connected;
-  UdtLink *link; /* for the getters; owned by the element */
+  UdtLink *link; /* from READY on; set in state changes, so that the
+                    streaming thread need not lock */
 } GstUdtSettings;
 
 void gst_udt_settings_init (GstUdtSettings *settings);
@@ -78,17 +79,22 @@ gboolean gst_udt_settings_set_uri (GstUdtSettings *settings,
                                    GError **error);
 void gst_udt_uri_handler_init (gpointer iface, gpointer unused);
 
-/* Judges the settings and makes the link, not started. The caller fills in
- * what of `config` is its own. NULL: an error has been posted. */
-UdtLink *gst_udt_settings_make_link (GstUdtSettings *settings,
+/* Judges the settings and makes the link, not started, unless there is one. The
+ * caller fills in what of `config` is its own. FALSE: an error has been posted.
+ */
+gboolean gst_udt_settings_make_link (GstUdtSettings *settings,
                                      GstElement *element, UdtLinkConfig *config,
                                      const UdtLinkCallbacks *callbacks);
-/* Accepts NULL. */
-void gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element,
-                                 UdtLink *link);
 /* Starts it; posts what the user has to know. */
 gboolean gst_udt_settings_start_link (GstUdtSettings *settings,
-                                      GstElement *element, UdtLink *link);
+                                      GstElement *element);
+/* If there is one. */
+void gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element);
+/* An element's change_state(). `make_link` calls the above. */
+GstStateChangeReturn
+gst_udt_settings_change_state (GstUdtSettings *settings, GstElement *element,
+                               GstStateChange transition, gpointer parent_class,
+                               gboolean (*make_link) (GstElement *element));
 
 /* Messages and errors for what a link tells. */
 void gst_udt_settings_event (GstUdtSettings *settings, GstElement *element,

@@ -23,6 +23,7 @@
 #include "config.h"
 #endif
 
+#include "gstp2pproperties.h"
 #include "gstudtsink.h"
 
 #include <gst/video/video.h>
@@ -112,27 +113,17 @@ static const UdtLinkCallbacks callbacks = {
 /* -- States ---------------------------------------------------------------- */
 
 static gboolean
-make_link (GstUdtSink *sink)
+make_link (GstElement *element)
 {
+  GstUdtSink *sink = GST_UDT_SINK (element);
   UdtLinkConfig config = { .sender = TRUE };
 
-  if (sink->link != NULL)
-    return TRUE;
   GST_OBJECT_LOCK (sink);
   config.max_callers = sink->max_callers;
   config.high_watermark = sink->high_watermark;
   GST_OBJECT_UNLOCK (sink);
-  sink->link
-      = gst_udt_settings_make_link (&sink->settings, GST_ELEMENT_CAST (sink),
-                                    &config, &callbacks);
-  return sink->link != NULL;
-}
-
-static void
-drop_link (GstUdtSink *sink)
-{
-  gst_udt_settings_stop_link (&sink->settings, GST_ELEMENT_CAST (sink),
-                              g_steal_pointer (&sink->link));
+  return gst_udt_settings_make_link (&sink->settings, element, &config,
+                                     &callbacks);
 }
 
 static gboolean
@@ -142,11 +133,10 @@ gst_udt_sink_start (GstBaseSink *base)
 
   sink->live_known = FALSE;
   gst_base_sink_set_ts_offset (base, 0);
-  if (!make_link (sink))
+  if (!make_link (GST_ELEMENT_CAST (sink)))
     return FALSE;
   gst_udt_sink_apply_deadline (sink);
-  return gst_udt_settings_start_link (&sink->settings, GST_ELEMENT_CAST (sink),
-                                      sink->link);
+  return gst_udt_settings_start_link (&sink->settings, GST_ELEMENT_CAST (sink));
 }
 
 static gboolean
@@ -154,7 +144,7 @@ gst_udt_sink_stop (GstBaseSink *base)
 {
   GstUdtSink *sink = GST_UDT_SINK (base);
 
-  drop_link (sink);
+  gst_udt_settings_stop_link (&sink->settings, GST_ELEMENT_CAST (sink));
   gst_caps_replace (&sink->caps, NULL);
   g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
   sink->headers = NULL;
@@ -164,17 +154,9 @@ gst_udt_sink_stop (GstBaseSink *base)
 static GstStateChangeReturn
 gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
 {
-  GstUdtSink *sink = GST_UDT_SINK (element);
-  GstStateChangeReturn result;
-
-  /* What is wrong with the settings shows here. */
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !make_link (sink))
-    return GST_STATE_CHANGE_FAILURE;
-  result = GST_ELEMENT_CLASS (gst_udt_sink_parent_class)
-               ->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
-    drop_link (sink);
-  return result;
+  return gst_udt_settings_change_state (&GST_UDT_SINK (element)->settings,
+                                        element, transition,
+                                        gst_udt_sink_parent_class, make_link);
 }
 
 static void
@@ -214,7 +196,7 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
       gst_udt_sink_render_gap (sink, event);
       break;
     case GST_EVENT_EOS:
-      udt_link_end (sink->link);
+      udt_link_end (sink->settings.link);
       gst_udt_sink_drain (sink);
       break;
     default:
@@ -299,38 +281,29 @@ gst_udt_sink_finalize (GObject *object)
 static void
 install_properties (GObjectClass *klass)
 {
-  const GParamFlags flags
-      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
-
   gst_udt_settings_install (klass);
   g_object_class_install_property (
       klass, PROP_DEADLINE,
-      g_param_spec_int (
-          "deadline", "Deadline",
-          "Milliseconds after which a "
-          "frame is given up; 0: never; -1: what the receiver's latency allows "
-          "for audio and video, never for anything else",
-          -1, MAX_DEADLINE_MS, DEFAULT_DEADLINE_MS, flags));
-  g_object_class_install_property (
-      klass, PROP_MAX_CALLERS,
-      g_param_spec_uint ("max-callers", "Most Callers",
-                         "Count of callers that "
-                         "a listener serves at one time",
-                         1, UDT_LINK_MAX_CALLERS, DEFAULT_MAX_CALLERS, flags));
-  g_object_class_install_property (
-      klass, PROP_HIGH_WATERMARK,
-      g_param_spec_uint ("high-watermark", "High Watermark",
-                         "Bytes waiting "
-                         "for a peer at which no more is taken for it",
-                         MIN_HIGH_WATERMARK, MAX_HIGH_WATERMARK,
-                         DEFAULT_HIGH_WATERMARK, flags));
+      g_param_spec_int ("deadline", "Deadline",
+                        "Milliseconds after which a frame is given up; 0: "
+                        "never; -1: what the receiver's latency allows "
+                        "for audio and video, never for anything else",
+                        -1, MAX_DEADLINE_MS, DEFAULT_DEADLINE_MS,
+                        GST_P2P_SETTING));
+  gst_p2p_install_uint (klass, PROP_MAX_CALLERS, "max-callers", "Most Callers",
+                        "Count of callers that a listener serves at one time",
+                        1, UDT_LINK_MAX_CALLERS, DEFAULT_MAX_CALLERS);
+  gst_p2p_install_uint (
+      klass, PROP_HIGH_WATERMARK, "high-watermark", "High Watermark",
+      "Bytes waiting for a peer at which no more is taken for it",
+      MIN_HIGH_WATERMARK, MAX_HIGH_WATERMARK, DEFAULT_HIGH_WATERMARK);
   g_object_class_install_property (
       klass, PROP_WAIT_FOR_CONNECTION,
       g_param_spec_boolean (
           "wait-for-connection", "Wait for Connection",
           "Whether a source that is not live waits while there is nobody to "
           "send to; a live one never does",
-          TRUE, flags));
+          TRUE, GST_P2P_SETTING));
 }
 
 static void

@@ -30,7 +30,6 @@ struct _GstUdtSink
   guint high_watermark; /* bytes */
   gboolean wait_for_connection;
 
-  UdtLink *link; /* from READY on; set in state changes */
   gboolean started;
 
   GMutex lock;

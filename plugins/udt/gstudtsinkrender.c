@@ -64,7 +64,7 @@ set_stream (GstUdtSink *sink)
   GST_OBJECT_LOCK (sink);
   stream.deadline_ms = sink->deadline;
   GST_OBJECT_UNLOCK (sink);
-  udt_link_set_stream (sink->link, &stream);
+  udt_link_set_stream (sink->settings.link, &stream);
 }
 
 void
@@ -91,7 +91,7 @@ gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps)
   if (gst_udt_kind_of_caps (caps) == P2P_WIRE_DATA)
     sink->headers = gst_p2p_caps_get_headers (caps);
   set_stream (sink);
-  udt_link_set_caps (sink->link, text);
+  udt_link_set_caps (sink->settings.link, text);
   g_free (text);
   return TRUE;
 }
@@ -243,7 +243,7 @@ push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
     if (waited)
       rebase (sink, buffer);
     fill_frame (sink, buffer, &frame);
-    switch (udt_link_push (sink->link, payload, &frame, live, wait)) {
+    switch (udt_link_push (sink->settings.link, payload, &frame, live, wait)) {
       case UDT_LINK_PUSH_OK:
         return GST_FLOW_OK;
       case UDT_LINK_PUSH_NOBODY:
@@ -305,7 +305,7 @@ gst_udt_sink_render_gap (GstUdtSink *sink, GstEvent *event)
   if (frame.sent == P2P_WIRE_TIME_NONE)
     frame.sent = frame.pts;
   nothing = g_bytes_new_static (NULL, 0);
-  udt_link_push (sink->link, nothing, &frame, FALSE, FALSE);
+  udt_link_push (sink->settings.link, nothing, &frame, FALSE, FALSE);
   g_bytes_unref (nothing);
 }
 
@@ -319,7 +319,7 @@ gst_udt_sink_drain (GstUdtSink *sink)
   /* A peer that no longer answers is gone after a while, and waited for no
    * longer. */
   while (!sink->flushing && now < limit
-         && udt_link_get_backlog (sink->link) > 0) {
+         && udt_link_get_backlog (sink->settings.link) > 0) {
     g_cond_wait_until (&sink->cond, &sink->lock,
                        MIN (now + DRAIN_STEP_US, limit));
     now = g_get_monotonic_time ();

@@ -22,6 +22,7 @@
 #endif
 
 #include "gstp2pcaps.h"
+#include "gstp2pproperties.h"
 #include "gstudtsrc.h"
 
 #include <gst/video/video.h>
@@ -207,26 +208,16 @@ gst_udt_src_create (GstPushSrc *push, GstBuffer **buffer)
 /* -- States, events, queries ----------------------------------------------- */
 
 static gboolean
-make_link (GstUdtSrc *src)
+make_link (GstElement *element)
 {
+  GstUdtSrc *src = GST_UDT_SRC (element);
   UdtLinkConfig config = { .max_callers = 1 };
 
-  if (src->link != NULL)
-    return TRUE;
   GST_OBJECT_LOCK (src);
   config.latency_ms = src->latency;
   GST_OBJECT_UNLOCK (src);
-  src->link
-      = gst_udt_settings_make_link (&src->settings, GST_ELEMENT_CAST (src),
-                                    &config, &gst_udt_src_callbacks);
-  return src->link != NULL;
-}
-
-static void
-drop_link (GstUdtSrc *src)
-{
-  gst_udt_settings_stop_link (&src->settings, GST_ELEMENT_CAST (src),
-                              g_steal_pointer (&src->link));
+  return gst_udt_settings_make_link (&src->settings, element, &config,
+                                     &gst_udt_src_callbacks);
 }
 
 static gboolean
@@ -239,9 +230,9 @@ gst_udt_src_start (GstBaseSrc *base)
   src->ts_offset = 0;
   src->discont = TRUE;
   src->start_us = g_get_monotonic_time ();
-  return make_link (src)
-         && gst_udt_settings_start_link (&src->settings, GST_ELEMENT_CAST (src),
-                                         src->link);
+  return make_link (GST_ELEMENT_CAST (src))
+         && gst_udt_settings_start_link (&src->settings,
+                                         GST_ELEMENT_CAST (src));
 }
 
 static gboolean
@@ -249,7 +240,7 @@ gst_udt_src_stop (GstBaseSrc *base)
 {
   GstUdtSrc *src = GST_UDT_SRC (base);
 
-  drop_link (src);
+  gst_udt_settings_stop_link (&src->settings, GST_ELEMENT_CAST (src));
   gst_udt_src_clear (src);
   drop_headers (src);
   return TRUE;
@@ -258,17 +249,9 @@ gst_udt_src_stop (GstBaseSrc *base)
 static GstStateChangeReturn
 gst_udt_src_change_state (GstElement *element, GstStateChange transition)
 {
-  GstUdtSrc *src = GST_UDT_SRC (element);
-  GstStateChangeReturn result;
-
-  /* What is wrong with the settings shows here. */
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !make_link (src))
-    return GST_STATE_CHANGE_FAILURE;
-  result = GST_ELEMENT_CLASS (gst_udt_src_parent_class)
-               ->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
-    drop_link (src);
-  return result;
+  return gst_udt_settings_change_state (&GST_UDT_SRC (element)->settings,
+                                        element, transition,
+                                        gst_udt_src_parent_class, make_link);
 }
 
 static void
@@ -310,7 +293,7 @@ gst_udt_src_event (GstBaseSrc *base, GstEvent *event)
   if (gst_video_event_is_force_key_unit (event)
       && gst_video_event_parse_upstream_force_key_unit (event, NULL,
                                                         &all_headers, &count)) {
-    udt_link_request_key_unit (src->link, all_headers, count);
+    udt_link_request_key_unit (src->settings.link, all_headers, count);
     return TRUE;
   }
   return GST_BASE_SRC_CLASS (gst_udt_src_parent_class)->event (base, event);
@@ -393,15 +376,11 @@ gst_udt_src_class_init (GstUdtSrcClass *klass)
   object_class->get_property = gst_udt_src_get_property;
   object_class->finalize = gst_udt_src_finalize;
   gst_udt_settings_install (object_class);
-  g_object_class_install_property (
-      object_class, PROP_LATENCY,
-      g_param_spec_uint (
-          "latency", "Latency",
-          "Milliseconds for jitter and "
-          "repairs, reported to the pipeline and announced to the sender",
-          0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS,
-          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS
-              | GST_PARAM_MUTABLE_READY));
+  gst_p2p_install_uint (
+      object_class, PROP_LATENCY, "latency", "Latency",
+      "Milliseconds for jitter and repairs, reported to the pipeline and "
+      "announced to the sender",
+      0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS);
 
   element_class->change_state = gst_udt_src_change_state;
   gst_element_class_add_static_pad_template (element_class, &src_template);

@@ -47,8 +47,6 @@ struct _GstUdtSrc
   GstUdtSettings settings;
   guint latency; /* ms */
 
-  UdtLink *link; /* from READY on; set in state changes */
-
   GMutex lock;
   GCond cond;
   gboolean flushing;  /* [lock] */

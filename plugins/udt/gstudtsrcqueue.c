@@ -263,7 +263,7 @@ gst_udt_src_next_item (GstUdtSrc *src)
   }
   g_mutex_unlock (&src->lock);
   if (resume)
-    udt_link_resume (src->link);
+    udt_link_resume (src->settings.link);
   return item;
 }
 

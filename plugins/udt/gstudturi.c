@@ -39,7 +39,8 @@ is_param (const gchar *name)
 }
 
 G_GNUC_PRINTF (2, 3)
-static gboolean bad_uri (GError **error, const gchar *format, ...)
+static gboolean
+bad_uri (GError **error, const gchar *format, ...)
 {
   va_list args;
 
