@@ -1,8 +1,7 @@
 /* The base of all audio sinks: talk, to the loudspeaker. The vendor's queue
  * paces; rendering is in time with the clock as for any sink.
  *
- * Threads: the streaming thread writes; `audio_lock` protects the pointer for
- * unlock, which interrupts from any thread.
+ * Threads: the streaming thread writes; what unlock does is gstsocaudio.c's.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -13,6 +12,7 @@
 
 #include "gstsocaudiosink.h"
 
+#include "gstsocaudio.h"
 #include "gstsocerror.h"
 
 #define WRITE_TIMEOUT (2 * HAL_SECOND)
@@ -21,48 +21,24 @@
   "layout = (string) interleaved, rate = (int) [ 8000, 96000 ], "              \
   "channels = (int) 1"
 
-typedef struct
-{
-  HalContext *context; /* constant after READY, until NULL */
-
-  GMutex audio_lock;
-  HalAudio *audio;   /* protected by audio_lock; read by the streaming thread */
-  gboolean flushing; /* protected by audio_lock */
-
-  /* Protected by the object lock. */
-  gchar *library_path;
-  gint device;
-} GstSocAudioSinkPrivate;
-
-enum {
-  PROP_0,
-  PROP_LIBRARY_PATH,
-  PROP_DEVICE,
-};
+typedef GstSocAudio GstSocAudioSinkPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstSocAudioSink, gst_soc_audio_sink,
                                      GST_TYPE_BASE_SINK);
 
-#define PRIVATE(sink) gst_soc_audio_sink_get_instance_private (sink)
+static GstSocAudio *
+audio_of (gpointer sink)
+{
+  return gst_soc_audio_sink_get_instance_private (GST_SOC_AUDIO_SINK (sink));
+}
 
 static void
 gst_soc_audio_sink_set_property (GObject *object, guint id, const GValue *value,
                                  GParamSpec *pspec)
 {
-  GstSocAudioSinkPrivate *priv = PRIVATE (GST_SOC_AUDIO_SINK (object));
-
   GST_OBJECT_LOCK (object);
-  switch (id) {
-    case PROP_LIBRARY_PATH:
-      g_free (priv->library_path);
-      priv->library_path = g_value_dup_string (value);
-      break;
-    case PROP_DEVICE:
-      priv->device = g_value_get_int (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
+  if (!gst_soc_audio_set_property (audio_of (object), id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (object);
 }
 
@@ -70,153 +46,69 @@ static void
 gst_soc_audio_sink_get_property (GObject *object, guint id, GValue *value,
                                  GParamSpec *pspec)
 {
-  GstSocAudioSinkPrivate *priv = PRIVATE (GST_SOC_AUDIO_SINK (object));
-
   GST_OBJECT_LOCK (object);
-  switch (id) {
-    case PROP_LIBRARY_PATH:
-      g_value_set_string (value, priv->library_path);
-      break;
-    case PROP_DEVICE:
-      g_value_set_int (value, priv->device);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
+  if (!gst_soc_audio_get_property (audio_of (object), id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (object);
-}
-
-static gboolean
-open_context (GstSocAudioSink *sink)
-{
-  GstSocAudioSinkPrivate *priv = PRIVATE (sink);
-  HalError error = { 0 };
-  HalEnv env = { 0 };
-  gchar *path;
-  HalStatus status;
-
-  GST_OBJECT_LOCK (sink);
-  path = g_strdup (priv->library_path);
-  GST_OBJECT_UNLOCK (sink);
-  env.library_path = path;
-  status = hal_context_acquire (GST_SOC_AUDIO_SINK_GET_CLASS (sink)->family,
-                                &env, NULL, &priv->context, &error);
-  g_free (path);
-  if (status != HAL_OK)
-    gst_soc_post_error (GST_ELEMENT (sink), &error);
-  return status == HAL_OK;
-}
-
-static void
-close_audio (GstSocAudioSink *sink)
-{
-  GstSocAudioSinkPrivate *priv = PRIVATE (sink);
-  HalAudio *audio;
-
-  g_mutex_lock (&priv->audio_lock);
-  audio = priv->audio;
-  priv->audio = NULL;
-  g_mutex_unlock (&priv->audio_lock);
-  hal_audio_close (audio);
 }
 
 static GstStateChangeReturn
 gst_soc_audio_sink_change_state (GstElement *element, GstStateChange transition)
 {
-  GstSocAudioSink *sink = GST_SOC_AUDIO_SINK (element);
-  GstSocAudioSinkPrivate *priv = PRIVATE (sink);
-  GstStateChangeReturn result;
-
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_context (sink))
-    return GST_STATE_CHANGE_FAILURE;
-  result = GST_ELEMENT_CLASS (gst_soc_audio_sink_parent_class)
-               ->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL
-      || (transition == GST_STATE_CHANGE_NULL_TO_READY
-          && result == GST_STATE_CHANGE_FAILURE)) {
-    hal_context_release (priv->context);
-    priv->context = NULL;
-  }
-  return result;
+  return gst_soc_audio_change_state (
+      audio_of (element), element,
+      GST_ELEMENT_CLASS (gst_soc_audio_sink_parent_class),
+      GST_SOC_AUDIO_SINK_GET_CLASS (element)->family, transition);
 }
 
 static gboolean
 gst_soc_audio_sink_set_caps (GstBaseSink *base, GstCaps *caps)
 {
-  GstSocAudioSink *sink = GST_SOC_AUDIO_SINK (base);
-  GstSocAudioSinkPrivate *priv = PRIVATE (sink);
   const GstStructure *structure = gst_caps_get_structure (caps, 0);
   HalAudioConfig config;
-  HalError error = { 0 };
-  HalAudio *audio = NULL;
   gint rate = 0;
 
-  close_audio (sink);
+  gst_soc_audio_close (audio_of (base));
   gst_structure_get_int (structure, "rate", &rate);
   hal_audio_config_init (&config);
   config.output = true;
   config.rate = (guint)rate;
-  GST_OBJECT_LOCK (sink);
-  config.device = priv->device;
-  GST_OBJECT_UNLOCK (sink);
-  if (hal_audio_open (priv->context, &config, &audio, &error) != HAL_OK) {
-    gst_soc_post_error (GST_ELEMENT (sink), &error);
-    return FALSE;
-  }
-  g_mutex_lock (&priv->audio_lock);
-  priv->audio = audio;
-  hal_audio_interrupt (audio, priv->flushing);
-  g_mutex_unlock (&priv->audio_lock);
-  return TRUE;
+  return gst_soc_audio_open (audio_of (base), GST_ELEMENT (base), &config);
 }
 
 static gboolean
 gst_soc_audio_sink_stop (GstBaseSink *base)
 {
-  close_audio (GST_SOC_AUDIO_SINK (base));
+  gst_soc_audio_close (audio_of (base));
   return TRUE;
-}
-
-static void
-set_flushing (GstBaseSink *base, gboolean flushing)
-{
-  GstSocAudioSinkPrivate *priv = PRIVATE (GST_SOC_AUDIO_SINK (base));
-
-  g_mutex_lock (&priv->audio_lock);
-  priv->flushing = flushing;
-  if (priv->audio != NULL)
-    hal_audio_interrupt (priv->audio, flushing);
-  g_mutex_unlock (&priv->audio_lock);
 }
 
 static gboolean
 gst_soc_audio_sink_unlock (GstBaseSink *base)
 {
-  set_flushing (base, TRUE);
+  gst_soc_audio_set_flushing (audio_of (base), TRUE);
   return TRUE;
 }
 
 static gboolean
 gst_soc_audio_sink_unlock_stop (GstBaseSink *base)
 {
-  set_flushing (base, FALSE);
+  gst_soc_audio_set_flushing (audio_of (base), FALSE);
   return TRUE;
 }
 
 static GstFlowReturn
 gst_soc_audio_sink_render (GstBaseSink *base, GstBuffer *buffer)
 {
-  GstSocAudioSink *sink = GST_SOC_AUDIO_SINK (base);
-  GstSocAudioSinkPrivate *priv = PRIVATE (sink);
+  HalAudio *device = audio_of (base)->device;
   HalError error = { 0 };
   GstMapInfo map;
   HalStatus status;
 
-  if (priv->audio == NULL)
+  if (device == NULL)
     return GST_FLOW_NOT_NEGOTIATED;
   gst_buffer_map (buffer, &map, GST_MAP_READ);
-  status = hal_audio_write (priv->audio, map.data, map.size, WRITE_TIMEOUT,
-                            &error);
+  status = hal_audio_write (device, map.data, map.size, WRITE_TIMEOUT, &error);
   gst_buffer_unmap (buffer, &map);
   if (status == HAL_OK)
     return GST_FLOW_OK;
@@ -226,27 +118,21 @@ gst_soc_audio_sink_render (GstBaseSink *base, GstBuffer *buffer)
     error.status = status;
     g_strlcpy (error.text, "The loudspeaker takes no sound", sizeof error.text);
   }
-  gst_soc_post_error (GST_ELEMENT (sink), &error);
+  gst_soc_post_error (GST_ELEMENT (base), &error);
   return GST_FLOW_ERROR;
 }
 
 static void
 gst_soc_audio_sink_finalize (GObject *object)
 {
-  GstSocAudioSinkPrivate *priv = PRIVATE (GST_SOC_AUDIO_SINK (object));
-
-  g_free (priv->library_path);
-  g_mutex_clear (&priv->audio_lock);
+  gst_soc_audio_clear (audio_of (object));
   G_OBJECT_CLASS (gst_soc_audio_sink_parent_class)->finalize (object);
 }
 
 static void
 gst_soc_audio_sink_init (GstSocAudioSink *sink)
 {
-  GstSocAudioSinkPrivate *priv = PRIVATE (sink);
-
-  g_mutex_init (&priv->audio_lock);
-  priv->device = -1;
+  gst_soc_audio_init (audio_of (sink));
 }
 
 static void
@@ -254,8 +140,6 @@ gst_soc_audio_sink_class_init (GstSocAudioSinkClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS (klass);
-  const GParamFlags flags
-      = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
 
   object_class->set_property = gst_soc_audio_sink_set_property;
   object_class->get_property = gst_soc_audio_sink_get_property;
@@ -266,18 +150,8 @@ gst_soc_audio_sink_class_init (GstSocAudioSinkClass *klass)
   base_class->unlock = gst_soc_audio_sink_unlock;
   base_class->unlock_stop = gst_soc_audio_sink_unlock_stop;
   base_class->render = gst_soc_audio_sink_render;
-  g_object_class_install_property (
-      object_class, PROP_LIBRARY_PATH,
-      g_param_spec_string (
-          "library-path", "Library path",
-          "Directories of the vendor's libraries, ':' between them (default: "
-          "the usual ones)",
-          NULL, flags));
-  g_object_class_install_property (
-      object_class, PROP_DEVICE,
-      g_param_spec_int ("device", "Device",
-                        "Number of the audio output (-1: the usual one)", -1,
-                        255, -1, flags));
+  gst_soc_audio_install_properties (
+      object_class, "Number of the audio output (-1: the usual one)");
   gst_type_mark_as_plugin_api (GST_TYPE_SOC_AUDIO_SINK, 0);
 }
 

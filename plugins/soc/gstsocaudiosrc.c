@@ -1,8 +1,7 @@
 /* The base of all audio sources; see gstsocaudiosrc.h.
  *
- * Threads: the streaming thread reads, copies and gives back; `audio`,
- * `timeline` and what follows from caps are its own, but that unlock, from any
- * thread, interrupts `audio`, for which `audio_lock` protects the pointer.
+ * Threads: the streaming thread reads, copies and gives back; `timeline` and
+ * what follows from caps are its own. What unlock does is gstsocaudio.c's.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -15,6 +14,7 @@
 
 #include <string.h>
 
+#include "gstsocaudio.h"
 #include "gstsocerror.h"
 #include "gstsoctimeline.h"
 
@@ -33,16 +33,9 @@ GST_DEBUG_CATEGORY_STATIC (soc_audio_src_debug);
 
 typedef struct
 {
-  HalContext *context; /* constant after READY, until NULL */
+  GstSocAudio audio;
 
-  GMutex audio_lock;
-  HalAudio *audio;   /* protected by audio_lock; read by the streaming thread */
-  gboolean flushing; /* protected by audio_lock */
-
-  /* Protected by the object lock. */
-  gchar *library_path;
-  gint device;
-  guint64 timeout;
+  guint64 timeout; /* protected by the object lock */
 
   /* Of the streaming thread. */
   HalAudioConfig config;
@@ -54,10 +47,7 @@ typedef struct
 } GstSocAudioSrcPrivate;
 
 enum {
-  PROP_0,
-  PROP_LIBRARY_PATH,
-  PROP_DEVICE,
-  PROP_TIMEOUT,
+  PROP_TIMEOUT = GST_SOC_AUDIO_PROP_LAST,
 };
 
 G_DEFINE_ABSTRACT_TYPE_WITH_CODE (
@@ -68,6 +58,14 @@ G_DEFINE_ABSTRACT_TYPE_WITH_CODE (
 
 #define PRIVATE(src) gst_soc_audio_src_get_instance_private (src)
 
+static GstSocAudio *
+audio_of (gpointer src)
+{
+  GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (src));
+
+  return &priv->audio;
+}
+
 static void
 gst_soc_audio_src_set_property (GObject *object, guint id, const GValue *value,
                                 GParamSpec *pspec)
@@ -75,20 +73,10 @@ gst_soc_audio_src_set_property (GObject *object, guint id, const GValue *value,
   GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (object));
 
   GST_OBJECT_LOCK (object);
-  switch (id) {
-    case PROP_LIBRARY_PATH:
-      g_free (priv->library_path);
-      priv->library_path = g_value_dup_string (value);
-      break;
-    case PROP_DEVICE:
-      priv->device = g_value_get_int (value);
-      break;
-    case PROP_TIMEOUT:
-      priv->timeout = g_value_get_uint64 (value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
+  if (id == PROP_TIMEOUT)
+    priv->timeout = g_value_get_uint64 (value);
+  else if (!gst_soc_audio_set_property (&priv->audio, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (object);
 }
 
@@ -99,61 +87,20 @@ gst_soc_audio_src_get_property (GObject *object, guint id, GValue *value,
   GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (object));
 
   GST_OBJECT_LOCK (object);
-  switch (id) {
-    case PROP_LIBRARY_PATH:
-      g_value_set_string (value, priv->library_path);
-      break;
-    case PROP_DEVICE:
-      g_value_set_int (value, priv->device);
-      break;
-    case PROP_TIMEOUT:
-      g_value_set_uint64 (value, priv->timeout);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  }
+  if (id == PROP_TIMEOUT)
+    g_value_set_uint64 (value, priv->timeout);
+  else if (!gst_soc_audio_get_property (&priv->audio, id, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   GST_OBJECT_UNLOCK (object);
-}
-
-static gboolean
-open_context (GstSocAudioSrc *src)
-{
-  GstSocAudioSrcPrivate *priv = PRIVATE (src);
-  HalError error = { 0 };
-  HalEnv env = { 0 };
-  gchar *path;
-  HalStatus status;
-
-  GST_OBJECT_LOCK (src);
-  path = g_strdup (priv->library_path);
-  GST_OBJECT_UNLOCK (src);
-  env.library_path = path;
-  status = hal_context_acquire (GST_SOC_AUDIO_SRC_GET_CLASS (src)->family, &env,
-                                NULL, &priv->context, &error);
-  g_free (path);
-  if (status != HAL_OK)
-    gst_soc_post_error (GST_ELEMENT (src), &error);
-  return status == HAL_OK;
 }
 
 static GstStateChangeReturn
 gst_soc_audio_src_change_state (GstElement *element, GstStateChange transition)
 {
-  GstSocAudioSrc *src = GST_SOC_AUDIO_SRC (element);
-  GstSocAudioSrcPrivate *priv = PRIVATE (src);
-  GstStateChangeReturn result;
-
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_context (src))
-    return GST_STATE_CHANGE_FAILURE;
-  result = GST_ELEMENT_CLASS (gst_soc_audio_src_parent_class)
-               ->change_state (element, transition);
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL
-      || (transition == GST_STATE_CHANGE_NULL_TO_READY
-          && result == GST_STATE_CHANGE_FAILURE)) {
-    hal_context_release (priv->context);
-    priv->context = NULL;
-  }
-  return result;
+  return gst_soc_audio_change_state (
+      audio_of (element), element,
+      GST_ELEMENT_CLASS (gst_soc_audio_src_parent_class),
+      GST_SOC_AUDIO_SRC_GET_CLASS (element)->family, transition);
 }
 
 static GstCaps *
@@ -174,13 +121,8 @@ static void
 close_audio (GstSocAudioSrc *src)
 {
   GstSocAudioSrcPrivate *priv = PRIVATE (src);
-  HalAudio *audio;
 
-  g_mutex_lock (&priv->audio_lock);
-  audio = priv->audio;
-  priv->audio = NULL;
-  g_mutex_unlock (&priv->audio_lock);
-  hal_audio_close (audio);
+  gst_soc_audio_close (&priv->audio);
   if (priv->pool != NULL)
     gst_buffer_pool_set_active (priv->pool, FALSE);
   gst_clear_object (&priv->pool);
@@ -212,8 +154,6 @@ gst_soc_audio_src_set_caps (GstBaseSrc *base, GstCaps *caps)
   GstSocAudioSrc *src = GST_SOC_AUDIO_SRC (base);
   GstSocAudioSrcPrivate *priv = PRIVATE (src);
   const GstStructure *structure = gst_caps_get_structure (caps, 0);
-  HalError error = { 0 };
-  HalAudio *audio = NULL;
   gint rate = 0, channels = 0;
 
   close_audio (src);
@@ -222,19 +162,8 @@ gst_soc_audio_src_set_caps (GstBaseSrc *base, GstCaps *caps)
   hal_audio_config_init (&priv->config);
   priv->config.rate = (guint)rate;
   priv->config.channels = (guint)channels;
-  GST_OBJECT_LOCK (src);
-  priv->config.device = priv->device;
-  GST_OBJECT_UNLOCK (src);
-  if (hal_audio_open (priv->context, &priv->config, &audio, &error) != HAL_OK) {
-    gst_soc_post_error (GST_ELEMENT (src), &error);
-    return FALSE;
-  }
-  hal_audio_get_config (audio, &priv->config);
-  g_mutex_lock (&priv->audio_lock);
-  priv->audio = audio;
-  hal_audio_interrupt (audio, priv->flushing);
-  g_mutex_unlock (&priv->audio_lock);
-  return make_pool (src, caps);
+  return gst_soc_audio_open (&priv->audio, GST_ELEMENT (src), &priv->config)
+         && make_pool (src, caps);
 }
 
 static gboolean
@@ -258,29 +187,17 @@ gst_soc_audio_src_stop (GstBaseSrc *base)
   return TRUE;
 }
 
-static void
-set_flushing (GstBaseSrc *base, gboolean flushing)
-{
-  GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (base));
-
-  g_mutex_lock (&priv->audio_lock);
-  priv->flushing = flushing;
-  if (priv->audio != NULL)
-    hal_audio_interrupt (priv->audio, flushing);
-  g_mutex_unlock (&priv->audio_lock);
-}
-
 static gboolean
 gst_soc_audio_src_unlock (GstBaseSrc *base)
 {
-  set_flushing (base, TRUE);
+  gst_soc_audio_set_flushing (audio_of (base), TRUE);
   return TRUE;
 }
 
 static gboolean
 gst_soc_audio_src_unlock_stop (GstBaseSrc *base)
 {
-  set_flushing (base, FALSE);
+  gst_soc_audio_set_flushing (audio_of (base), FALSE);
   return TRUE;
 }
 
@@ -318,7 +235,7 @@ map_time (GstSocAudioSrc *src, guint64 vendor_pts, GstClockTime duration)
   gboolean jumped = FALSE;
 
   if (clock != NULL) {
-    timeline = gst_soc_timeline_get (priv->context, clock);
+    timeline = gst_soc_timeline_get (priv->audio.context, clock);
     if (timeline != priv->timeline)
       priv->timeline_jumps = G_MAXUINT64;
     gst_soc_timeline_unref (priv->timeline);
@@ -387,7 +304,7 @@ gst_soc_audio_src_create (GstPushSrc *push, GstBuffer **ret_buffer)
   GST_OBJECT_LOCK (src);
   timeout = priv->timeout != 0 ? priv->timeout : G_MAXUINT64;
   GST_OBJECT_UNLOCK (src);
-  status = hal_audio_read (priv->audio, timeout, &frame, &error);
+  status = hal_audio_read (priv->audio.device, timeout, &frame, &error);
   if (status != HAL_OK)
     return read_failed (src, status, &error);
   duration = gst_util_uint64_scale_int (
@@ -395,7 +312,7 @@ gst_soc_audio_src_create (GstPushSrc *push, GstBuffer **ret_buffer)
       (gint)priv->config.rate);
   buffer = make_buffer (src, &frame);
   pts = map_time (src, frame.pts, duration);
-  hal_audio_release (priv->audio, NULL);
+  hal_audio_release (priv->audio.device, NULL);
   if (buffer == NULL) {
     GST_ELEMENT_ERROR (src, RESOURCE, NO_SPACE_LEFT, ("Out of memory."),
                        (NULL));
@@ -431,8 +348,7 @@ gst_soc_audio_src_finalize (GObject *object)
 {
   GstSocAudioSrcPrivate *priv = PRIVATE (GST_SOC_AUDIO_SRC (object));
 
-  g_free (priv->library_path);
-  g_mutex_clear (&priv->audio_lock);
+  gst_soc_audio_clear (&priv->audio);
   G_OBJECT_CLASS (gst_soc_audio_src_parent_class)->finalize (object);
 }
 
@@ -441,8 +357,7 @@ gst_soc_audio_src_init (GstSocAudioSrc *src)
 {
   GstSocAudioSrcPrivate *priv = PRIVATE (src);
 
-  g_mutex_init (&priv->audio_lock);
-  priv->device = -1;
+  gst_soc_audio_init (&priv->audio);
   priv->timeout = DEFAULT_TIMEOUT;
   gst_base_src_set_live (GST_BASE_SRC (src), TRUE);
   gst_base_src_set_format (GST_BASE_SRC (src), GST_FORMAT_TIME);
@@ -468,18 +383,8 @@ gst_soc_audio_src_class_init (GstSocAudioSrcClass *klass)
   base_class->unlock_stop = gst_soc_audio_src_unlock_stop;
   base_class->query = gst_soc_audio_src_query;
   GST_PUSH_SRC_CLASS (klass)->create = gst_soc_audio_src_create;
-  g_object_class_install_property (
-      object_class, PROP_LIBRARY_PATH,
-      g_param_spec_string (
-          "library-path", "Library path",
-          "Directories of the vendor's libraries, ':' between them (default: "
-          "the usual ones)",
-          NULL, flags));
-  g_object_class_install_property (
-      object_class, PROP_DEVICE,
-      g_param_spec_int ("device", "Device",
-                        "Number of the audio input (-1: the usual one)", -1,
-                        255, -1, flags));
+  gst_soc_audio_install_properties (
+      object_class, "Number of the audio input (-1: the usual one)");
   g_object_class_install_property (
       object_class, PROP_TIMEOUT,
       g_param_spec_uint64 (
