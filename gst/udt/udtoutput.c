@@ -602,6 +602,8 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
     udt_drop_late (conn, now);
   control = control_due (conn, now);
   data = data_due (conn);
+  if (!data)
+    conn->pace_waiting = false;
   if (data && conn->probes_owed == 0 && now < conn->pace_time)
     data = false;
   if (!control && !data && conn->probes_owed == 0

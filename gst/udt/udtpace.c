@@ -1,6 +1,10 @@
 /* The pace of data: a bucket of bytes that fills at the rate of the congestion
  * law, and is woken for when it holds a train of packets.
  *
+ * Timers come late: by a millisecond on an idle host, by many on a busy one.
+ * While data waits for its turn the bucket goes on filling for that long, or
+ * the host's timers and not the path would set the rate.
+ *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
@@ -8,6 +12,7 @@
 
 #define TRAIN_PACKETS 3
 #define TRAIN_TIME (1 * MS)
+#define MAX_CATCH_UP (20 * MS)
 
 static int64_t
 train_bytes (const UdtConnection *conn)
@@ -26,6 +31,13 @@ udt_pace_refill (UdtConnection *conn, UdtTime now)
   UdtTime elapsed = now - conn->tokens_at;
   int64_t most = train_bytes (conn);
 
+  if (conn->pace_waiting && now > conn->pace_time) {
+    UdtTime late = now - conn->pace_time;
+
+    if (late > MAX_CATCH_UP)
+      late = MAX_CATCH_UP;
+    most += (int64_t)(late * rate / SECOND);
+  }
   if (elapsed > SECOND)
     elapsed = SECOND;
   /* Fractions of a byte stay in the clock. */
@@ -46,6 +58,7 @@ udt_pace_spend (UdtConnection *conn, size_t bytes, UdtTime now)
   conn->tokens -= (int64_t)bytes;
   if (conn->tokens > 0)
     return;
+  conn->pace_waiting = true;
   /* The last packets of a frame do not wait for a full train. */
   train = train_bytes (conn);
   waiting = (int64_t)(conn->unsent_bytes + conn->repair_bytes_due);

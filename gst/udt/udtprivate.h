@@ -405,6 +405,7 @@ struct _UdtConnection
   int64_t tokens; /* bytes */
   UdtTime tokens_at;
   UdtTime pace_time;     /* nothing before this */
+  bool pace_waiting;     /* ever since there has been something to send */
   UdtTime blocked_until; /* the network refused a packet */
 
   /* Arrivals */

@@ -502,7 +502,8 @@ size_grows (SimTest *test)
 
 /* Of what the link can carry of payload, when nothing is wasted. */
 static void
-goodput (SimTest *test, const SimLinkConfig *link, uint64_t bytes, double least)
+goodput_slack (SimTest *test, const SimLinkConfig *link, uint64_t bytes,
+               UdtTime slack, double least)
 {
   /* A packet's share that is payload: IP, UDP, our header, tag and frame. */
   double payload = 1428.0 / (UDT_MAX_PACKET + SIM_IP_UDP_OVERHEAD);
@@ -523,6 +524,7 @@ goodput (SimTest *test, const SimLinkConfig *link, uint64_t bytes, double least)
     config.udt[i].send_limit = config.udt[i].receive_limit = 16 << 20;
   }
   config.link[1].loss = 0;
+  config.timer_slack = slack;
   sim = sim_new (&config, test->seed);
   sim_connect (sim);
   sim_source_bulk (&source, FILE_FLOW, bytes);
@@ -553,6 +555,12 @@ goodput (SimTest *test, const SimLinkConfig *link, uint64_t bytes, double least)
 }
 
 static void
+goodput (SimTest *test, const SimLinkConfig *link, uint64_t bytes, double least)
+{
+  goodput_slack (test, link, bytes, 0, least);
+}
+
+static void
 goodput_clean (SimTest *test)
 {
   goodput (test, &(SimLinkConfig){ .rate = 100 * MBIT, .delay = 25 * SIM_MS },
@@ -577,6 +585,18 @@ goodput_loss_5 (SimTest *test)
            400 * MB, 0.97);
 }
 
+/* Timers of a host are late, by a millisecond or by several, and the path is
+ * filled all the same. */
+static void
+goodput_late_timers (SimTest *test)
+{
+  static const SimLinkConfig link
+      = { .rate = 100 * MBIT, .delay = 25 * SIM_MS };
+
+  goodput_slack (test, &link, 400 * MB, 2 * SIM_MS, 0.97);
+  goodput_slack (test, &link, 400 * MB, 10 * SIM_MS, 0.97);
+}
+
 /* ---- */
 
 static const SimCase cases[] = {
@@ -595,6 +615,7 @@ static const SimCase cases[] = {
   { "goodput-clean", goodput_clean },
   { "goodput-loss-1", goodput_loss_1, 2 },
   { "goodput-loss-5", goodput_loss_5, 3 },
+  { "goodput-late-timers", goodput_late_timers },
   { NULL },
 };
 
