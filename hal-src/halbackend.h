@@ -32,8 +32,11 @@ struct HalFamily
 {
   const char *name;      /* "hisi" */
   const char *long_name; /* "HiSilicon / Goke" */
+  /* Of every chip of it; 0: not known. They are put into each HalInfo. */
+  unsigned max_streams, max_width, max_height;
 
-  /* Looks, does not touch. The caller cleared info and set its family. */
+  /* Looks, does not touch. The caller cleared info and set family and
+   * limits. */
   HalStatus (*probe) (const HalEnv *env, HalInfo *info, HalError *error);
 
   /* Loads and initialises; *ret_context embeds a HalContext whose info is
@@ -179,5 +182,19 @@ typedef struct
   bool any;
 } HalUnwrap;
 uint64_t hal_unwrap32 (HalUnwrap *unwrap, uint64_t raw);
+
+/* The microseconds of a vendor's clock that all streams and sound share, and
+ * that may wrap, as ns; from any thread. */
+typedef struct
+{
+  pthread_mutex_t lock;
+  HalUnwrap unwrap; /* protected by lock */
+} HalMicroClock;
+void hal_micro_clock_init (HalMicroClock *clock);
+void hal_micro_clock_finish (HalMicroClock *clock);
+uint64_t hal_micro_clock_ns (HalMicroClock *clock, uint64_t us);
+
+/* The directory of the library at path. */
+void hal_info_set_library (HalInfo *info, const char *path);
 
 #endif /* HAL_BACKEND_H */

@@ -47,14 +47,29 @@ hal_family_long_name (const HalFamily *family)
   return family->long_name;
 }
 
+/* What a family says of itself; of its limits, where it has not said otherwise
+ * of this chip. */
+static void
+set_family (HalInfo *info, const HalFamily *family)
+{
+  info->family = family->name;
+  if (info->max_streams == 0)
+    info->max_streams = family->max_streams;
+  if (info->max_width == 0)
+    info->max_width = family->max_width;
+  if (info->max_height == 0)
+    info->max_height = family->max_height;
+}
+
 HalStatus
 hal_probe (const HalFamily *family, const HalEnv *env, HalInfo *ret_info,
            HalError *error)
 {
   static const HalEnv no_env;
-  HalInfo info = { .family = family->name };
+  HalInfo info = { 0 };
   HalStatus status;
 
+  set_family (&info, family);
   status = family->probe (env != NULL ? env : &no_env, &info, error);
   if (status == HAL_OK)
     *ret_info = info;
@@ -119,7 +134,7 @@ open_new (const HalFamily *family, const HalEnv *env,
     return status;
   }
   context->family = family;
-  context->info.family = family->name;
+  set_family (&context->info, family);
   context->refs = 1;
   context->library_path = library_path;
   context->sensor_config = sensor_config;

@@ -140,3 +140,34 @@ hal_unwrap32 (HalUnwrap *unwrap, uint64_t raw)
   unwrap->last = raw;
   return raw + unwrap->epochs * period;
 }
+
+void
+hal_micro_clock_init (HalMicroClock *clock)
+{
+  memset (&clock->unwrap, 0, sizeof clock->unwrap);
+  pthread_mutex_init (&clock->lock, NULL);
+}
+
+void
+hal_micro_clock_finish (HalMicroClock *clock)
+{
+  pthread_mutex_destroy (&clock->lock);
+}
+
+uint64_t
+hal_micro_clock_ns (HalMicroClock *clock, uint64_t us)
+{
+  pthread_mutex_lock (&clock->lock);
+  us = hal_unwrap32 (&clock->unwrap, us);
+  pthread_mutex_unlock (&clock->lock);
+  return us * HAL_USECOND;
+}
+
+void
+hal_info_set_library (HalInfo *info, const char *path)
+{
+  const char *end = strrchr (path, '/');
+
+  snprintf (info->library_dir, sizeof info->library_dir, "%.*s",
+            end != NULL ? (int)(end - path) : 0, path);
+}

@@ -15,15 +15,6 @@
 
 #define CHIP_WITHOUT_BLOCKS 0x8626a100u
 
-uint64_t
-fh_time (FhContext *context, uint64_t us)
-{
-  pthread_mutex_lock (&context->clock_lock);
-  us = hal_unwrap32 (&context->clock, us);
-  pthread_mutex_unlock (&context->clock_lock);
-  return us * HAL_USECOND;
-}
-
 static HalStatus
 fh_probe (const HalEnv *env, HalInfo *info, HalError *error)
 {
@@ -42,12 +33,8 @@ fh_probe (const HalEnv *env, HalInfo *info, HalError *error)
                      "say where it is with library-path; firmware whose "
                      "programs are linked statically has none",
                      "the chip is there, but not libdsp.so");
-  *strrchr (path, '/') = '\0';
-  snprintf (info->library_dir, sizeof info->library_dir, "%.191s", path);
+  hal_info_set_library (info, path);
   info->caps = HAL_CAP_H264 | HAL_CAP_H265 | HAL_CAP_JPEG | HAL_CAP_AUDIO_IN;
-  info->max_streams = FH_MAX_STREAMS;
-  info->max_width = FH_MAX_WIDTH;
-  info->max_height = FH_MAX_HEIGHT;
   return HAL_OK;
 }
 
@@ -144,15 +131,12 @@ fh_open (const HalEnv *env, const HalContextConfig *config,
     free (context);
     return status;
   }
-  pthread_mutex_init (&context->clock_lock, NULL);
+  hal_micro_clock_init (&context->clock);
   pthread_mutex_init (&context->vendor_lock, NULL);
   info = &context->base.info;
   snprintf (info->library_dir, sizeof info->library_dir, "%s",
             context->library.loader.directory);
   info->caps = caps_of (&context->library);
-  info->max_streams = FH_MAX_STREAMS;
-  info->max_width = FH_MAX_WIDTH;
-  info->max_height = FH_MAX_HEIGHT;
   *ret_context = &context->base;
   return HAL_OK;
 }
@@ -165,7 +149,7 @@ fh_close (HalContext *base)
   fh_reader_stop (context);
   context->library.api.exit ();
   fh_library_close (&context->library);
-  pthread_mutex_destroy (&context->clock_lock);
+  hal_micro_clock_finish (&context->clock);
   pthread_mutex_destroy (&context->vendor_lock);
   free (context);
 }
@@ -179,13 +163,16 @@ fh_clock (HalContext *base, uint64_t *ret_ns, HalError *error)
 
   if (code != 0)
     return fh_fail (error, "FH_VENC_GetCurPts", code);
-  *ret_ns = fh_time (context, us);
+  *ret_ns = hal_micro_clock_ns (&context->clock, us);
   return HAL_OK;
 }
 
 const HalFamily hal_fullhan = {
   .name = "fullhan",
   .long_name = "Fullhan",
+  .max_streams = FH_MAX_STREAMS,
+  .max_width = FH_MAX_WIDTH,
+  .max_height = FH_MAX_HEIGHT,
   .probe = fh_probe,
   .open = fh_open,
   .close = fh_close,

@@ -144,7 +144,7 @@ fh_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame, HalError *error)
         "the structures of this SDK version differ from the known ones",
         "a frame of %u bytes", (unsigned)sound.size);
   frame->raw_pts = us;
-  frame->pts = fh_time (context_of (base), us);
+  frame->pts = hal_micro_clock_ns (&context_of (base)->clock, us);
   frame->sequence = audio->sequence++;
   return hal_segments_add (&base->segments, audio->memory, sound.size, 0,
                            error);

@@ -50,8 +50,7 @@ typedef struct
   HalContext base;
   FhLibrary library;
   uint32_t vo_mode;
-  pthread_mutex_t clock_lock;
-  HalUnwrap clock; /* protected by clock_lock */
+  HalMicroClock clock;
   pthread_mutex_t lock;
   pthread_cond_t wake; /* the reader: something is wanted, or quit */
   FhPort ports[FH_ENC_CHANNELS];
@@ -81,9 +80,6 @@ typedef struct
   uint32_t size;
   uint32_t sequence;
 } FhAudio;
-
-/* us of the library's clock to ns, unwrapped */
-uint64_t fh_time (FhContext *context, uint64_t us);
 
 /* fullhanreader.c */
 bool fh_reader_start (FhContext *context);

@@ -309,7 +309,7 @@ fh_get_frame (HalStream *base, HalFrame *frame, HalError *error)
     return status;
   frame->sequence = stream->held.sequence;
   frame->raw_pts = stream->held.raw_pts;
-  frame->pts = fh_time (context_of (stream), frame->raw_pts);
+  frame->pts = hal_micro_clock_ns (&context_of (stream)->clock, frame->raw_pts);
   return hal_segments_add (&base->segments, stream->held.data,
                            stream->held.size, 0, error);
 }

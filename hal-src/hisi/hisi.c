@@ -15,15 +15,6 @@
 #include "halelf.h"
 #include "hisiprivate.h"
 
-uint64_t
-hisi_time (HisiContext *context, uint64_t us)
-{
-  pthread_mutex_lock (&context->clock_lock);
-  us = hal_unwrap32 (&context->clock, us);
-  pthread_mutex_unlock (&context->clock_lock);
-  return us * HAL_USECOND;
-}
-
 static HalStatus
 hisi_probe (const HalEnv *env, HalInfo *info, HalError *error)
 {
@@ -43,17 +34,13 @@ hisi_probe (const HalEnv *env, HalInfo *info, HalError *error)
     return hal_fail (error, HAL_NO_DEVICE, "/proc/umap", 0,
                      "load the vendor's kernel modules",
                      "the libraries are there, but no driver");
-  *strrchr (path, '/') = '\0';
-  snprintf (info->library_dir, sizeof info->library_dir, "%.191s", path);
+  hal_info_set_library (info, path);
   snprintf (info->generation, sizeof info->generation, "%s",
             kind == 's' ? "v5" : "");
   hal_env_find_line (env, "/proc/umap/sys", "Version", info->version,
                      sizeof info->version);
   info->caps = HAL_CAP_H264 | (kind == 'm' ? 0u : HAL_CAP_H265) | HAL_CAP_JPEG
                | HAL_CAP_AUDIO_IN;
-  info->max_streams = HISI_MAX_STREAMS;
-  info->max_width = HISI_MAX_WIDTH;
-  info->max_height = HISI_MAX_HEIGHT;
   return HAL_OK;
 }
 
@@ -107,7 +94,7 @@ hisi_open (const HalEnv *env, const HalContextConfig *config,
     free (context);
     return status;
   }
-  pthread_mutex_init (&context->clock_lock, NULL);
+  hal_micro_clock_init (&context->clock);
   info = &context->base.info;
   snprintf (info->generation, sizeof info->generation, "%s",
             context->library.layout->name);
@@ -117,9 +104,6 @@ hisi_open (const HalEnv *env, const HalContextConfig *config,
   snprintf (info->library_dir, sizeof info->library_dir, "%s",
             context->library.loader.directory);
   info->caps = caps_of (&context->library);
-  info->max_streams = HISI_MAX_STREAMS;
-  info->max_width = HISI_MAX_WIDTH;
-  info->max_height = HISI_MAX_HEIGHT;
   *ret_context = &context->base;
   return HAL_OK;
 }
@@ -130,7 +114,7 @@ hisi_close (HalContext *base)
   HisiContext *context = (HisiContext *)base;
 
   hisi_library_close (&context->library);
-  pthread_mutex_destroy (&context->clock_lock);
+  hal_micro_clock_finish (&context->clock);
   free (context);
 }
 
@@ -143,13 +127,16 @@ hisi_clock (HalContext *base, uint64_t *ret_ns, HalError *error)
 
   if (code != 0)
     return hisi_fail (error, context->library.layout, "SYS_GetCurPts", code);
-  *ret_ns = hisi_time (context, us);
+  *ret_ns = hal_micro_clock_ns (&context->clock, us);
   return HAL_OK;
 }
 
 const HalFamily hal_hisi = {
   .name = "hisi",
   .long_name = "HiSilicon / Goke",
+  .max_streams = HISI_MAX_STREAMS,
+  .max_width = HISI_MAX_WIDTH,
+  .max_height = HISI_MAX_HEIGHT,
   .probe = hisi_probe,
   .open = hisi_open,
   .close = hisi_close,

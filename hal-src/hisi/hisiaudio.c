@@ -190,7 +190,8 @@ hisi_audio_read (HalAudio *base, uint64_t slice, HalFrame *frame,
     return status;
   }
   frame->raw_pts = hal_get_u64 (audio->frame, layout->audio_frame.pts);
-  frame->pts = hisi_time ((HisiContext *)base->context, frame->raw_pts);
+  frame->pts = hal_micro_clock_ns (&((HisiContext *)base->context)->clock,
+                                   frame->raw_pts);
   frame->sequence = hal_get_u32 (audio->frame, layout->audio_frame.sequence);
   return HAL_OK;
 }

@@ -21,8 +21,7 @@ typedef struct
 {
   HalContext base;
   HisiLibrary library;
-  pthread_mutex_t clock_lock;
-  HalUnwrap clock; /* protected by clock_lock */
+  HalMicroClock clock;
 } HisiContext;
 
 typedef struct
@@ -48,9 +47,6 @@ typedef struct
   uint32_t sequence;
   uint64_t written; /* samples */
 } HisiAudio;
-
-/* us of the library's clock to ns, unwrapped */
-uint64_t hisi_time (HisiContext *context, uint64_t us);
 
 /* hisiconfig.c: between HalStreamConfig and the channel's attributes */
 void hisi_attr_fill (const HisiLayout *layout, const HalStreamConfig *config,

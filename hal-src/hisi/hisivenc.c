@@ -382,7 +382,8 @@ hisi_get_frame (HalStream *base, HalFrame *frame, HalError *error)
   frame->sequence = hal_get_u32 (stream->stream, layout->stream.sequence);
   if (n > 0) {
     frame->raw_pts = hal_get_u64 (stream->packs, layout->pack.pts);
-    frame->pts = hisi_time ((HisiContext *)base->context, frame->raw_pts);
+    frame->pts = hal_micro_clock_ns (&((HisiContext *)base->context)->clock,
+                                     frame->raw_pts);
   }
   return HAL_OK;
 }

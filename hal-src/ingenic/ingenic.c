@@ -18,12 +18,7 @@
 uint64_t
 ingenic_time (IngenicContext *context, int64_t us)
 {
-  uint64_t time;
-
-  pthread_mutex_lock (&context->lock);
-  time = hal_unwrap32 (&context->clock, us > 0 ? (uint64_t)us : 0);
-  pthread_mutex_unlock (&context->lock);
-  return time * HAL_USECOND;
+  return hal_micro_clock_ns (&context->clock, us > 0 ? (uint64_t)us : 0);
 }
 
 static HalStatus
@@ -42,12 +37,8 @@ ingenic_probe (const HalEnv *env, HalInfo *info, HalError *error)
   if (!driver && (env->library_path == NULL || env->library_path[0] == '\0'))
     return hal_fail (error, HAL_NO_DEVICE, "/proc/jz", 0, NULL,
                      "libimp.so is there, but no Ingenic chip");
-  *strrchr (path, '/') = '\0';
-  snprintf (info->library_dir, sizeof info->library_dir, "%.191s", path);
+  hal_info_set_library (info, path);
   info->caps = HAL_CAP_H264 | HAL_CAP_JPEG | HAL_CAP_AUDIO_IN;
-  info->max_streams = INGENIC_MAX_STREAMS;
-  info->max_width = INGENIC_MAX_WIDTH;
-  info->max_height = INGENIC_MAX_HEIGHT;
   return HAL_OK;
 }
 
@@ -102,9 +93,6 @@ fill_info (const IngenicLibrary *library, HalInfo *info)
   snprintf (info->library_dir, sizeof info->library_dir, "%s",
             library->loader.directory);
   info->caps = caps_of (library);
-  info->max_streams = INGENIC_MAX_STREAMS;
-  info->max_width = INGENIC_MAX_WIDTH;
-  info->max_height = INGENIC_MAX_HEIGHT;
 }
 
 static HalStatus
@@ -131,6 +119,7 @@ ingenic_open (const HalEnv *env, const HalContextConfig *config,
     return status;
   }
   pthread_mutex_init (&context->lock, NULL);
+  hal_micro_clock_init (&context->clock);
   fill_info (&context->library, &context->base.info);
   *ret_context = &context->base;
   return HAL_OK;
@@ -144,6 +133,7 @@ ingenic_close (HalContext *base)
   ingenic_sensor_stop (context);
   ingenic_library_close (&context->library);
   pthread_mutex_destroy (&context->lock);
+  hal_micro_clock_finish (&context->clock);
   free (context);
 }
 
@@ -183,6 +173,9 @@ ingenic_clock (HalContext *base, uint64_t *ret_ns, HalError *error)
 const HalFamily hal_ingenic = {
   .name = "ingenic",
   .long_name = "Ingenic",
+  .max_streams = INGENIC_MAX_STREAMS,
+  .max_width = INGENIC_MAX_WIDTH,
+  .max_height = INGENIC_MAX_HEIGHT,
   .probe = ingenic_probe,
   .open = ingenic_open,
   .close = ingenic_close,

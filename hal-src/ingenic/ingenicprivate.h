@@ -37,8 +37,8 @@ typedef struct
   HalContext base;
   IngenicLibrary library;
   IngenicSensor sensor; /* constant while there are streams */
+  HalMicroClock clock;
   pthread_mutex_t lock;
-  HalUnwrap clock;                            /* protected by lock */
   IngenicSource sources[INGENIC_MAX_STREAMS]; /* protected by lock */
 } IngenicContext;
 
@@ -59,7 +59,7 @@ typedef struct
   hal_u64 frame[INGENIC_OUT_SIZE / 8];
 } IngenicAudio;
 
-/* us of the library's clock to ns, unwrapped */
+/* us of the library's clock to ns, unwrapped; what is below 0 is 0 */
 uint64_t ingenic_time (IngenicContext *context, int64_t us);
 
 /* ingenicsensor.c: sensor, ISP, its outputs */

@@ -31,9 +31,6 @@ fill_info (HalInfo *info)
   info->caps = codec_caps () | HAL_CAP_SET_BITRATE | HAL_CAP_SET_GOP
                | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR | HAL_CAP_CLOCK
                | HAL_CAP_STREAM_FD | HAL_CAP_AUDIO_IN;
-  info->max_streams = X86_MAX_STREAMS;
-  info->max_width = X86_MAX_WIDTH;
-  info->max_height = X86_MAX_HEIGHT;
 }
 
 static HalStatus
@@ -146,6 +143,9 @@ x86_fail_from_bus (GstElement *pipeline, const gchar *call, HalError *error)
 const HalFamily hal_x86 = {
   .name = "x86",
   .long_name = "PC",
+  .max_streams = X86_MAX_STREAMS,
+  .max_width = X86_MAX_WIDTH,
+  .max_height = X86_MAX_HEIGHT,
   .probe = x86_probe,
   .open = x86_open,
   .close = x86_close,
