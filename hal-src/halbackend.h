@@ -194,6 +194,12 @@ void hal_micro_clock_init (HalMicroClock *clock);
 void hal_micro_clock_finish (HalMicroClock *clock);
 uint64_t hal_micro_clock_ns (HalMicroClock *clock, uint64_t us);
 
+/* bit/s: the rate, or what variable rates may reach. */
+uint32_t hal_config_peak (const HalStreamConfig *config);
+/* For set: whether the frame rate can be had from what the sensor gives. */
+HalStatus hal_check_framerate (const HalStreamConfig *want, uint32_t what,
+                               unsigned input_fps, HalError *error);
+
 /* The directory of the library at path. */
 void hal_info_set_library (HalInfo *info, const char *path);
 

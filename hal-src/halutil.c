@@ -11,6 +11,9 @@
 
 #include "halbackend.h"
 
+/* What variable rates may reach if nothing is said. */
+#define VBR_HEADROOM(bitrate) ((bitrate) + (bitrate) / 2)
+
 const char *
 hal_status_name (HalStatus status)
 {
@@ -170,4 +173,26 @@ hal_info_set_library (HalInfo *info, const char *path)
 
   snprintf (info->library_dir, sizeof info->library_dir, "%.*s",
             end != NULL ? (int)(end - path) : 0, path);
+}
+
+uint32_t
+hal_config_peak (const HalStreamConfig *config)
+{
+  if (config->rate_control == HAL_RC_CBR)
+    return config->bitrate;
+  return config->max_bitrate != 0 ? config->max_bitrate
+                                  : VBR_HEADROOM (config->bitrate);
+}
+
+HalStatus
+hal_check_framerate (const HalStreamConfig *want, uint32_t what,
+                     unsigned input_fps, HalError *error)
+{
+  if ((what & HAL_SET_FRAMERATE) != 0
+      && want->fps_num > input_fps * want->fps_den)
+    return hal_fail (error, HAL_INVALID, "", 0,
+                     "input-framerate says what the sensor delivers",
+                     "%u/%u frames/s are more than the input's %u",
+                     want->fps_num, want->fps_den, input_fps);
+  return HAL_OK;
 }

@@ -14,8 +14,6 @@
 /* What VBR of v1 to v3 goes between, if nothing is said. */
 #define VBR_MIN_QP 10
 #define VBR_MAX_QP 51
-/* How far a variable bit rate may go above the mean, if nothing is said. */
-#define VBR_HEADROOM(bitrate) ((bitrate) + (bitrate) / 2)
 #define ALIGN_UP(value, to) (((value) + (to)-1) / (to) * (to))
 #define MIN_BUFFER (192u * 1024)
 
@@ -32,12 +30,7 @@ fr32 (const HalStreamConfig *config)
 static uint32_t
 kbits (const HalStreamConfig *config)
 {
-  uint32_t bits = config->bitrate;
-
-  if (config->rate_control != HAL_RC_CBR)
-    bits = config->max_bitrate != 0 ? config->max_bitrate
-                                    : VBR_HEADROOM (config->bitrate);
-  return (bits + KBIT / 2) / KBIT;
+  return (hal_config_peak (config) + KBIT / 2) / KBIT;
 }
 
 /* Over how many seconds the rate is kept: a GOP, so that every span has one
@@ -229,12 +222,9 @@ hisi_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
   HalStatus status;
   int32_t code;
 
-  if ((what & HAL_SET_FRAMERATE) != 0
-      && want->fps_num > stream->src_fps * want->fps_den)
-    return hal_fail (error, HAL_INVALID, "", 0,
-                     "input-framerate says what the sensor delivers",
-                     "%u/%u frames/s are more than the input's %u",
-                     want->fps_num, want->fps_den, stream->src_fps);
+  status = hal_check_framerate (want, what, stream->src_fps, error);
+  if (status != HAL_OK)
+    return status;
   if (what != HAL_SET_QP || limits_in_attr) {
     code = context->library.api.get_attr (stream->channel, attr);
     if (code != 0)

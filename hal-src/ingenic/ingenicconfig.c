@@ -16,8 +16,6 @@
 #define KBIT 1000u
 #define MAX_SAME_SCENE 2
 #define DEFAULT_CQP 30
-/* How far a variable bit rate may go above the mean, if nothing is said. */
-#define VBR_HEADROOM(bitrate) ((bitrate) + (bitrate) / 2)
 #define H264_BASELINE 66
 #define H264_MAIN 77
 #define H264_HIGH 100
@@ -129,14 +127,11 @@ set_bitrate (IngenicStream *stream, const HalStreamConfig *config)
 {
   const IngenicApi *api
       = &((IngenicContext *)stream->base.context)->library.api;
-  uint32_t max = config->bitrate;
 
   if (config->codec == HAL_CODEC_JPEG || config->rate_control == HAL_RC_CQP)
     return 0;
-  if (config->rate_control != HAL_RC_CBR)
-    max = config->max_bitrate != 0 ? config->max_bitrate
-                                   : VBR_HEADROOM (config->bitrate);
-  return api->set_bitrate (stream->channel, (int)config->bitrate, (int)max);
+  return api->set_bitrate (stream->channel, (int)config->bitrate,
+                           (int)hal_config_peak (config));
 }
 
 HalStatus
@@ -220,14 +215,12 @@ ingenic_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
 {
   IngenicStream *stream = (IngenicStream *)base;
   const char *call, *ignored;
+  HalStatus status;
   int code;
 
-  if ((what & HAL_SET_FRAMERATE) != 0
-      && want->fps_num > stream->src_fps * want->fps_den)
-    return hal_fail (error, HAL_INVALID, "", 0,
-                     "input-framerate says what the sensor delivers",
-                     "%u/%u frames/s are more than the input's %u",
-                     want->fps_num, want->fps_den, stream->src_fps);
+  status = hal_check_framerate (want, what, stream->src_fps, error);
+  if (status != HAL_OK)
+    return status;
   if (want->codec == HAL_CODEC_JPEG)
     what &= HAL_SET_FRAMERATE;
   code = apply (stream, want, what, &call);

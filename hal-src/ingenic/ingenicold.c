@@ -20,7 +20,6 @@
 #define FRAME_QP_STEP 3
 #define GOP_QP_STEP 15
 #define FLUCTUATION_LEVEL 2
-#define VBR_HEADROOM(bitrate) ((bitrate) + (bitrate) / 2)
 
 /* Positions in the words of the modes with a bit rate; 0 is the quantiser of
  * the mode without one. */
@@ -48,12 +47,7 @@ put_steps (uint32_t *words, bool h265)
 static uint32_t
 kbits (const HalStreamConfig *config)
 {
-  uint32_t bits = config->bitrate;
-
-  if (config->rate_control != HAL_RC_CBR)
-    bits = config->max_bitrate != 0 ? config->max_bitrate
-                                    : VBR_HEADROOM (config->bitrate);
-  return (bits + KBIT / 2) / KBIT;
+  return (hal_config_peak (config) + KBIT / 2) / KBIT;
 }
 
 static void
