@@ -200,7 +200,8 @@ udt_mtu_probe_result (UdtConnection *conn, const UdtSent *sent, bool arrived)
 }
 
 /* Big packets vanish while the path carries others: back to what every path
- * must carry. */
+ * must carry. A queue that overflows loses a row of them in a moment; a hole
+ * takes all of them for as long as it is there. */
 void
 udt_mtu_note (UdtConnection *conn, const UdtSent *sent, bool arrived)
 {
@@ -210,7 +211,14 @@ udt_mtu_note (UdtConnection *conn, const UdtSent *sent, bool arrived)
     conn->large_lost = 0;
     return;
   }
-  if (++conn->large_lost < MTU_BLACK_HOLE || conn->mtu <= UDT_MIN_MTU)
+  if (conn->large_lost++ == 0)
+    conn->large_lost_from = conn->large_lost_to = sent->sent;
+  if (sent->sent < conn->large_lost_from)
+    conn->large_lost_from = sent->sent;
+  if (sent->sent > conn->large_lost_to)
+    conn->large_lost_to = sent->sent;
+  if (conn->large_lost < MTU_BLACK_HOLE || conn->mtu <= UDT_MIN_MTU
+      || conn->large_lost_to - conn->large_lost_from < conn->srtt)
     return;
   conn->mtu = UDT_MIN_MTU;
   udt_mtu_start (conn, conn->now + MTU_RETRY);

@@ -448,8 +448,9 @@ struct _UdtConnection
   uint8_t probe_tries;
   bool probing, probe_in_flight;
   UdtTime probe_time;
-  UdtTime data_time; /* last packet with data */
-  uint32_t large_lost;
+  UdtTime data_time;                      /* last packet with data */
+  uint32_t large_lost;                    /* in a row */
+  UdtTime large_lost_from, large_lost_to; /* when they left */
 
   /* Close */
   bool ping_due;
