@@ -11,8 +11,10 @@
 #define P2P_ENDPOINT_PRIVATE_H
 
 #include "p2pendpoint.h"
+#include "p2pflow.h"
 #include "p2pguard.h"
 #include "p2piceservers.h"
+#include "p2pkeyunits.h"
 #include "p2pmessage.h"
 #include "p2pnotify.h"
 #include "p2ppath.h"
@@ -177,16 +179,13 @@ struct _P2pStream
 
   GMutex lock;
   P2pStreamConfig config;       /* [lock] */
-  GQueue items;                 /* [lock] of Item, see p2pstream.c */
-  guint64 queued_bytes;         /* [lock] */
+  P2pItems items;               /* [lock] */
   guint8 caps_version;          /* [lock] of the caps set last */
   gboolean have_caps;           /* [lock] */
-  gboolean skipping;            /* [lock] queue full: up to a keyframe */
   gboolean full;                /* [lock] writable() is owed */
   gboolean closed;              /* [lock] */
   guint64 least, most;          /* [lock] */
   guint viewers;                /* [lock] */
-  guint64 skipped;              /* [lock] frames */
   P2pStreamStats stats;         /* [lock] without queued_bytes and skipped */
 
   /* [net] */
@@ -194,8 +193,7 @@ struct _P2pStream
   gchar *caps;
   guint8 version;               /* of `caps` */
   gboolean ended;
-  gboolean key_wanted, key_headers;
-  gint64 key_asked_us;
+  P2pKeyUnits key_units;
   guint64 frames_of_gone, dropped_of_gone;
 };
 
@@ -235,28 +233,12 @@ struct _P2pOutStream
   P2pPeer *peer;
   P2pStream *stream;            /* NULL: only what is in the engine is left */
   guint32 request;
-  guint16 flow;
-  gboolean live;                /* its frames have a deadline */
-  gboolean waiting_sync;
+  P2pFlow flow;
   gboolean caps_sent;
   guint8 caps_version;
-  guint64 frames;               /* given to the engine */
-  guint64 bytes;                /* of them */
-  guint64 dropped;
-  GQueue pending;               /* without deadline: engine was full */
-  guint64 pending_bytes;
-  gboolean end_owed;            /* END goes behind `pending` */
+  gboolean end_owed;            /* END goes behind what waits in `flow` */
   gint64 empty_since;           /* orphan: nothing left since; 0: not yet */
 };
-
-typedef struct
-{
-  GBytes *payload;
-  const P2pWireFrame *frame;
-  const guint8 *header;
-  gsize header_len;
-  gboolean force;
-} P2pOutFrame;
 
 /* p2pout.c */
 P2pOutStream *p2p_out_open (P2pPeer * peer, P2pStream * stream,

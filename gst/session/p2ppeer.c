@@ -198,7 +198,7 @@ on_round (P2pConnection *connection, gpointer user)
   for (i = 0; i < peer->outs->len; i++) {
     P2pOutStream *out = g_ptr_array_index (peer->outs, i);
 
-    if (out->stream != NULL && !out->live)
+    if (out->stream != NULL && !out->flow.live)
       p2p_stream_update_backlog (out->stream);
   }
 }

@@ -496,7 +496,7 @@ on_key_unit (P2pPeer *peer, const P2pWireControl *m)
   for (i = 0; i < peer->outs->len; i++) {
     P2pOutStream *out = g_ptr_array_index (peer->outs, i);
 
-    if (out->flow == m->stream && out->stream != NULL)
+    if (out->flow.id == m->stream && out->stream != NULL)
       p2p_stream_want_key_unit (out->stream, m->all_headers);
   }
 }
@@ -615,11 +615,11 @@ on_dropped (P2pPeer *peer, const UdtEvent *event)
   for (i = 0; i < peer->outs->len; i++) {
     P2pOutStream *out = g_ptr_array_index (peer->outs, i);
 
-    if (out->flow != event->flow)
+    if (out->flow.id != event->flow)
       continue;
-    out->dropped += event->count;
+    out->flow.dropped += event->count;
     if (event->need_sync && out->stream != NULL) {
-      out->waiting_sync = TRUE;
+      out->flow.waiting_sync = TRUE;
       p2p_stream_want_key_unit (out->stream, FALSE);
     }
   }

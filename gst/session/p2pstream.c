@@ -5,51 +5,11 @@
  *
  * Threads: streaming threads append to a queue under the stream's lock and
  * wake the network thread only when it was empty; the network thread takes the
- * whole queue and hands each item to every viewer. The header of a frame is
- * made once, its payload is referenced by each viewer's engine.
- *
- * Key units: the first request is passed on at once, those within the next
- * KEY_UNIT_WINDOW_US are merged into one at its end, unless the keyframe comes
- * before. While viewers still wait for one it is asked for again.
+ * whole queue and hands each item to every viewer.
  */
 #include "p2pendpoint-private.h"
 
 #include <string.h>
-
-#define KEY_UNIT_WINDOW_US (100 * 1000)
-#define KEY_UNIT_REPEAT_US (G_USEC_PER_SEC)
-/* What may lie in the queue when the network thread is late, in multiples of
- * the high watermark. */
-#define QUEUE_MARKS 4
-/* What the end of a stream counts for in the queue: not nothing. */
-#define END_BYTES 1
-
-typedef enum {
-  ITEM_CAPS,
-  ITEM_FRAME,
-  ITEM_END,
-} ItemType;
-
-typedef struct
-{
-  ItemType type;
-  gchar *caps;
-  guint8 version;
-  GBytes *payload;
-  P2pWireFrame frame;
-  gboolean force;
-} Item;
-
-static void
-item_free (gpointer data)
-{
-  Item *item = data;
-
-  g_free (item->caps);
-  if (item->payload != NULL)
-    g_bytes_unref (item->payload);
-  g_free (item);
-}
 
 static guint
 get_high (P2pStream *stream)
@@ -71,7 +31,7 @@ p2p_stream_unref (P2pStream *stream)
 {
   if (!g_atomic_int_dec_and_test (&stream->refs))
     return;
-  g_queue_clear_full (&stream->items, item_free);
+  p2p_items_clear (&stream->items);
   g_ptr_array_unref (stream->outs);
   g_free (stream->caps);
   g_free ((gchar *)stream->config.name);
@@ -149,8 +109,8 @@ take_stats (P2pStream *stream, P2pOutStream *worst, P2pStreamStats *stats)
   for (i = 0; i < stream->outs->len; i++) {
     P2pOutStream *out = g_ptr_array_index (stream->outs, i);
 
-    stats->frames_sent += out->frames;
-    stats->frames_dropped += out->dropped;
+    stats->frames_sent += out->flow.frames;
+    stats->frames_dropped += out->flow.dropped;
   }
 }
 
@@ -179,8 +139,8 @@ publish_backlog (P2pStream *stream, guint64 taken)
   stream->stats = stats;
   stream->least = stream->outs->len > 0 ? least : 0;
   stream->most = most;
-  stream->queued_bytes -= taken;
-  writable = stream->full && most + stream->queued_bytes <= room;
+  stream->items.bytes -= taken;
+  writable = stream->full && most + stream->items.bytes <= room;
   if (writable)
     stream->full = FALSE;
   g_mutex_unlock (&stream->lock);
@@ -211,11 +171,8 @@ p2p_stream_outs_changed (P2pStream *stream)
 static void
 ask_key_unit (P2pStream *stream, gint64 now)
 {
-  gboolean headers = stream->key_headers;
+  gboolean headers = p2p_key_units_ask (&stream->key_units, now);
 
-  stream->key_wanted = FALSE;
-  stream->key_headers = FALSE;
-  stream->key_asked_us = now;
   if (stream->callbacks.key_unit != NULL && p2p_guard_enter (&stream->guard)) {
     stream->callbacks.key_unit (stream, headers, stream->user);
     p2p_guard_leave (&stream->guard);
@@ -230,10 +187,7 @@ p2p_stream_want_key_unit (P2pStream *stream, gboolean all_headers)
   /* Each sound of audio stands for itself. */
   if (stream->config.kind == P2P_WIRE_AUDIO || stream->ended)
     return;
-  stream->key_headers |= all_headers;
-  stream->key_wanted = TRUE;
-  if (stream->key_asked_us == 0
-      || now - stream->key_asked_us >= KEY_UNIT_WINDOW_US)
+  if (p2p_key_units_want (&stream->key_units, all_headers, now))
     ask_key_unit (stream, now);
 }
 
@@ -243,7 +197,8 @@ someone_waits (P2pStream *stream)
   guint i;
 
   for (i = 0; i < stream->outs->len; i++)
-    if (((P2pOutStream *)g_ptr_array_index (stream->outs, i))->waiting_sync)
+    if (((P2pOutStream *)g_ptr_array_index (stream->outs, i))
+            ->flow.waiting_sync)
       return TRUE;
   return FALSE;
 }
@@ -251,12 +206,8 @@ someone_waits (P2pStream *stream)
 void
 p2p_stream_tick (P2pStream *stream, gint64 now)
 {
-  if (stream->key_wanted && now - stream->key_asked_us >= KEY_UNIT_WINDOW_US)
-    ask_key_unit (stream, now);
-  else if (stream->key_asked_us != 0 && !stream->ended
-           && stream->config.kind != P2P_WIRE_AUDIO
-           && now - stream->key_asked_us >= KEY_UNIT_REPEAT_US
-           && someone_waits (stream))
+  if (stream->config.kind != P2P_WIRE_AUDIO && !stream->ended
+      && p2p_key_units_due (&stream->key_units, someone_waits (stream)) <= now)
     ask_key_unit (stream, now);
   p2p_stream_update_backlog (stream);
 }
@@ -276,28 +227,22 @@ begin_again (P2pStream *stream)
 }
 
 static void
-fan_out (P2pStream *stream, const Item *item)
+fan_out (P2pStream *stream, const P2pItem *item)
 {
-  guint8 header[P2P_WIRE_MAX_FRAME_HEADER];
   P2pOutFrame frame;
   guint i;
 
-  frame.header_len = p2p_wire_write_frame (&item->frame, header, sizeof header);
-  if (frame.header_len == 0)
+  if (!p2p_flow_make_frame (item, &frame))
     return;
-  frame.header = header;
-  frame.payload = item->payload;
-  frame.frame = &item->frame;
-  frame.force = item->force;
   if (!(item->frame.flags & P2P_FRAME_DELTA_UNIT))
-    stream->key_wanted = FALSE;
+    p2p_key_units_came (&stream->key_units);
   /* Backwards: one that is overrun leaves. */
   for (i = stream->outs->len; i-- > 0;)
     p2p_out_send_frame (g_ptr_array_index (stream->outs, i), &frame);
 }
 
 static void
-take_caps (P2pStream *stream, const Item *item)
+take_caps (P2pStream *stream, const P2pItem *item)
 {
   gboolean first = stream->caps == NULL;
   guint i;
@@ -311,20 +256,20 @@ take_caps (P2pStream *stream, const Item *item)
 }
 
 static void
-take_item (P2pStream *stream, const Item *item)
+take_item (P2pStream *stream, const P2pItem *item)
 {
   guint i;
 
   switch (item->type) {
-    case ITEM_CAPS:
+    case P2P_ITEM_CAPS:
       take_caps (stream, item);
       begin_again (stream);
       break;
-    case ITEM_FRAME:
+    case P2P_ITEM_FRAME:
       begin_again (stream);
       fan_out (stream, item);
       break;
-    case ITEM_END:
+    case P2P_ITEM_END:
       if (stream->ended)
         break;
       stream->ended = TRUE;
@@ -347,22 +292,18 @@ wake_peers (P2pStream *stream)
 void
 p2p_stream_drain (P2pStream *stream)
 {
-  GQueue items = G_QUEUE_INIT;
+  GQueue items;
   guint64 taken;
-  Item *item;
+  P2pItem *item;
 
   g_mutex_lock (&stream->lock);
-  if (g_queue_is_empty (&stream->items)) {
-    g_mutex_unlock (&stream->lock);
-    return;
-  }
-  items = stream->items;
-  g_queue_init (&stream->items);
-  taken = stream->queued_bytes;
+  taken = p2p_items_take (&stream->items, &items);
   g_mutex_unlock (&stream->lock);
+  if (g_queue_is_empty (&items))
+    return;
   while ((item = g_queue_pop_head (&items)) != NULL) {
     take_item (stream, item);
-    item_free (item);
+    p2p_item_free (item);
   }
   wake_peers (stream);
   publish_backlog (stream, taken);
@@ -401,7 +342,7 @@ p2p_endpoint_publish (P2pEndpoint *endpoint, const P2pStreamConfig *config,
   stream->endpoint = p2p_endpoint_ref (endpoint);
   p2p_guard_init (&stream->guard);
   g_mutex_init (&stream->lock);
-  g_queue_init (&stream->items);
+  p2p_items_init (&stream->items);
   stream->outs = g_ptr_array_new ();
   if (callbacks != NULL)
     stream->callbacks = *callbacks;
@@ -462,105 +403,74 @@ p2p_stream_set_config (P2pStream *stream, const P2pStreamConfig *config)
 
 /* With the lock held, which it releases. */
 static void
-append_and_unlock (P2pStream *stream, Item *item)
+unlock_and_wake (P2pStream *stream, gboolean wake)
 {
-  gboolean was_empty = g_queue_is_empty (&stream->items);
-
-  g_queue_push_tail (&stream->items, item);
   g_mutex_unlock (&stream->lock);
-  if (was_empty)
+  if (wake)
     p2p_endpoint_post_streams (stream->endpoint);
 }
 
 gboolean
 p2p_stream_set_caps (P2pStream *stream, const gchar *caps)
 {
-  Item *item;
-
   if (!p2p_wire_check_caps (caps, strlen (caps)))
     return FALSE;
-  item = g_new0 (Item, 1);
-  item->type = ITEM_CAPS;
-  item->caps = g_strdup (caps);
   g_mutex_lock (&stream->lock);
   if (stream->closed) {
     g_mutex_unlock (&stream->lock);
-    item_free (item);
     return FALSE;
   }
   if (stream->have_caps)
     stream->caps_version++;
   stream->have_caps = TRUE;
-  item->version = stream->caps_version;
-  append_and_unlock (stream, item);
+  unlock_and_wake (stream, p2p_items_add_caps (&stream->items, caps,
+                                               stream->caps_version));
   return TRUE;
 }
 
-static gboolean
-is_lossless (P2pStream *stream)
+/* With the lock held. */
+static P2pPushResult
+admit (P2pStream *stream, const P2pWireFrame *frame, gboolean force,
+       gboolean *skip)
 {
-  return stream->config.deadline_ms == 0
-         || (stream->config.deadline_ms < 0
-             && stream->config.kind == P2P_WIRE_DATA);
-}
+  const P2pStreamConfig *config = &stream->config;
 
-/* With the lock held: whether this frame of a live stream is left out, since
- * the network thread does not keep up. */
-static gboolean
-skip (P2pStream *stream, const P2pWireFrame *frame)
-{
-  gboolean delta = (frame->flags & P2P_FRAME_DELTA_UNIT) != 0;
-
-  if (stream->queued_bytes >= (guint64)QUEUE_MARKS * get_high (stream))
-    stream->skipping = TRUE;
-  else if (!delta)
-    stream->skipping = FALSE;
-  if (stream->skipping)
-    stream->skipped++;
-  return stream->skipping;
+  *skip = FALSE;
+  if (stream->closed)
+    return P2P_PUSH_CLOSED;
+  if (!p2p_flow_is_lossless (config->kind, config->deadline_ms)) {
+    *skip = p2p_items_skip (&stream->items, frame, get_high (stream));
+    return P2P_PUSH_OK;
+  }
+  if (force || stream->most + stream->items.bytes < get_high (stream))
+    return P2P_PUSH_OK;
+  stream->full = TRUE;
+  return P2P_PUSH_FULL;
 }
 
 P2pPushResult
 p2p_stream_push (P2pStream *stream, GBytes *payload, const P2pWireFrame *frame,
                  gboolean force)
 {
-  Item *item;
+  P2pPushResult result;
+  gboolean skip;
 
   g_mutex_lock (&stream->lock);
-  if (stream->closed) {
+  result = admit (stream, frame, force, &skip);
+  if (result != P2P_PUSH_OK || skip)
     g_mutex_unlock (&stream->lock);
-    return P2P_PUSH_CLOSED;
-  }
-  if (is_lossless (stream)) {
-    if (!force && stream->most + stream->queued_bytes >= get_high (stream)) {
-      stream->full = TRUE;
-      g_mutex_unlock (&stream->lock);
-      return P2P_PUSH_FULL;
-    }
-  } else if (skip (stream, frame)) {
-    g_mutex_unlock (&stream->lock);
-    return P2P_PUSH_OK;
-  }
-  item = g_new0 (Item, 1);
-  item->type = ITEM_FRAME;
-  item->payload = g_bytes_ref (payload);
-  item->frame = *frame;
-  item->frame.caps_version = stream->caps_version;
-  item->force = force;
-  stream->queued_bytes += g_bytes_get_size (payload);
-  append_and_unlock (stream, item);
-  return P2P_PUSH_OK;
+  else
+    unlock_and_wake (stream,
+                     p2p_items_add_frame (&stream->items, payload, frame,
+                                          stream->caps_version, force));
+  return result;
 }
 
 void
 p2p_stream_end (P2pStream *stream)
 {
-  Item *item = g_new0 (Item, 1);
-
-  item->type = ITEM_END;
   g_mutex_lock (&stream->lock);
-  stream->queued_bytes += END_BYTES;
-  append_and_unlock (stream, item);
+  unlock_and_wake (stream, p2p_items_add_end (&stream->items));
 }
 
 guint
@@ -578,8 +488,8 @@ void
 p2p_stream_get_backlog (P2pStream *stream, guint64 *least, guint64 *most)
 {
   g_mutex_lock (&stream->lock);
-  *least = stream->viewers > 0 ? stream->least + stream->queued_bytes : 0;
-  *most = stream->viewers > 0 ? stream->most + stream->queued_bytes : 0;
+  *least = stream->viewers > 0 ? stream->least + stream->items.bytes : 0;
+  *most = stream->viewers > 0 ? stream->most + stream->items.bytes : 0;
   g_mutex_unlock (&stream->lock);
 }
 
@@ -589,7 +499,7 @@ p2p_stream_get_stats (P2pStream *stream, P2pStreamStats *stats)
   g_mutex_lock (&stream->lock);
   *stats = stream->stats;
   if (stats->viewers > 0)
-    stats->queued_bytes += stream->queued_bytes;
-  stats->frames_dropped += stream->skipped;
+    stats->queued_bytes += stream->items.bytes;
+  stats->frames_dropped += stream->items.skipped;
   g_mutex_unlock (&stream->lock);
 }

@@ -9,6 +9,8 @@
 #ifndef UDT_LINK_PRIVATE_H
 #define UDT_LINK_PRIVATE_H
 
+#include "p2pflow.h"
+#include "p2pkeyunits.h"
 #include "udtauth.h"
 #include "udtchecksum.h"
 #include "udtlink.h"
@@ -40,13 +42,6 @@ typedef enum {
   UDT_PEER_CLOSING, /* goodbye under way */
   UDT_PEER_GONE,
 } UdtPeerState;
-
-typedef struct
-{
-  GBytes *payload;
-  guint8 header[P2P_WIRE_MAX_FRAME_HEADER];
-  gsize header_len;
-} UdtPending;
 
 typedef struct
 {
@@ -95,11 +90,8 @@ struct _UdtLinkPeer
   /* Sender. */
   gboolean open;       /* the flow is */
   gboolean overflowed; /* it lost the stream */
-  gboolean waiting_sync;
+  P2pFlow out;
   guint8 caps_sent;
-  guint64 frames, dropped;
-  GQueue pending; /* UdtPending */
-  guint64 pending_bytes;
   gboolean end_owed, ended;
 
   /* Receiver. */
@@ -113,22 +105,6 @@ struct _UdtLinkPeer
   gint64 end_since;
 };
 
-typedef enum {
-  UDT_ITEM_CAPS,
-  UDT_ITEM_FRAME,
-  UDT_ITEM_END,
-} UdtItemType;
-
-typedef struct
-{
-  UdtItemType type;
-  gchar *caps;
-  guint8 version;
-  GBytes *payload;
-  P2pWireFrame frame;
-  gboolean force;
-} UdtItem;
-
 struct _UdtLink
 {
   UdtLinkConfig config;       /* [const] */
@@ -141,14 +117,12 @@ struct _UdtLink
   gint resume; /* [atomic] */
 
   GMutex lock;
-  GQueue items;                 /* [lock] of UdtItem */
-  guint64 queued_bytes;         /* [lock] */
+  P2pItems items;               /* [lock] */
   UdtLinkStream stream;         /* [lock] */
   gboolean stream_changed;      /* [lock] */
   guint8 caps_version;          /* [lock] of the caps pushed last; 0: none */
   gboolean full;                /* [lock] writable() is owed */
   gboolean nobody;              /* [lock] the same, for want of a peer */
-  gboolean skipping;            /* [lock] */
   gboolean end_pushed;          /* [lock] */
   guint n_up;                   /* [lock] peers that take the stream */
   guint64 most;                 /* [lock] backlog */
@@ -188,8 +162,7 @@ struct _UdtLink
   gchar *caps;
   guint8 version;
   gboolean ended;
-  gboolean key_wanted, key_wanted_headers;
-  gint64 key_asked_us;
+  P2pKeyUnits asked_for; /* of the source */
 
   /* Receiver: the peer whose stream it is. */
   UdtLinkPeer *source;
@@ -239,7 +212,6 @@ gint64 udt_out_tick (UdtLink *link);
 void udt_out_publish (UdtLink *link, guint64 taken);
 void udt_out_clear (UdtLinkPeer *peer);
 guint64 udt_out_backlog (UdtLinkPeer *peer);
-void udt_item_free (gpointer item);
 
 /* udtlinkin.c: the stream that comes from a peer */
 void udt_in_control (UdtLinkPeer *peer, const P2pWireControl *message);

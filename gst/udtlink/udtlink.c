@@ -141,8 +141,8 @@ peer_stats (UdtLinkPeer *peer)
 
   stats->address = g_strdup (peer->name);
   stats->connected_us = peer->connected_us;
-  stats->frames_sent = peer->frames;
-  stats->frames_dropped = peer->dropped;
+  stats->frames_sent = peer->out.frames;
+  stats->frames_dropped = peer->out.dropped;
   stats->frames_received = peer->delivered;
   stats->frames_missed = peer->missed;
   stats->backlog = peer->link->config.sender ? udt_out_backlog (peer) : 0;
@@ -528,7 +528,7 @@ link_free (UdtLink *link)
 {
   g_ptr_array_unref (link->peers);
   g_hash_table_unref (link->by_id);
-  g_queue_clear_full (&link->items, udt_item_free);
+  p2p_items_clear (&link->items);
   udt_resolve_free (link->resolve);
   udt_socket_free (link->socket);
   if (link->identity != NULL)
@@ -563,7 +563,7 @@ udt_link_new (const UdtLinkConfig *config, const UdtLinkCallbacks *callbacks,
   link->callbacks = *callbacks;
   link->user = user;
   g_mutex_init (&link->lock);
-  g_queue_init (&link->items);
+  p2p_items_init (&link->items);
   link->peers = g_ptr_array_new ();
   link->by_id = g_hash_table_new (NULL, NULL);
   link->stream.kind = link->current.kind = P2P_WIRE_DATA;

@@ -4,55 +4,23 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The element's threads append to a queue under the link's lock; the network
- * thread takes the whole queue and gives each item to every peer. The header of
- * a frame is made once, its payload is referenced by each peer's engine.
- *
- * A stream with a deadline drops frames for a peer that falls behind, and then
- * goes on with a keyframe, for this peer alone. One without never does: the
- * source is asked to wait, or, if it cannot, the peer loses the stream.
+ * thread takes the whole queue and gives each item to every peer, whose backlog
+ * is a P2pFlow. If a stream without a deadline cannot wait for a peer, the peer
+ * loses the stream.
  */
 #include "udtlink-private.h"
 
 #include <string.h>
 
-#define KEY_UNIT_WINDOW_US (100 * 1000)
-#define KEY_UNIT_REPEAT_US (G_USEC_PER_SEC)
-/* What may lie in the queue when the network thread is late, in multiples of
- * the high watermark. */
-#define QUEUE_MARKS 4
-/* What the end counts for: not nothing. */
-#define END_BYTES 1
 #define PRIORITY 8
-
-void
-udt_item_free (gpointer data)
-{
-  UdtItem *item = data;
-
-  g_free (item->caps);
-  if (item->payload != NULL)
-    g_bytes_unref (item->payload);
-  g_free (item);
-}
-
-static void
-pending_free (gpointer data)
-{
-  UdtPending *pending = data;
-
-  g_bytes_unref (pending->payload);
-  g_free (pending);
-}
 
 /* -- Key units ------------------------------------------------------------- */
 
 static void
 ask_key_unit (UdtLink *link)
 {
-  gboolean headers = link->key_wanted_headers;
+  gboolean headers = p2p_key_units_ask (&link->asked_for, link->now);
 
-  link->key_wanted = link->key_wanted_headers = FALSE;
-  link->key_asked_us = link->now;
   if (link->callbacks.key_unit != NULL)
     link->callbacks.key_unit (link, headers, link->user);
 }
@@ -63,10 +31,7 @@ udt_out_want_key_unit (UdtLink *link, gboolean all_headers)
   /* Each sound of audio stands for itself. */
   if (link->current.kind == P2P_WIRE_AUDIO || link->ended || !link->begun)
     return;
-  link->key_wanted = TRUE;
-  link->key_wanted_headers |= all_headers;
-  if (link->key_asked_us == 0
-      || link->now - link->key_asked_us >= KEY_UNIT_WINDOW_US)
+  if (p2p_key_units_want (&link->asked_for, all_headers, link->now))
     ask_key_unit (link);
 }
 
@@ -78,7 +43,7 @@ someone_waits (UdtLink *link)
   for (i = 0; i < link->peers->len; i++) {
     UdtLinkPeer *peer = g_ptr_array_index (link->peers, i);
 
-    if (peer->state == UDT_PEER_UP && peer->open && peer->waiting_sync)
+    if (peer->state == UDT_PEER_UP && peer->open && peer->out.waiting_sync)
       return TRUE;
   }
   return FALSE;
@@ -87,46 +52,33 @@ someone_waits (UdtLink *link)
 gint64
 udt_out_tick (UdtLink *link)
 {
-  gint64 when = G_MAXINT64;
+  gint64 when;
 
   if (link->ended || !link->begun || link->current.kind == P2P_WIRE_AUDIO)
-    return when;
-  if (link->key_wanted)
-    when = link->key_asked_us + KEY_UNIT_WINDOW_US;
-  else if (link->key_asked_us != 0 && someone_waits (link))
-    when = link->key_asked_us + KEY_UNIT_REPEAT_US;
+    return G_MAXINT64;
+  when = p2p_key_units_due (&link->asked_for, someone_waits (link));
   if (when > link->now)
     return when;
   ask_key_unit (link);
-  return link->now + KEY_UNIT_REPEAT_US;
+  return link->now + P2P_KEY_UNIT_REPEAT_US;
 }
 
 /* -- Backlog --------------------------------------------------------------- */
 
-static guint64
-in_engine (UdtLinkPeer *peer, guint16 flow)
-{
-  UdtFlowStats stats;
-
-  if (peer->conn == NULL
-      || udt_connection_get_flow_stats (peer->conn, flow,
-                                        (UdtTime)peer->link->now, &stats)
-             != UDT_OK)
-    return 0;
-  return peer->link->ended ? stats.buffered : stats.unsent;
-}
-
 guint64
 udt_out_backlog (UdtLinkPeer *peer)
 {
+  gboolean ended = peer->link->ended;
+  gint64 now = peer->link->now;
   guint64 backlog;
 
   if (!peer->open)
     return 0;
-  backlog = in_engine (peer, UDT_LINK_STREAM) + peer->pending_bytes;
-  if (peer->link->ended)
-    backlog += in_engine (peer, P2P_WIRE_CONTROL_FLOW)
-               + g_queue_get_length (&peer->control) + (peer->end_owed ? 1 : 0);
+  backlog = p2p_flow_backlog (&peer->out, ended, now);
+  if (ended)
+    backlog
+        += p2p_flow_backlog_of (peer->conn, P2P_WIRE_CONTROL_FLOW, TRUE, now)
+           + g_queue_get_length (&peer->control) + (peer->end_owed ? 1 : 0);
   return backlog;
 }
 
@@ -150,8 +102,8 @@ udt_out_publish (UdtLink *link, guint64 taken)
   g_mutex_lock (&link->lock);
   link->most = most;
   link->n_up = up;
-  link->queued_bytes -= taken;
-  tell = (link->full && most + link->queued_bytes <= high - high / 4)
+  link->items.bytes -= taken;
+  tell = (link->full && most + link->items.bytes <= high - high / 4)
          || (link->nobody && up > 0);
   if (tell)
     link->full = link->nobody = FALSE;
@@ -165,8 +117,7 @@ udt_out_publish (UdtLink *link, guint64 taken)
 static gboolean
 is_lossless (const UdtLinkStream *stream)
 {
-  return stream->deadline_ms == 0
-         || (stream->deadline_ms < 0 && stream->kind == P2P_WIRE_DATA);
+  return p2p_flow_is_lossless (stream->kind, stream->deadline_ms);
 }
 
 /* What the receiver is told: whether it may forget frames, or has to make us
@@ -189,12 +140,7 @@ flow_config (UdtLink *link, UdtFlowConfig *config)
   config->service = stream->kind == P2P_WIRE_AUDIO ? UDT_CLASS_AUDIO
                     : is_lossless (stream)         ? UDT_CLASS_BULK
                                                    : UDT_CLASS_VIDEO;
-  if (is_lossless (stream))
-    config->deadline = UDT_DEADLINE_NONE;
-  else if (stream->deadline_ms < 0)
-    config->deadline = UDT_DEADLINE_RECEIVER;
-  else
-    config->deadline = (UdtTime)stream->deadline_ms * 1000;
+  config->deadline = p2p_flow_deadline (stream->kind, stream->deadline_ms);
 }
 
 static void
@@ -222,7 +168,7 @@ send_end (UdtLinkPeer *peer)
   peer->ended = TRUE;
   m.type = P2P_WIRE_STREAM_END;
   m.stream = UDT_LINK_STREAM;
-  m.frames = peer->frames;
+  m.frames = peer->out.frames;
   udt_peer_send_control (peer, &m);
 }
 
@@ -232,7 +178,7 @@ end_peer (UdtLinkPeer *peer)
   if (!peer->open || peer->ended)
     return;
   send_caps (peer);
-  if (g_queue_is_empty (&peer->pending))
+  if (g_queue_is_empty (&peer->out.pending))
     send_end (peer);
   else
     peer->end_owed = TRUE;
@@ -250,12 +196,11 @@ udt_out_open (UdtLinkPeer *peer)
       || peer->state != UDT_PEER_UP)
     return;
   flow_config (link, &config);
-  if (udt_connection_open_flow (peer->conn, UDT_LINK_STREAM, &config,
-                                (UdtTime)link->now)
+  if (p2p_flow_open (&peer->out, peer->conn, UDT_LINK_STREAM, &config,
+                     link->now)
       != UDT_OK)
     return;
   peer->open = TRUE;
-  peer->waiting_sync = TRUE;
   m.type = P2P_WIRE_STREAM_OPEN;
   m.stream = UDT_LINK_STREAM;
   m.kind = wire_kind (&link->current);
@@ -271,8 +216,7 @@ udt_out_open (UdtLinkPeer *peer)
 void
 udt_out_clear (UdtLinkPeer *peer)
 {
-  g_queue_clear_full (&peer->pending, pending_free);
-  peer->pending_bytes = 0;
+  p2p_flow_clear (&peer->out);
 }
 
 /* Tells the peer that this was not all, and goes on without it. */
@@ -292,142 +236,58 @@ overflow (UdtLinkPeer *peer)
 
 /* -- Frames ---------------------------------------------------------------- */
 
-typedef struct
-{
-  GBytes *payload;
-  const P2pWireFrame *frame;
-  const guint8 *header;
-  gsize header_len;
-  gboolean force;
-} OutFrame;
-
 static void
-release_payload (void *owner)
+drop (UdtLinkPeer *peer, const P2pOutFrame *frame)
 {
-  g_bytes_unref (owner);
-}
-
-static UdtStatus
-submit (UdtLinkPeer *peer, GBytes *payload, const guint8 *header,
-        gsize header_len, guint flags)
-{
-  UdtMessage message = { 0 };
-  UdtStatus status;
-  gsize len;
-
-  message.header = header;
-  message.header_len = header_len;
-  message.payload = g_bytes_get_data (payload, &len);
-  message.payload_len = len;
-  message.owner = g_bytes_ref (payload);
-  message.release = release_payload;
-  message.flags = flags;
-  status = udt_connection_send (peer->conn, UDT_LINK_STREAM, &message,
-                                (UdtTime)peer->link->now);
-  if (status == UDT_OK)
-    peer->frames++;
-  else
-    g_bytes_unref (payload);
-  peer->due = 0;
-  return status;
-}
-
-static guint
-engine_flags (guint16 flags)
-{
-  guint f = flags & P2P_FRAME_DELTA_UNIT ? UDT_MESSAGE_DELTA : UDT_MESSAGE_SYNC;
-
-  if (flags & P2P_FRAME_DROPPABLE)
-    f |= UDT_MESSAGE_DISPOSABLE;
-  return f;
-}
-
-static void
-drop (UdtLinkPeer *peer, const OutFrame *frame)
-{
-  peer->dropped++;
-  if (frame->frame->flags & P2P_FRAME_DROPPABLE)
-    return;
-  peer->waiting_sync = TRUE;
-  udt_out_want_key_unit (peer->link, FALSE);
-}
-
-static void
-send_live (UdtLinkPeer *peer, const OutFrame *frame)
-{
-  UdtStatus status;
-
-  if (udt_out_backlog (peer) >= peer->link->config.high_watermark) {
-    drop (peer, frame);
-    return;
-  }
-  status = submit (peer, frame->payload, frame->header, frame->header_len,
-                   engine_flags (frame->frame->flags));
-  if (status != UDT_OK && status != UDT_ERR_CLOSED)
-    drop (peer, frame);
-}
-
-static void
-send_lossless (UdtLinkPeer *peer, const OutFrame *frame)
-{
-  UdtStatus status = UDT_ERR_FULL;
-  UdtPending *pending;
-
-  if (frame->force
-      && udt_out_backlog (peer) >= peer->link->config.high_watermark) {
-    overflow (peer);
-    return;
-  }
-  if (g_queue_is_empty (&peer->pending))
-    status = submit (peer, frame->payload, frame->header, frame->header_len,
-                     UDT_MESSAGE_SYNC);
-  if (status == UDT_ERR_FULL || status == UDT_ERR_NO_MEMORY) {
-    pending = g_new (UdtPending, 1);
-    pending->payload = g_bytes_ref (frame->payload);
-    memcpy (pending->header, frame->header, frame->header_len);
-    pending->header_len = frame->header_len;
-    g_queue_push_tail (&peer->pending, pending);
-    peer->pending_bytes += g_bytes_get_size (frame->payload);
-  } else if (status == UDT_ERR_TOO_BIG) {
-    /* It cannot be had without a hole any more. */
-    overflow (peer);
-  }
+  if (p2p_flow_drop (&peer->out, frame))
+    udt_out_want_key_unit (peer->link, FALSE);
 }
 
 void
 udt_out_writable (UdtLinkPeer *peer)
 {
-  UdtPending *pending;
+  gboolean empty = p2p_flow_flush (&peer->out, peer->link->now);
 
-  while ((pending = g_queue_peek_head (&peer->pending)) != NULL) {
-    UdtStatus status = submit (peer, pending->payload, pending->header,
-                               pending->header_len, UDT_MESSAGE_SYNC);
-
-    if (status == UDT_ERR_FULL || status == UDT_ERR_NO_MEMORY)
-      return;
-    peer->pending_bytes -= g_bytes_get_size (pending->payload);
-    pending_free (g_queue_pop_head (&peer->pending));
-  }
-  if (peer->end_owed)
+  peer->due = 0;
+  if (empty && peer->end_owed)
     send_end (peer);
 }
 
-static void
-send_frame (UdtLinkPeer *peer, const OutFrame *frame)
+static gboolean
+is_full (UdtLinkPeer *peer)
 {
-  /* Where a stream can be entered: with a frame that needs none before it. */
-  if (peer->waiting_sync) {
-    if (frame->frame->flags & P2P_FRAME_DELTA_UNIT) {
-      peer->dropped += peer->frames > 0 ? 1 : 0;
-      return;
-    }
-    peer->waiting_sync = FALSE;
-  }
+  return udt_out_backlog (peer) >= peer->link->config.high_watermark;
+}
+
+static void
+send_frame (UdtLinkPeer *peer, const P2pOutFrame *frame)
+{
+  P2pFlow *flow = &peer->out;
+
+  if (!p2p_flow_enter (flow, frame))
+    return;
   send_caps (peer);
-  if (is_lossless (&peer->link->current))
-    send_lossless (peer, frame);
-  else
-    send_live (peer, frame);
+  if (flow->live && is_full (peer)) {
+    drop (peer, frame);
+    return;
+  }
+  if (!flow->live && frame->force && is_full (peer)) {
+    overflow (peer);
+    return;
+  }
+  peer->due = 0;
+  switch (p2p_flow_send (flow, frame, peer->link->now)) {
+    case P2P_FLOW_LOST:
+      drop (peer, frame);
+      break;
+    case P2P_FLOW_TOO_BIG:
+      /* It cannot be had without a hole any more. */
+      overflow (peer);
+      break;
+    case P2P_FLOW_SENT:
+    case P2P_FLOW_CLOSED:
+      break;
+  }
 }
 
 /* -- Items ----------------------------------------------------------------- */
@@ -462,8 +322,7 @@ end_to (UdtLinkPeer *peer, gconstpointer data)
 static void
 configure (UdtLinkPeer *peer, gconstpointer data)
 {
-  udt_connection_configure_flow (peer->conn, UDT_LINK_STREAM, data,
-                                 (UdtTime)peer->link->now);
+  p2p_flow_configure (&peer->out, data, peer->link->now);
 }
 
 static void
@@ -479,38 +338,32 @@ begin (UdtLink *link)
 }
 
 static void
-fan_out (UdtLink *link, const UdtItem *item)
+fan_out (UdtLink *link, const P2pItem *item)
 {
-  guint8 header[P2P_WIRE_MAX_FRAME_HEADER];
-  OutFrame frame;
+  P2pOutFrame frame;
 
-  frame.header_len = p2p_wire_write_frame (&item->frame, header, sizeof header);
-  if (frame.header_len == 0)
+  if (!p2p_flow_make_frame (item, &frame))
     return;
-  frame.header = header;
-  frame.payload = item->payload;
-  frame.frame = &item->frame;
-  frame.force = item->force;
   if (!(item->frame.flags & P2P_FRAME_DELTA_UNIT))
-    link->key_wanted = FALSE;
+    p2p_key_units_came (&link->asked_for);
   for_each_open (link, send_frame_to, &frame);
 }
 
 static void
-take_item (UdtLink *link, UdtItem *item)
+take_item (UdtLink *link, P2pItem *item)
 {
   switch (item->type) {
-    case UDT_ITEM_CAPS:
+    case P2P_ITEM_CAPS:
       g_free (link->caps);
       link->caps = g_steal_pointer (&item->caps);
       link->version = item->version;
       begin (link);
       break;
-    case UDT_ITEM_FRAME:
+    case P2P_ITEM_FRAME:
       begin (link);
       fan_out (link, item);
       break;
-    case UDT_ITEM_END:
+    case P2P_ITEM_END:
       begin (link);
       link->ended = TRUE;
       for_each_open (link, end_to, NULL);
@@ -525,12 +378,10 @@ udt_out_drain (UdtLink *link)
   guint64 taken;
   gboolean changed;
   UdtFlowConfig config;
-  UdtItem *item;
+  P2pItem *item;
 
   g_mutex_lock (&link->lock);
-  items = link->items;
-  g_queue_init (&link->items);
-  taken = link->queued_bytes;
+  taken = p2p_items_take (&link->items, &items);
   changed = link->stream_changed;
   link->stream_changed = FALSE;
   if (changed)
@@ -545,7 +396,7 @@ udt_out_drain (UdtLink *link)
     return;
   while ((item = g_queue_pop_head (&items)) != NULL) {
     take_item (link, item);
-    udt_item_free (item);
+    p2p_item_free (item);
   }
   udt_out_publish (link, taken);
 }
@@ -554,13 +405,10 @@ udt_out_drain (UdtLink *link)
 
 /* With the lock held, which it releases. */
 static void
-append_and_unlock (UdtLink *link, UdtItem *item)
+unlock_and_wake (UdtLink *link, gboolean wake)
 {
-  gboolean was_empty = g_queue_is_empty (&link->items);
-
-  g_queue_push_tail (&link->items, item);
   g_mutex_unlock (&link->lock);
-  if (was_empty)
+  if (wake)
     udt_link_wake (link);
 }
 
@@ -577,80 +425,49 @@ udt_link_set_stream (UdtLink *link, const UdtLinkStream *stream)
 gboolean
 udt_link_set_caps (UdtLink *link, const gchar *caps)
 {
-  UdtItem *item;
-
   if (!p2p_wire_check_caps (caps, strlen (caps)))
     return FALSE;
-  item = g_new0 (UdtItem, 1);
-  item->type = UDT_ITEM_CAPS;
-  item->caps = g_strdup (caps);
   g_mutex_lock (&link->lock);
   /* 0 is "none". */
   if (++link->caps_version == 0)
     link->caps_version = 1;
-  item->version = link->caps_version;
-  append_and_unlock (link, item);
+  unlock_and_wake (link,
+                   p2p_items_add_caps (&link->items, caps, link->caps_version));
   return TRUE;
-}
-
-/* With the lock held: whether this frame of a live stream is left out, since
- * the network thread does not keep up. */
-static gboolean
-skip (UdtLink *link, const P2pWireFrame *frame)
-{
-  if (link->queued_bytes >= (guint64)QUEUE_MARKS * link->config.high_watermark)
-    link->skipping = TRUE;
-  else if (!(frame->flags & P2P_FRAME_DELTA_UNIT))
-    link->skipping = FALSE;
-  return link->skipping;
 }
 
 UdtLinkPush
 udt_link_push (UdtLink *link, GBytes *payload, const P2pWireFrame *frame,
                gboolean force, gboolean wait)
 {
+  guint high = link->config.high_watermark;
   UdtLinkPush refused = UDT_LINK_PUSH_OK;
-  UdtItem *item;
+  gboolean skip = FALSE;
 
   g_mutex_lock (&link->lock);
   if (wait && link->n_up == 0) {
     link->nobody = TRUE;
     refused = UDT_LINK_PUSH_NOBODY;
-  } else if (is_lossless (&link->stream)) {
-    if (!force
-        && link->most + link->queued_bytes >= link->config.high_watermark) {
-      link->full = TRUE;
-      refused = UDT_LINK_PUSH_FULL;
-    }
-  } else if (skip (link, frame)) {
-    g_mutex_unlock (&link->lock);
-    return UDT_LINK_PUSH_OK;
+  } else if (!is_lossless (&link->stream)) {
+    skip = p2p_items_skip (&link->items, frame, high);
+  } else if (!force && link->most + link->items.bytes >= high) {
+    link->full = TRUE;
+    refused = UDT_LINK_PUSH_FULL;
   }
-  if (refused != UDT_LINK_PUSH_OK || link->end_pushed) {
+  if (refused != UDT_LINK_PUSH_OK || skip || link->end_pushed)
     g_mutex_unlock (&link->lock);
-    return refused;
-  }
-  item = g_new0 (UdtItem, 1);
-  item->type = UDT_ITEM_FRAME;
-  item->payload = g_bytes_ref (payload);
-  item->frame = *frame;
-  item->frame.caps_version = link->caps_version;
-  item->force = force;
-  link->queued_bytes += g_bytes_get_size (payload);
-  append_and_unlock (link, item);
-  return UDT_LINK_PUSH_OK;
+  else
+    unlock_and_wake (link, p2p_items_add_frame (&link->items, payload, frame,
+                                                link->caps_version, force));
+  return refused;
 }
 
 void
 udt_link_end (UdtLink *link)
 {
-  UdtItem *item = g_new0 (UdtItem, 1);
-
-  item->type = UDT_ITEM_END;
   g_mutex_lock (&link->lock);
   link->end_pushed = TRUE;
-  link->queued_bytes += END_BYTES;
-  append_and_unlock (link, item);
+  unlock_and_wake (link, p2p_items_add_end (&link->items));
 }
 
 guint64
@@ -659,7 +476,7 @@ udt_link_get_backlog (UdtLink *link)
   guint64 backlog;
 
   g_mutex_lock (&link->lock);
-  backlog = link->n_up > 0 ? link->most + link->queued_bytes : 0;
+  backlog = link->n_up > 0 ? link->most + link->items.bytes : 0;
   g_mutex_unlock (&link->lock);
   return backlog;
 }

@@ -103,7 +103,6 @@ udt_peer_new (UdtLink *link, gboolean caller, const UdtAddress *address)
   peer->due = link->now + UDT_LINK_ATTEMPT_US;
   udt_peer_set_address (peer, address);
   g_queue_init (&peer->control);
-  g_queue_init (&peer->pending);
   g_queue_init (&peer->caps);
   g_queue_init (&peer->stash);
   g_ptr_array_add (link->peers, peer);
@@ -460,9 +459,9 @@ on_event (UdtLinkPeer *peer, const UdtEvent *event)
       udt_out_writable (peer);
       break;
     case UDT_EVENT_DROPPED:
-      peer->dropped += event->count;
+      peer->out.dropped += event->count;
       if (peer->link->config.sender && event->need_sync) {
-        peer->waiting_sync = TRUE;
+        peer->out.waiting_sync = TRUE;
         udt_out_want_key_unit (peer->link, FALSE);
       }
       break;
@@ -529,7 +528,7 @@ udt_peer_work (UdtLinkPeer *peer)
   if (peer->state == UDT_PEER_GONE)
     return;
   if (link->config.sender
-      && (!g_queue_is_empty (&peer->pending) || peer->end_owed))
+      && (!g_queue_is_empty (&peer->out.pending) || peer->end_owed))
     udt_out_writable (peer);
   if (!output (peer)) {
     /* Blocked: not before the socket says so, or a moment has passed. */
