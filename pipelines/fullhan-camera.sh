@@ -6,9 +6,9 @@
 #   ./pipelines/fullhan-camera.sh device-id=camera-1 key-file=camera.key
 #
 # Sensor and ISP must run: docs/soc/fullhan.md. The environment changes the
-# rest: SOC (properties of all sources, such as library-path=...), MAIN and SUB
-# (of one), CODEC (h264 or h265), TALK=no, SINK (a stand-in for p2psink, to try
-# the sources alone).
+# rest: SOC (properties of all sources, such as library-path=...), MAIN, SUB
+# and SOUND (of one), CODEC (h264 or h265), TALK=no, SINK (a stand-in for
+# p2psink, to try the sources alone).
 #
 # Copyright (C) 2026 the iv-p2p authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -36,5 +36,5 @@ exec gst-launch-1.0 -m $camera \
   ! ${codec}parse config-interval=-1 ! $queue ! $main \
   fhvencsrc stream-id=1 codec=$codec bitrate=400000 ${SOC:-} ${SUB:-} \
   ! ${codec}parse config-interval=-1 ! $queue ! $sub \
-  fhaudiosrc ${SOC:-} ! alawenc ! $queue ! $sound \
+  fhaudiosrc ${SOC:-} ${SOUND:-} ! alawenc ! $queue ! $sound \
   $talk

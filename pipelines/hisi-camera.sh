@@ -7,8 +7,8 @@
 #
 # Sensor, ISP and scaler must run: docs/soc/hisilicon.md. The environment
 # changes the rest: SOC (properties of all sources, such as library-path=...),
-# MAIN and SUB (of one), CODEC (h264 or h265), TALK=no, SINK (a stand-in for
-# p2psink, to try the sources alone).
+# MAIN, SUB and SOUND (of one), CODEC (h264 or h265), TALK=no, SINK (a stand-in
+# for p2psink, to try the sources alone).
 #
 # Copyright (C) 2026 the iv-p2p authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -36,5 +36,5 @@ exec gst-launch-1.0 -m $camera \
   ! ${codec}parse config-interval=-1 ! $queue ! $main \
   hisivencsrc stream-id=1 codec=$codec bitrate=400000 ${SOC:-} ${SUB:-} \
   ! ${codec}parse config-interval=-1 ! $queue ! $sub \
-  hisiaudiosrc ${SOC:-} ! alawenc ! $queue ! $sound \
+  hisiaudiosrc ${SOC:-} ${SOUND:-} ! alawenc ! $queue ! $sound \
   $talk

@@ -7,8 +7,8 @@
 #
 # The environment changes the rest: SENSOR (sensor-config of the board,
 # docs/soc/ingenic.md), SOC (properties of all sources, such as
-# library-path=...), MAIN and SUB (of one), CODEC (h264 or h265), TALK=no, SINK
-# (a stand-in for p2psink, to try the sources alone).
+# library-path=...), MAIN, SUB and SOUND (of one), CODEC (h264 or h265), TALK=no,
+# SINK (a stand-in for p2psink, to try the sources alone).
 #
 # Copyright (C) 2026 the iv-p2p authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -39,5 +39,5 @@ exec gst-launch-1.0 -m $camera \
   ingenicvencsrc stream-id=1 sensor-config=$sensor codec=$codec \
   bitrate=400000 ${SOC:-} ${SUB:-} ! video/x-$codec,width=640,height=360 \
   ! ${codec}parse config-interval=-1 ! $queue ! $sub \
-  ingenicaudiosrc ${SOC:-} ! alawenc ! $queue ! $sound \
+  ingenicaudiosrc ${SOC:-} ${SOUND:-} ! alawenc ! $queue ! $sound \
   $talk

@@ -4,6 +4,7 @@
 #   ./pipelines/x86-camera.sh device-id=camera-1 key-file=camera.key
 #   SOC=device=/dev/video0 ./pipelines/x86-camera.sh ...
 #
+# SOC and MAIN are properties of the video source, SOUND of the audio source;
 # SINK is a stand-in for p2psink, to try the sources alone.
 #
 # Copyright (C) 2026 the iv-p2p authors
@@ -23,6 +24,6 @@ fi
 
 # shellcheck disable=SC2086
 exec gst-launch-1.0 -m $camera \
-  x86vencsrc bitrate=2000000 ${SOC:-} \
+  x86vencsrc bitrate=2000000 ${SOC:-} ${MAIN:-} \
   ! h264parse config-interval=-1 ! $queue ! $main \
   x86audiosrc ${SOUND:-} ! alawenc ! $queue ! $sound
