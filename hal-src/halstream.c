@@ -181,6 +181,10 @@ hal_stream_create (HalContext *context, const HalStreamConfig *config,
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
                      "%s %s has no encoder for %s", context->family->long_name,
                      info->generation, hal_codec_name (config->codec));
+  if (config->attach && (info->caps & HAL_CAP_ATTACH) == 0)
+    return hal_fail (error, HAL_UNSUPPORTED, "", 0, NULL,
+                     "on %s no stream can be read that another program runs",
+                     context->family->long_name);
   if (info->max_streams != 0 && config->id >= info->max_streams)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
                      "stream-id %u: there are streams 0 to %u", config->id,

@@ -25,6 +25,7 @@ extern const GstSocFamily gst_soc_x86;
 extern const GstSocFamily gst_soc_hisi;
 extern const GstSocFamily gst_soc_fullhan;
 extern const GstSocFamily gst_soc_ingenic;
+extern const GstSocFamily gst_soc_ambarella;
 
 /* All of them, NULL at the end; see plugin.c. */
 extern const GstSocFamily *const gst_soc_families[];
@@ -38,6 +39,7 @@ GST_ELEMENT_REGISTER_DECLARE (fhaudiosink);
 GST_ELEMENT_REGISTER_DECLARE (ingenicvencsrc);
 GST_ELEMENT_REGISTER_DECLARE (ingenicaudiosrc);
 GST_ELEMENT_REGISTER_DECLARE (ingenicaudiosink);
+GST_ELEMENT_REGISTER_DECLARE (ambavencsrc);
 GST_ELEMENT_REGISTER_DECLARE (x86vencsrc);
 GST_ELEMENT_REGISTER_DECLARE (x86audiosrc);
 

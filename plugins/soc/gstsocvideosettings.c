@@ -45,6 +45,7 @@ enum {
   PROP_SENSOR_CONFIG,
   PROP_DEVICE,
   PROP_ENCODER,
+  PROP_ATTACH,
 };
 
 static void
@@ -52,6 +53,25 @@ post_refused (GstSocVideoSrc *src, const gchar *what)
 {
   GST_ELEMENT_WARNING (src, RESOURCE, SETTINGS, ("%s", what),
                        ("the value in force is unchanged"));
+}
+
+void
+gst_soc_video_src_adopt_settings (GstSocVideoSrc *src, HalStream *stream)
+{
+  GstSocVideoSrcPrivate *priv = PRIVATE (src);
+  HalStreamConfig now;
+
+  hal_stream_get_config (stream, &now);
+  GST_OBJECT_LOCK (src);
+  priv->want.bitrate = now.bitrate;
+  priv->want.max_bitrate = now.max_bitrate;
+  priv->want.gop = now.gop;
+  priv->want.qp_min = now.qp_min;
+  priv->want.qp_max = now.qp_max;
+  priv->want.rate_control = now.rate_control;
+  priv->want.fps_num = now.fps_num;
+  priv->want.fps_den = now.fps_den;
+  GST_OBJECT_UNLOCK (src);
 }
 
 /* Puts the changed fields into the running encoder; what it does not take
@@ -70,21 +90,8 @@ apply (GstSocVideoSrc *src, guint32 what)
     want = priv->want;
     GST_OBJECT_UNLOCK (src);
     status = hal_stream_set (priv->stream, &want, what, &error);
-    if (status != HAL_OK) {
-      HalStreamConfig now;
-
-      hal_stream_get_config (priv->stream, &now);
-      GST_OBJECT_LOCK (src);
-      priv->want.bitrate = now.bitrate;
-      priv->want.max_bitrate = now.max_bitrate;
-      priv->want.gop = now.gop;
-      priv->want.qp_min = now.qp_min;
-      priv->want.qp_max = now.qp_max;
-      priv->want.rate_control = now.rate_control;
-      priv->want.fps_num = now.fps_num;
-      priv->want.fps_den = now.fps_den;
-      GST_OBJECT_UNLOCK (src);
-    }
+    if (status != HAL_OK)
+      gst_soc_video_src_adopt_settings (src, priv->stream);
   }
   g_mutex_unlock (&priv->stream_lock);
   if (status != HAL_OK)
@@ -195,6 +202,9 @@ set_family_property (GstSocVideoSrcPrivate *priv, guint id, const GValue *value)
     case PROP_ENCODER:
       priv->want.encoder = g_intern_string (g_value_get_string (value));
       break;
+    case PROP_ATTACH:
+      priv->want.attach = g_value_get_boolean (value);
+      break;
     default:
       return FALSE;
   }
@@ -220,6 +230,9 @@ get_family_property (GstSocVideoSrcPrivate *priv, guint id, GValue *value)
       break;
     case PROP_ENCODER:
       g_value_set_string (value, priv->want.encoder);
+      break;
+    case PROP_ATTACH:
+      g_value_set_boolean (value, priv->want.attach);
       break;
     default:
       return FALSE;
@@ -537,6 +550,15 @@ gst_soc_video_src_class_add_encoder (GstSocVideoSrcClass *klass,
   add_property (klass, PROP_ENCODER,
                 g_param_spec_string ("encoder", "Encoder", blurb, NULL,
                                      FLAGS_READY));
+}
+
+void
+gst_soc_video_src_class_add_attach (GstSocVideoSrcClass *klass,
+                                    const gchar *blurb)
+{
+  add_property (klass, PROP_ATTACH,
+                g_param_spec_boolean ("attach", "Attach", blurb, FALSE,
+                                      FLAGS_READY));
 }
 
 void

@@ -70,6 +70,8 @@ GstSocVideoSrcPrivate *gst_soc_video_src_priv (GstSocVideoSrc *src);
 /* gstsocvideosettings.c */
 void gst_soc_video_src_install_properties (GObjectClass *object_class);
 void gst_soc_video_src_init_settings (GstSocVideoSrc *src);
+/* Properties that change while it runs become what is in force. */
+void gst_soc_video_src_adopt_settings (GstSocVideoSrc *src, HalStream *stream);
 
 /* gstsocvideoevents.c */
 void gst_soc_video_src_install_signals (GObjectClass *object_class);

@@ -192,10 +192,14 @@ open_stream (GstSocVideoSrc *src, const GstCaps *allowed)
     gst_soc_post_error (GST_ELEMENT (src), &error);
     return FALSE;
   }
+  /* Caps decided about the frame rate; of a stream that ran before, all was
+   * decided elsewhere. */
   GST_OBJECT_LOCK (src);
   priv->want.fps_num = config.fps_num;
   priv->want.fps_den = config.fps_den;
   GST_OBJECT_UNLOCK (src);
+  if (config.attach)
+    gst_soc_video_src_adopt_settings (src, stream);
   g_mutex_lock (&priv->stream_lock);
   g_mutex_lock (&priv->reader_lock);
   priv->stream = stream;

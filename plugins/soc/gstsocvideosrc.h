@@ -53,6 +53,8 @@ void gst_soc_video_src_class_add_device (GstSocVideoSrcClass *klass,
                                          const gchar *blurb);
 void gst_soc_video_src_class_add_encoder (GstSocVideoSrcClass *klass,
                                           const gchar *blurb);
+void gst_soc_video_src_class_add_attach (GstSocVideoSrcClass *klass,
+                                         const gchar *blurb);
 
 /* A subclass with the properties that setup (klass) adds, and its registration
  * as an element. */

@@ -22,6 +22,9 @@ const GstSocFamily *const gst_soc_families[] = {
 #ifdef HAVE_HAL_INGENIC
   &gst_soc_ingenic,
 #endif
+#ifdef HAVE_HAL_AMBARELLA
+  &gst_soc_ambarella,
+#endif
 #ifdef HAVE_HAL_X86
   &gst_soc_x86,
 #endif

@@ -13,7 +13,7 @@ const HalCodec conformance_codecs[N_CODECS]
 
 static const ConformanceGroup *const groups[]
     = { &conformance_open, &conformance_frames, &conformance_control,
-        &conformance_time };
+        &conformance_time, &conformance_attach };
 
 uint32_t
 target_caps (void)
@@ -75,7 +75,7 @@ applies (const ConformanceCase *one, int argc, char **argv)
   for (i = 0; i < argc; i++)
     wanted |= strstr (one->name, argv[i]) != NULL;
   return wanted && ((one->needs & SIM) == 0 || target_sim () != NULL)
-         && (one->needs & ~SIM & ~target_caps ()) == 0;
+         && (one->needs & ~SIM & ~(target_caps () & ~target->without)) == 0;
 }
 
 static bool

@@ -22,6 +22,7 @@ typedef struct
   const char *directory;
   const char *library;
   HalStreamConfig config; /* what differs from the defaults; 0: does not */
+  uint32_t without;       /* of its HAL_CAP_..., what these streams do not do */
   /* How far a measured bit rate may be off, in percent. */
   unsigned rate_tolerance;
   /* What the version must contain to be known, and a newer one that is not. */

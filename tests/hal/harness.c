@@ -92,6 +92,7 @@ stream_config (HalCodec codec)
   config.bitrate = 1000000;
   config.gop = 10;
   config.device = target->config.device;
+  config.attach = target->config.attach;
   if (codec == HAL_CODEC_H264)
     config.encoder = target->config.encoder;
   return config;
@@ -105,6 +106,8 @@ open_stream (HalContext *context, const HalStreamConfig *config)
 
   if (context == NULL)
     return NULL;
+  if (config->attach)
+    target_sim ()->run_elsewhere (config->id, config);
   if (hal_stream_create (context, config, &stream, &error) != HAL_OK
       || hal_stream_start (stream, &error) != HAL_OK) {
     printf ("# stream: %s (%s)\n", error.text, error.hint);

@@ -31,7 +31,7 @@ typedef struct
 } ConformanceGroup;
 
 extern const ConformanceGroup conformance_open, conformance_frames,
-    conformance_control, conformance_time;
+    conformance_control, conformance_time, conformance_attach;
 extern const HalCodec conformance_codecs[N_CODECS];
 
 typedef struct

@@ -60,6 +60,8 @@ typedef struct
   atomic_uint stop_after; /* frames after which the sensor stops; 0: runs */
   atomic_int jump_us;     /* added to the clock before the next frame */
   atomic_uint grow; /* bytes that the library writes past known structures */
+  atomic_uint refuse_opens; /* of the device: no permission */
+  atomic_bool no_front;     /* sensor and scaler do not run */
 
   /* What happened. */
   atomic_uint inits, exits, double_inits;
@@ -76,6 +78,10 @@ typedef struct
   /* Bit/s, frames, and frames/s as the encoder of a channel has them. */
   void (*settings) (unsigned channel, uint32_t *ret_bitrate, unsigned *ret_gop,
                     unsigned *ret_fps, int *ret_qp_min, int *ret_qp_max);
+  /* Of families whose streams can be other programs': one runs a channel, or,
+   * with NULL, stops it. */
+  void (*run_elsewhere) (unsigned channel, const HalStreamConfig *config);
+  bool (*is_elsewhere) (unsigned channel);
 } SimControl;
 
 /* Exported by every simulated library. */
