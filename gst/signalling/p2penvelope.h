@@ -79,6 +79,7 @@ typedef enum {
   P2P_BOX_MQTT_PRESENCE = 3,
   P2P_BOX_MQTT_QUERY = 4,
   P2P_BOX_MQTT_ALIVE = 5,
+  P2P_BOX_MQTT_GONE = 6,
 } P2pBoxKind;
 
 /* `bound` (P2P_BOX_SALT bytes or NULL): the box this one answers, its salt.

@@ -21,6 +21,8 @@ G_BEGIN_DECLS
 #define P2P_MQTT_INSTANCE 16
 /* Body of the presence: incarnation (of the connection), instance, epoch. */
 #define P2P_MQTT_PRESENCE_BODY (8 + P2P_MQTT_INSTANCE + P2P_CHALLENGE_BYTES)
+/* Body of the last will: incarnation, instance. */
+#define P2P_MQTT_GONE_BODY (8 + P2P_MQTT_INSTANCE)
 /* Channels a device has opened under one epoch. */
 #define P2P_MQTT_EPOCH_CHANNELS 1024
 
@@ -93,6 +95,9 @@ void p2p_mqtt_go_offline (P2pMqtt *mqtt, const gchar *reason,
 gchar *p2p_mqtt_viewer_topic (P2pMqtt *mqtt, const guint8 *channel_id);
 gboolean p2p_mqtt_read_presence (P2pMqtt *mqtt, const guint8 *data, gsize len,
                                  P2pMqttPresence *presence);
+/* A last will: fills in all but the epoch. */
+gboolean p2p_mqtt_read_gone (P2pMqtt *mqtt, const guint8 *data, gsize len,
+                             P2pMqttPresence *gone);
 void p2p_mqtt_device_init (P2pMqtt *mqtt);
 void p2p_mqtt_device_clear (P2pMqtt *mqtt);
 void p2p_mqtt_viewer_open (P2pSignaller *signaller, P2pChannel *channel);

@@ -63,6 +63,7 @@ struct _P2pMqttClient
   P2pSignaller *signaller;
   gchar *client_id;
   gchar *will_topic;
+  GBytes *will;
   P2pMqttCallbacks callbacks;
   gpointer user;
 
@@ -236,6 +237,7 @@ really_free (P2pMqttClient *client)
     g_ptr_array_unref (client->addresses);
   g_free (client->client_id);
   g_free (client->will_topic);
+  g_clear_pointer (&client->will, g_bytes_unref);
   g_free (client->tls_error);
   g_free (client);
 }
@@ -532,7 +534,9 @@ setup (P2pMqttClient *client, gchar **error)
   if (uri->user)
     mosquitto_username_pw_set (mosq, uri->user, uri->password);
   if (client->will_topic)
-    mosquitto_will_set (mosq, client->will_topic, 0, NULL, QOS, true);
+    mosquitto_will_set (mosq, client->will_topic,
+                        g_bytes_get_size (client->will),
+                        g_bytes_get_data (client->will, NULL), QOS, true);
   if (uri->scheme == P2P_SCHEME_MQTTS) {
     if (!setup_tls (client, error))
       return FALSE;
@@ -596,8 +600,8 @@ on_addresses (GPtrArray *addresses, const gchar *error, gpointer user)
 
 P2pMqttClient *
 p2p_mqtt_client_new (P2pSignaller *signaller, const gchar *client_id,
-                     const gchar *will_topic, const P2pMqttCallbacks *callbacks,
-                     gpointer user)
+                     const gchar *will_topic, GBytes *will,
+                     const P2pMqttCallbacks *callbacks, gpointer user)
 {
   static gsize ready;
   P2pMqttClient *client = g_new0 (P2pMqttClient, 1);
@@ -613,6 +617,7 @@ p2p_mqtt_client_new (P2pSignaller *signaller, const gchar *client_id,
   client->signaller = signaller;
   client->client_id = g_strdup (client_id);
   client->will_topic = g_strdup (will_topic);
+  client->will = will ? g_bytes_ref (will) : NULL;
   client->callbacks = *callbacks;
   client->user = user;
   g_queue_init (&client->events);

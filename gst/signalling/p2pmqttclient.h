@@ -34,11 +34,11 @@ typedef struct
   void (*lost) (const gchar *reason, const gchar *detail, gpointer user);
 } P2pMqttCallbacks;
 
-/* `will_topic` (may be NULL) gets an empty retained message when the connection
- * ends without free(). */
+/* `will_topic` (NULL: none) gets `will` as a retained message when the connection
+ * ends without free(), and at times in spite of it: a goodbye can be lost. */
 P2pMqttClient *p2p_mqtt_client_new (P2pSignaller *signaller,
                                     const gchar *client_id,
-                                    const gchar *will_topic,
+                                    const gchar *will_topic, GBytes *will,
                                     const P2pMqttCallbacks *callbacks,
                                     gpointer user);
 /* Says goodbye if that takes no time. */

@@ -254,7 +254,8 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
   if (own && presence.incarnation == mqtt->incarnation)
     return;
   if (!genuine || own) {
-    /* A will that came late, or someone who writes what he likes. */
+    /* The will of a twin that was sent away, or of our connection before, or
+     * someone who writes what he likes. */
     restore_presence (mqtt);
     return;
   }

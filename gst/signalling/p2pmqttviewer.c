@@ -111,6 +111,19 @@ fail_if_open (P2pMqtt *mqtt, P2pChannel *channel)
 }
 
 static void
+device_gone (P2pMqtt *mqtt)
+{
+  mqtt->device_present = FALSE;
+  for_each_channel (mqtt, fail_if_open);
+}
+
+static gboolean
+same_instance (const P2pMqttPresence *a, const P2pMqttPresence *b)
+{
+  return memcmp (a->instance, b->instance, sizeof a->instance) == 0;
+}
+
+static void
 on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
 {
   P2pSignaller *signaller = mqtt->signaller;
@@ -118,17 +131,19 @@ on_presence (P2pMqtt *mqtt, const guint8 *data, gsize len)
   gboolean same;
 
   if (len == 0) {
-    mqtt->device_present = FALSE;
-    for_each_channel (mqtt, fail_if_open);
+    device_gone (mqtt);
     return;
   }
   if (!p2p_mqtt_read_presence (mqtt, data, len, &now)) {
-    p2p_signaller_reject (signaller, "broker");
+    if (!p2p_mqtt_read_gone (mqtt, data, len, &now))
+      p2p_signaller_reject (signaller, "broker");
+    else if (mqtt->device_present && same_instance (&now, &mqtt->device)
+             && now.incarnation >= mqtt->device.incarnation)
+      device_gone (mqtt);
     return;
   }
   same = mqtt->device_present && now.incarnation == mqtt->device.incarnation
-         && memcmp (now.instance, mqtt->device.instance, sizeof now.instance)
-                == 0;
+         && same_instance (&now, &mqtt->device);
   p2p_signaller_ref (signaller);
   mqtt->device = now;
   mqtt->device_present = TRUE;

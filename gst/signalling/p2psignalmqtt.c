@@ -59,6 +59,37 @@ p2p_mqtt_read_presence (P2pMqtt *mqtt, const guint8 *data, gsize len,
   return TRUE;
 }
 
+gboolean
+p2p_mqtt_read_gone (P2pMqtt *mqtt, const guint8 *data, gsize len,
+                    P2pMqttPresence *gone)
+{
+  guint8 body[P2P_MQTT_GONE_BODY];
+  guint64 incarnation;
+
+  if (!p2p_box_open (mqtt->signaller->credential, P2P_BOX_MQTT_GONE, NULL, data,
+                     len, body, sizeof body))
+    return FALSE;
+  memcpy (&incarnation, body, 8);
+  gone->incarnation = GUINT64_FROM_BE (incarnation);
+  memcpy (gone->instance, body + 8, P2P_MQTT_INSTANCE);
+  return TRUE;
+}
+
+/* What the broker writes in place of our presence when we are gone. It names
+ * us, and the presence that this connection may come to have: of a twin that
+ * was never let in, or of our connection before this one, it means nothing. */
+static GBytes *
+make_will (P2pMqtt *mqtt)
+{
+  guint8 body[P2P_MQTT_GONE_BODY];
+  guint64 incarnation = GUINT64_TO_BE (mqtt->incarnation + 1);
+
+  memcpy (body, &incarnation, 8);
+  memcpy (body + 8, mqtt->instance, P2P_MQTT_INSTANCE);
+  return p2p_box_seal (mqtt->signaller->credential, P2P_BOX_MQTT_GONE, NULL,
+                       body, sizeof body, NULL);
+}
+
 /* -- Connection ----------------------------------------------------------- */
 
 static gboolean
@@ -136,12 +167,13 @@ static void
 connect_begin (P2pMqtt *mqtt)
 {
   g_autoptr (GString) client_id = g_string_new ("ivp2p-");
+  g_autoptr (GBytes) will = NULL;
 
   append_hex (client_id, mqtt->instance, CLIENT_ID_BYTES);
+  if (mqtt->signaller->role == P2P_ROLE_DEVICE)
+    will = make_will (mqtt);
   mqtt->client = p2p_mqtt_client_new (mqtt->signaller, client_id->str,
-                                      mqtt->signaller->role == P2P_ROLE_DEVICE
-                                          ? mqtt->presence_topic
-                                          : NULL,
+                                      will ? mqtt->presence_topic : NULL, will,
                                       &client_callbacks, mqtt);
 }
 

@@ -401,7 +401,7 @@ eve_new (Broker *broker)
   node_start (eve->node);
   wait_until (eve->node->online == 1);
   eve->client = p2p_mqtt_client_new (eve->node->signaller, "eve", NULL,
-                                     &callbacks, eve);
+                                     NULL, &callbacks, eve);
   wait_until (eve->subscribed);
   return eve;
 }
@@ -448,6 +448,51 @@ settle (Broker *broker)
 
   assert_conversation (viewer);
   node_free (viewer);
+}
+
+/* Writes what the broker would, were that connection of that device lost. */
+static void
+eve_buries (Eve *eve, Node *device, const guint8 *instance, guint64 incarnation)
+{
+  P2pMqtt *mqtt = device->signaller->transport;
+  guint8 body[P2P_MQTT_GONE_BODY];
+  guint64 number = GUINT64_TO_BE (incarnation);
+  GBytes *will;
+
+  memcpy (body, &number, 8);
+  memcpy (body + 8, instance, P2P_MQTT_INSTANCE);
+  will = p2p_box_seal (device->signaller->credential, P2P_BOX_MQTT_GONE, NULL,
+                       body, sizeof body, NULL);
+  eve_says (eve, mqtt->presence_topic, g_bytes_get_data (will, NULL),
+            g_bytes_get_size (will), TRUE);
+  g_bytes_unref (will);
+}
+
+/* A broker writes wills late, and those of twins that were sent away, too. */
+static void
+test_wills_of_others (void)
+{
+  static const guint8 twin[P2P_MQTT_INSTANCE] = { 1 };
+  Broker broker = broker_start (ANYONE);
+  Eve *eve = eve_new (&broker);
+  Node *device = node_online (broker.uri, P2P_ROLE_DEVICE, KEY);
+  Node *viewer = node_online (broker.uri, P2P_ROLE_VIEWER, KEY);
+  P2pMqtt *mqtt = device->signaller->transport;
+
+  assert_conversation (viewer);
+  eve_buries (eve, device, twin, mqtt->incarnation);
+  eve_buries (eve, device, mqtt->instance, mqtt->incarnation - 1);
+  /* Who comes now finds the device: its presence is there again. */
+  settle (&broker);
+  g_assert_cmpuint (viewer->closed, ==, 0);
+  assert_conversation (viewer);
+  eve_buries (eve, device, mqtt->instance, mqtt->incarnation);
+  wait_until (viewer->closed == 2);
+  g_assert_cmpstr (viewer->close_reason, ==, P2P_REASON_PEER_GONE);
+  node_free (viewer);
+  node_free (device);
+  eve_free (eve);
+  broker_stop (&broker);
 }
 
 /* Who reads everything and writes what he likes gets nowhere. */
@@ -1116,6 +1161,7 @@ main (int argc, char **argv)
   g_test_add_func ("/mqtt/viewer-silent", test_viewer_silent);
   g_test_add_func ("/mqtt/duplicate", test_duplicate);
   g_test_add_func ("/mqtt/duplicates-at-once", test_duplicates_at_once);
+  g_test_add_func ("/mqtt/wills-of-others", test_wills_of_others);
   g_test_add_func ("/mqtt/hostile-broker", test_hostile_broker);
   g_test_add_func ("/mqtt/garbage", test_garbage);
   g_test_add_func ("/mqtt/presence-restored", test_presence_restored);
