@@ -438,8 +438,7 @@ set_playing (GstP2pSrc *src, gboolean playing)
     }
     gst_p2p_src_map_queued (src);
   }
-  for (walk = src->pads; walk != NULL; walk = walk->next)
-    g_cond_broadcast (&GST_P2P_SRC_PAD (walk->data)->cond);
+  gst_p2p_src_wake_pads (src);
   g_mutex_unlock (&src->lock);
 }
 

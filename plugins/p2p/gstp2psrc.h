@@ -132,6 +132,7 @@ struct _GstP2pSrcPad
   gboolean held;      /* the session holds frames for us */
   gboolean wait_sync; /* frames were forgotten here: only one that is
                          no delta unit goes on */
+  gboolean has_caps;  /* a format that is taken is known */
   gboolean refused;   /* its format is not taken */
   gboolean stopped;   /* downstream does not want more */
   gboolean exposed;
@@ -165,6 +166,8 @@ void gst_p2p_src_pad_drop_frames (GstP2pSrcPad *pad);
 void gst_p2p_src_pad_clear (GstP2pSrcPad *pad);
 void gst_p2p_src_pad_request_key_unit (GstP2pSrcPad *pad, gboolean all_headers,
                                        guint count);
+/* Something of the list of pads has changed that their tasks may wait for. */
+void gst_p2p_src_wake_pads (GstP2pSrc *src);
 /* Not held. */
 GstP2pItem *gst_p2p_item_new (gint type, guint number);
 void gst_p2p_item_free (GstP2pItem *item);

@@ -125,6 +125,15 @@ gst_p2p_src_pad_pop_item (GstP2pSrcPad *pad)
 }
 
 void
+gst_p2p_src_wake_pads (GstP2pSrc *src)
+{
+  GList *walk;
+
+  for (walk = src->pads; walk != NULL; walk = walk->next)
+    g_cond_broadcast (&GST_P2P_SRC_PAD (walk->data)->cond);
+}
+
+void
 gst_p2p_src_pad_request_key_unit (GstP2pSrcPad *pad, gboolean all_headers,
                                   guint count)
 {

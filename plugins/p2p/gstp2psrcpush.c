@@ -190,13 +190,47 @@ name_is_taken (GstP2pSrcPad *pad, GstP2pSrc *src)
   return FALSE;
 }
 
+static gint
+compare_pads (const GstP2pSrcPad *a, const GstP2pSrcPad *b)
+{
+  guint na = 0, nb = 0;
+  P2pWireKind kind;
+
+  if (a->kind != b->kind)
+    return a->kind < b->kind ? -1 : 1;
+  gst_p2p_pad_name_parse (GST_OBJECT_NAME (a), &kind, &na);
+  gst_p2p_pad_name_parse (GST_OBJECT_NAME (b), &kind, &nb);
+  return na < nb ? -1 : na > nb;
+}
+
+/* Lock held. Pads are added one after the other, as applications expect of a
+ * demuxer, and a device's in this order: video, audio, data, each by number. So
+ * whoever links the first that comes gets the picture. A stream whose format is
+ * not known yet keeps nobody waiting. */
+static gboolean
+is_its_turn (GstP2pSrcPad *pad, GstP2pSrc *src)
+{
+  GList *walk;
+
+  if (src->exposing > 0 || name_is_taken (pad, src))
+    return FALSE;
+  for (walk = src->pads; walk != NULL && !src->accepts; walk = walk->next) {
+    GstP2pSrcPad *other = walk->data;
+
+    if (!other->exposed && other->has_caps && other->in_stream != NULL
+        && !other->dead && compare_pads (other, pad) < 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static void
 expose (GstP2pSrcPad *pad, GstP2pSrc *src)
 {
   gboolean add;
 
   g_mutex_lock (&src->lock);
-  while (!pad->flushing && name_is_taken (pad, src))
+  while (!pad->flushing && !pad->exposed && !is_its_turn (pad, src))
     g_cond_wait (&pad->cond, &src->lock);
   add = !pad->exposed && !pad->flushing;
   if (add) {
@@ -211,6 +245,7 @@ expose (GstP2pSrcPad *pad, GstP2pSrc *src)
   g_mutex_lock (&src->lock);
   src->exposing--;
   g_cond_broadcast (&src->cond);
+  gst_p2p_src_wake_pads (src);
   g_mutex_unlock (&src->lock);
   gst_p2p_src_check_pads (src);
 }
@@ -259,9 +294,30 @@ make_room_for (GstP2pSrcPad *pad, const GstP2pItem *item)
 }
 
 static void
+post_not_linked (GstP2pSrc *src)
+{
+  GString *names = g_string_new (NULL);
+  GList *walk;
+
+  g_mutex_lock (&src->lock);
+  for (walk = src->pads; walk != NULL; walk = walk->next)
+    g_string_append_printf (names, " %s", GST_OBJECT_NAME (walk->data));
+  g_mutex_unlock (&src->lock);
+  GST_ELEMENT_ERROR (src, STREAM, FAILED,
+                     ("None of the device's streams is taken"),
+                     ("No pad is linked to anything that takes its data; there "
+                      "are:%s",
+                      names->str));
+  g_string_free (names, TRUE);
+}
+
+static void
 post_flow_error (GstP2pSrc *src, GstP2pSrcPad *pad, GstFlowReturn flow)
 {
-  GST_ELEMENT_FLOW_ERROR (src, flow);
+  if (flow == GST_FLOW_NOT_LINKED)
+    post_not_linked (src);
+  else
+    GST_ELEMENT_FLOW_ERROR (src, flow);
   gst_pad_push_event (GST_PAD_CAST (pad), gst_event_new_eos ());
 }
 
@@ -433,8 +489,7 @@ remove_pad (GstElement *element, gpointer data)
     src->pads = g_list_delete_link (src->pads, walk);
   else
     ours = FALSE;
-  for (walk = src->pads; walk != NULL; walk = walk->next)
-    g_cond_broadcast (&GST_P2P_SRC_PAD (walk->data)->cond);
+  gst_p2p_src_wake_pads (src);
   g_mutex_unlock (&src->lock);
   if (ours)
     gst_object_unref (pad);

@@ -273,7 +273,7 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
     if (pad->times != NULL)
       gst_p2p_times_unref (pad->times);
     pad->times = gst_p2p_times_ref (times);
-    pad->refused = pad->wait_sync = pad->held = FALSE;
+    pad->has_caps = pad->refused = pad->wait_sync = pad->held = FALSE;
     gst_p2p_src_pad_push_item (pad,
                                gst_p2p_item_new (GST_P2P_ITEM_START,
                                                  src->accepts ? times->group_id
@@ -313,10 +313,13 @@ on_stream_caps (P2pRequest *request, gpointer stream, const gchar *text,
 
   g_mutex_lock (&src->lock);
   pad->refused = caps == NULL;
+  pad->has_caps = caps != NULL;
   if (caps != NULL) {
     item = gst_p2p_item_new (GST_P2P_ITEM_CAPS, 0);
     item->caps = caps;
     gst_p2p_src_pad_push_item (pad, item);
+  } else {
+    gst_p2p_src_wake_pads (src);
   }
   g_mutex_unlock (&src->lock);
   if (caps == NULL)
@@ -374,6 +377,7 @@ on_stream_closed (P2pRequest *request, gpointer stream, gboolean lost,
    * another when it comes back. */
   if (!lost || src->accepts)
     gst_p2p_src_pad_push_item (pad, gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
+  gst_p2p_src_wake_pads (src);
   g_mutex_unlock (&src->lock);
 }
 
@@ -392,8 +396,8 @@ on_streams_complete (P2pRequest *request, gpointer user)
     if (pad->in_stream == NULL && !pad->dead)
       gst_p2p_src_pad_push_item (pad,
                                  gst_p2p_item_new (GST_P2P_ITEM_REMOVE, 0));
-    g_cond_broadcast (&pad->cond);
   }
+  gst_p2p_src_wake_pads (src);
   g_mutex_unlock (&src->lock);
   gst_element_call_async (GST_ELEMENT_CAST (src), check_pads_async, NULL, NULL);
 }

@@ -128,6 +128,8 @@ on_pad_added (GstElement *src, GstPad *pad, gpointer user)
   Rig *rig = user;
   GstPad *peer = gst_pad_new (GST_PAD_NAME (pad), GST_PAD_SINK);
 
+  /* Applications count on one at a time, gst-launch-1.0 does. */
+  fail_unless_equals_int (g_atomic_int_add (&rig->adding, 1), 0);
   write_line (rig, "element added %s", GST_PAD_NAME (pad));
   gst_pad_set_element_private (peer, rig);
   gst_pad_set_chain_function (peer, peer_chain);
@@ -139,6 +141,7 @@ on_pad_added (GstElement *src, GstPad *pad, gpointer user)
   gst_pad_push_event (pad,
                       gst_event_new_custom (GST_EVENT_CUSTOM_DOWNSTREAM,
                                             gst_structure_new_empty ("nudge")));
+  g_atomic_int_add (&rig->adding, -1);
 }
 
 static void

@@ -31,6 +31,7 @@ typedef struct
   GHashTable *peers; /* of GstPad, by name of p2psrc's */
   GList *buffers;    /* newest first */
   gboolean blocked;  /* downstream takes nothing */
+  gint adding;       /* handlers of pad-added at work */
   GstFlowReturn flow;
 } Rig;
 

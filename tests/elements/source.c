@@ -54,6 +54,50 @@ GST_START_TEST (test_pads)
 
 GST_END_TEST;
 
+/* Whoever links the first pad that comes gets the picture, whatever order the
+ * device has opened its streams in; a stream without a format, or with one that
+ * is not taken, keeps no other back. */
+GST_START_TEST (test_order_of_pads)
+{
+  static const gchar *const names[]
+      = { "data_0", "audio_0", "video_10", "video_9", "video_0", "video_1" };
+  static const gchar *const caps[]
+      = { "text/plain", AAC, H264, H264, NULL, "video/x-raw" };
+  static const gchar *const order[] = { "video_9", "video_10", "audio_0",
+                                        "data_0" };
+  static const P2pWireKind kinds[]
+      = { P2P_WIRE_DATA,  P2P_WIRE_AUDIO, P2P_WIRE_VIDEO,
+          P2P_WIRE_VIDEO, P2P_WIRE_VIDEO, P2P_WIRE_VIDEO };
+  P2pInStream *streams[G_N_ELEMENTS (names)];
+  guint i, round;
+  gchar *line;
+  Rig rig;
+
+  for (round = 0; round < 20; round++) {
+    rig_open (&rig);
+    rig_play (&rig);
+    for (i = 0; i < G_N_ELEMENTS (names); i++) {
+      streams[i] = fake_open (names[i], kinds[i], 1);
+      if (caps[i] != NULL)
+        fake_caps (streams[i], caps[i]);
+    }
+    fake_complete ();
+    for (i = 0; i < G_N_ELEMENTS (order); i++) {
+      line = g_strconcat ("added ", order[i], NULL);
+      expect (&rig, "element", line);
+      g_free (line);
+    }
+    fake_caps (streams[4], H264);
+    expect (&rig, "element", "added video_0");
+    expect (&rig, "element", "no-more-pads");
+    for (i = 2; i < G_N_ELEMENTS (names); i++)
+      p2p_in_stream_unref (streams[i]);
+    rig_close (&rig, streams[0], streams[1]);
+  }
+}
+
+GST_END_TEST;
+
 /* All pads of a session are one group; the next session's another. */
 GST_START_TEST (test_groups)
 {
@@ -407,6 +451,7 @@ source_suite (void)
   GST_ELEMENT_REGISTER (p2psrc, NULL);
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, test_pads);
+  tcase_add_test (tcase, test_order_of_pads);
   tcase_add_test (tcase, test_groups);
   tcase_add_test (tcase, test_frame);
   tcase_add_test (tcase, test_lip_sync);
