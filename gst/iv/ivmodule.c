@@ -51,6 +51,7 @@ iv_module_unref (IvModule *m)
   g_ptr_array_unref (m->channels);
   g_ptr_array_unref (m->talks);
   iv_pool_unref (m->pool);
+  p2p_endpoint_unref (m->endpoint);
   g_mutex_clear (&m->lock);
   g_cond_clear (&m->changed);
   g_free (m->caps);
@@ -240,7 +241,8 @@ module_new (const IvParams *params, P2pEndpoint *endpoint, gchar *caps)
 
   m->refs = 1;
   m->calls = params->calls;
-  m->endpoint = endpoint;
+  /* Exit releases it, with callers still on their way into it. */
+  m->endpoint = p2p_endpoint_ref (endpoint);
   m->caps = caps;
   m->pool = iv_pool_new (params->interval_ms, params->thread_policy,
                          params->thread_priority);

@@ -114,10 +114,12 @@ ensure_leader (IvPool *pool)
     spawn (pool);
 }
 
+/* Each piece of work has a thread of its own coming for it: the one that takes
+ * the first may be in the program for long. */
 static void
 poke (IvPool *pool)
 {
-  if (pool->idle > 0 || pool->led) {
+  if (pool->pokes < pool->idle + (pool->led ? 1 : 0)) {
     pool->pokes++;
     /* The leader may be the only one who listens, and the signal must not go
      * to one that is about to leave. */

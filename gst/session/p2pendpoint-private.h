@@ -122,9 +122,6 @@ struct _P2pEndpoint
   gchar previous[P2P_SESSION_ID_CHARS + 1];
 };
 
-P2pEndpoint *p2p_endpoint_ref (P2pEndpoint * endpoint);
-void p2p_endpoint_unref (P2pEndpoint * endpoint);
-
 /* Runs `func` on the network thread, in order; `destroy` in any case. */
 typedef void (*P2pCommandFunc) (P2pEndpoint * endpoint, gpointer data);
 void p2p_endpoint_post (P2pEndpoint * endpoint, P2pCommandFunc func,

@@ -77,6 +77,10 @@ void p2p_endpoint_start (P2pEndpoint * endpoint);
 /* The last release says goodbye to every peer and tears everything down in the
  * background; it waits for that, but no longer than 500 ms. */
 void p2p_endpoint_release (P2pEndpoint * endpoint);
+/* A reference keeps its memory and nothing more: after the last release
+ * everything may still be called, and does nothing. */
+P2pEndpoint *p2p_endpoint_ref (P2pEndpoint * endpoint);
+void p2p_endpoint_unref (P2pEndpoint * endpoint);
 /* For tests: endpoints (threads) alive in this process, those in teardown
  * included. */
 guint p2p_endpoint_count_alive (void);

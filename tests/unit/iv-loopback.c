@@ -299,7 +299,7 @@ test_exit_inside (void)
 static void
 test_exit_in_event (void)
 {
-  device_config ();
+  config_write (NULL);
   device_reset ();
   device.exit_in_event = TRUE;
   device.exit_status = 1;

@@ -7,9 +7,9 @@
 #define IV_AV_API 2
 #include "iv_av.h"
 
+#include "iv-config.h"
 #include "session-util.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 /* Under `world`. */
@@ -89,21 +89,11 @@ on_command (const char *command, size_t len, const char *peer)
 }
 
 static guint
-open_device (gchar **config)
+open_device (void)
 {
   iv_p2p_parm_s parm;
-  guint port = free_port ();
-  gchar *text = g_strdup_printf ("[p2p]\ndevice-id=camera-1\nkey=" KEY
-                                 "\nsignaller=tcp://127.0.0.1:%u\n",
-                                 port);
-  int fd = g_file_open_tmp ("iv-newer-XXXXXX", config, NULL);
+  guint port = config_write (NULL);
 
-  g_close (fd, NULL);
-  g_assert_true (g_file_set_contents_full (*config, text, -1,
-                                           G_FILE_SET_CONTENTS_NONE, 0600,
-                                           NULL));
-  g_setenv ("IV_P2P_CONF", *config, TRUE);
-  g_free (text);
   memset (&parm, 0, sizeof parm);
   parm.p2p_handle_send_init_cb = on_init;
   parm.p2p_handle_send_get_cb = on_get;
@@ -176,8 +166,7 @@ static void
 test_newer (void)
 {
   static const P2pListener app = { .command = app_command };
-  gchar *config_name;
-  guint port = open_device (&config_name), id;
+  guint port = open_device (), id;
   gchar *uri = tcp_uri (port);
   P2pEndpointConfig config;
   Side viewer;
@@ -198,8 +187,7 @@ test_newer (void)
   WAIT_FOR (seen.events[IV_AVT_EVENT_P2P_LINK_DISCONNECT] == 1);
   WAIT_FOR (seen.stops == 1);
   g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_NONE);
-  g_remove (config_name);
-  g_free (config_name);
+  config_remove ();
   g_free (uri);
   g_free (seen.peer);
 }

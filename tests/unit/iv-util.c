@@ -5,11 +5,9 @@
  */
 #include "iv-util.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 Device device;
-static gchar *config_name;
 
 static void
 lock (void)
@@ -236,28 +234,6 @@ const iv_p2p_parm_s device_parm = {
 
 /* -- Life ------------------------------------------------------------------ */
 
-guint
-device_config (void)
-{
-  guint port = free_port ();
-  gchar *text = g_strdup_printf ("[p2p]\n"
-                                 "device-id=camera-1\n"
-                                 "key=" KEY "\n"
-                                 "signaller=tcp://127.0.0.1:%u\n",
-                                 port);
-  GError *error = NULL;
-  int fd = g_file_open_tmp ("iv-p2p-XXXXXX.conf", &config_name, &error);
-
-  g_assert_no_error (error);
-  g_close (fd, NULL);
-  g_assert_true (g_file_set_contents_full (config_name, text, -1,
-                                           G_FILE_SET_CONTENTS_NONE, 0600,
-                                           &error));
-  g_assert_true (g_setenv ("IV_P2P_CONF", config_name, TRUE));
-  g_free (text);
-  return port;
-}
-
 void
 device_reset (void)
 {
@@ -281,7 +257,7 @@ device_reset (void)
 guint
 device_open (void)
 {
-  guint port = device_config ();
+  guint port = config_write (NULL);
 
   device_reset ();
   g_assert_cmpint (iv_avt_p2p_set_buf_watermark (200 * 1024, 400 * 1024,
@@ -295,8 +271,7 @@ device_open (void)
 void
 device_close (void)
 {
-  g_remove (config_name);
-  g_clear_pointer (&config_name, g_free);
+  config_remove ();
   device_reset ();
   g_byte_array_unref (device.talk);
   g_byte_array_unref (device.command);

@@ -7,6 +7,7 @@
 #ifndef IV_UTIL_H
 #define IV_UTIL_H
 
+#include "iv-config.h"
 #include "iv_av.h"
 #include "session-util.h"
 
@@ -56,10 +57,8 @@ typedef struct
 extern Device device;
 extern const iv_p2p_parm_s device_parm;
 
-/* Writes the settings file and names it; the port is taken by nobody. */
-guint device_config (void);
 void device_reset (void);
-/* config, reset and init. */
+/* The settings file, reset, and init. */
 guint device_open (void);
 void device_close (void);
 
