@@ -22,15 +22,17 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 flags="-std=gnu11 -O1 -g -D_GNU_SOURCE -I$root/hal-src -I$root/tests
-  -I$root/tests/hal -I$root/tests/hal/sim"
+  -I$root/tests/hal -I$root/tests/hal/sim -I$root/tests/hal/$family/sdk"
 hal=$root/hal-src test=$root/tests/hal
+# Only some families have structures by offset.
+layout=$(find "$hal/$family" -name '*layout.c')
 mkdir -p "$work/$directory"
 main=$1
 shift
 # shellcheck disable=SC2086
 $cc $flags -fPIC -shared -fvisibility=hidden "-D$define" -w \
   "$test/$family"/sim*.c "$test"/sim/*.c "$hal"/halutil.c \
-  "$hal/$family"/*layout.c -lpthread -o "$work/$directory/$main"
+  $layout -lpthread -o "$work/$directory/$main"
 for empty in "$@"; do
   # shellcheck disable=SC2086
   $cc $flags -fPIC -shared -DSIM_EMPTY_NAME=sim_securec \

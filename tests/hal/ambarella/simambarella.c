@@ -161,14 +161,15 @@ sim_control (void)
 static void
 run_by_environment (void)
 {
-  HalStreamConfig config;
+  const HalStreamConfig config = { .codec = HAL_CODEC_H264,
+                                   .width = 640,
+                                   .height = 360,
+                                   .bitrate = 1000000,
+                                   .gop = 25 };
   unsigned i;
 
   if (getenv ("SIM_RUNNING") == NULL)
     return;
-  hal_stream_config_init (&config);
-  config.width = 640;
-  config.height = 360;
   for (i = 0; i < 4; i++)
     run_elsewhere (i, &config);
 }
