@@ -400,8 +400,8 @@ eve_new (Broker *broker)
   eve->node = node_new (broker->uri, P2P_ROLE_VIEWER, "eve", WRONG_KEY);
   node_start (eve->node);
   wait_until (eve->node->online == 1);
-  eve->client = p2p_mqtt_client_new (eve->node->signaller, "eve", NULL,
-                                     NULL, &callbacks, eve);
+  eve->client = p2p_mqtt_client_new (eve->node->signaller, "eve", NULL, NULL,
+                                     &callbacks, eve);
   wait_until (eve->subscribed);
   return eve;
 }
@@ -893,6 +893,7 @@ test_black_hole (void)
                            i % 2 ? "localhost" : "127.0.0.1", port);
     Node *node = node_new (uri, i < 20 ? P2P_ROLE_DEVICE : P2P_ROLE_VIEWER,
                            DEVICE, KEY);
+    gint64 patience = p2p_signaller_get_timing (node->signaller)->connect;
     guint steps = 0;
     gint64 start;
 
@@ -904,8 +905,8 @@ test_black_hole (void)
       g_main_context_iteration (NULL, FALSE);
     start = g_get_monotonic_time ();
     node_free (node);
-    if (!g_getenv ("P2P_VALGRIND"))
-      g_assert_cmpint (g_get_monotonic_time () - start, <, 50000);
+    /* What waits for the network here, waits until it gives up. */
+    g_assert_cmpint ((g_get_monotonic_time () - start) / 1000, <, patience / 2);
   }
   wait_until (count_fds () == fds);
   wait_until (count_threads () <= threads + 2); /* GLib's workers */
