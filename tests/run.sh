@@ -66,7 +66,8 @@ tree () {
   name=$1; compiler=$2; shift 2
   if [ ! -f "$builds/$name/build.ninja" ]; then
     CC=$compiler meson setup "$builds/$name" --werror -Dp2p=enabled \
-      -Dmqtt=enabled -Dsoc=enabled -Dtests=enabled -Dpipelines=enabled "$@" || return 1
+      -Dmqtt=enabled -Dsoc=enabled -Dtests=enabled -Dpipelines=enabled \
+      -Dambarella-sdk=tests/hal/ambarella/sdk "$@" || return 1
   fi
   ninja -C "$builds/$name"
 }
