@@ -388,8 +388,7 @@ static void
 start_again (Law *law)
 {
   law->phase = START;
-  law->start_rate
-      = within (law->start_rate / 2, SLOWEST_START, FASTEST_START);
+  law->start_rate = within (law->start_rate / 2, SLOWEST_START, FASTEST_START);
   law->start_window
       = within (law->start_window / 2, (uint64_t)LEAST_START_WINDOW * law->mtu,
                 (uint64_t)MOST_START_WINDOW * law->mtu);
@@ -558,6 +557,9 @@ law_rate (const void *state)
         rate = law->start_window * SECOND / law->srtt;
       return rate > law->start_rate ? rate : law->start_rate;
     case DRAIN:
+      /* The start may have ended before it measured anything. */
+      if (rate == 0)
+        rate = law->start_rate / 4;
       rate = law->last_delay > 2 * target_delay (law) ? rate / 2 : rate * 3 / 4;
       break;
     case LOOK:

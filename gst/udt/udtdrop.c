@@ -11,16 +11,15 @@
  */
 #include "udtprivate.h"
 
-/* When a packet that leaves at `now` arrives. The queue that was last measured
- * has been draining ever since. */
+/* When a packet that leaves at `now` arrives, to compare with a deadline: the
+ * way itself does not count. A receiver counts from when a message arrives that
+ * nothing has held up, and cannot do otherwise with a clock of its own; what
+ * counts is what comes on top, such as the queue. That was last measured some
+ * time ago and has been draining ever since. */
 UdtTime
 udt_arrival_time (const UdtConnection *conn, UdtTime now)
 {
-  if (conn->min_rtt == UDT_NEVER)
-    return now;
-  if (now < conn->queue_empty_at)
-    now = conn->queue_empty_at;
-  return now + conn->min_rtt / 2;
+  return now < conn->queue_empty_at ? conn->queue_empty_at : now;
 }
 
 UdtTime
@@ -164,11 +163,12 @@ first_live (const UdtFlowOut *flow)
   return out;
 }
 
-/* Nothing was heard for two expiries: what is in flight has not arrived. */
-static bool
-is_silent (const UdtConnection *conn)
+/* Nothing was heard for two expiries and for as long as it takes for more than
+ * a few acknowledgements to be lost: what is in flight has not arrived. */
+static UdtTime
+silent_from (const UdtConnection *conn)
 {
-  return conn->expiries >= 2;
+  return conn->expiries >= 2 ? conn->silent_since + UDT_SILENCE : UDT_NEVER;
 }
 
 static uint64_t
@@ -193,14 +193,13 @@ udt_drop_late (UdtConnection *conn, UdtTime now)
     while ((out = first_pending (flow)) != NULL && out->deadline < arrival)
       udt_drop (conn, flow, out);
   }
-  if (is_silent (conn))
-    udt_drop_unheard (conn, now);
+  udt_drop_unheard (conn, now);
 }
 
 void
 udt_drop_unheard (UdtConnection *conn, UdtTime now)
 {
-  uint64_t mask = all_flows (conn);
+  uint64_t mask = silent_from (conn) <= now ? all_flows (conn) : 0;
 
   for (; mask != 0; mask &= mask - 1) {
     UdtFlowOut *flow = &conn->flows_out[__builtin_ctzll (mask)];
@@ -215,8 +214,8 @@ udt_drop_unheard (UdtConnection *conn, UdtTime now)
 static UdtTime
 unheard_time (const UdtConnection *conn)
 {
-  uint64_t mask = is_silent (conn) ? all_flows (conn) : 0;
-  UdtTime first = UDT_NEVER;
+  UdtTime silent = silent_from (conn), first = UDT_NEVER;
+  uint64_t mask = silent != UDT_NEVER ? all_flows (conn) : 0;
 
   for (; mask != 0; mask &= mask - 1) {
     const UdtOut *out = first_live (&conn->flows_out[__builtin_ctzll (mask)]);
@@ -224,15 +223,16 @@ unheard_time (const UdtConnection *conn)
     if (out != NULL && out->deadline < first)
       first = out->deadline;
   }
-  return first == UDT_NEVER ? UDT_NEVER : first + 1;
+  if (first == UDT_NEVER)
+    return UDT_NEVER;
+  return first + 1 > silent ? first + 1 : silent;
 }
 
 UdtTime
 udt_drop_time (const UdtConnection *conn)
 {
   uint64_t mask = conn->mask_unsent | conn->mask_lost;
-  UdtTime half = conn->min_rtt == UDT_NEVER ? 0 : conn->min_rtt / 2;
-  UdtTime first = UDT_NEVER, unheard = unheard_time (conn), pending;
+  UdtTime first = UDT_NEVER, unheard = unheard_time (conn);
 
   for (; mask != 0; mask &= mask - 1) {
     const UdtOut *out
@@ -245,10 +245,9 @@ udt_drop_time (const UdtConnection *conn)
     first = udt_repair_deadline (conn);
   if (first == UDT_NEVER)
     return unheard;
-  if (first < half || first < udt_arrival_time (conn, conn->now))
+  if (first < udt_arrival_time (conn, conn->now))
     return conn->now;
-  pending = first - half + 1;
-  return pending < unheard ? pending : unheard;
+  return first + 1 < unheard ? first + 1 : unheard;
 }
 
 uint32_t

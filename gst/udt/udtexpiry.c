@@ -50,15 +50,16 @@ expire (UdtConnection *conn, UdtTime now)
 {
   uint32_t n;
 
-  conn->expiries++;
+  if (conn->expiries++ == 0)
+    conn->silent_since
+        = conn->sent[conn->in_flight.head & conn->sent_mask].sent;
   conn->last_expiry = now;
   udt_protect_give_up (conn);
   conn->probes_owed = conn->in_flight.head != conn->in_flight.tail ? 2 : 1;
   for (n = 0; n < 2 && conn->in_flight.head != UDT_NUMBER_NONE; n++)
     udt_sent_lose (conn, &conn->sent[conn->in_flight.head & conn->sent_mask],
                    true);
-  if (conn->expiries >= 2)
-    udt_drop_unheard (conn, now);
+  udt_drop_unheard (conn, now);
   if (conn->expiries == 3)
     conn->congestion->on_expiry (conn->law, now);
 }

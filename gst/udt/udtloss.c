@@ -14,6 +14,10 @@
  */
 #include "udtprivate.h"
 
+/* Longer than a round trip by this, and nothing was heard: the path stood
+ * still. */
+#define FREEZE (50 * MS)
+
 UdtSent *
 udt_sent_at (UdtConnection *conn, uint64_t number)
 {
@@ -123,6 +127,7 @@ udt_sent_commit (UdtConnection *conn, UdtSent *sent, size_t size,
   }
   if (conn->in_flight.head == UDT_NUMBER_NONE) {
     /* Idle until now: the rate counts from here. */
+    conn->flight_since = now;
     conn->delivered_sent = now;
     conn->has_delivered_arrival = false;
   }
@@ -481,14 +486,14 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame, UdtTime now)
 {
   UdtAckBatch *batch = &acked->batch;
   const UdtSent *newest = &acked->newest;
-  UdtTime silence = now - conn->delivered_at;
+  UdtTime heard = conn->delivered_at > conn->flight_since ? conn->delivered_at
+                                                          : conn->flight_since;
 
   /* A clock that has gone back stands still, and round trips look short. */
   if (newest->number == frame->largest && newest->sent >= conn->stood_still)
     udt_rtt_sample (conn, now - newest->sent, frame->delay, now);
   /* A path that stood still and then delivered everything at once. */
-  if (conn->delivered_at != 0 && newest->sent < conn->delivered_at
-      && silence > conn->srtt + 50 * MS)
+  if (conn->delivered_at != 0 && now - heard > conn->srtt + FREEZE)
     conn->resumed_until = conn->next_number;
   conn->delivered_at = now;
   if (newest->sent > conn->newest_acked_sent)
@@ -512,6 +517,7 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame, UdtTime now)
     conn->queue_empty_at = now + conn->queue_delay;
   }
   conn->congestion->on_ack (conn->law, batch);
+  udt_pace_update (conn);
 }
 
 bool

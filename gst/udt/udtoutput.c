@@ -13,6 +13,8 @@
 #define LOSSY 200
 /* Not worth starting another piece below this room. */
 #define MIN_PIECE 64
+/* Bytes of a message's age, after any time that it may be repeated in. */
+#define AGE_SIZE 4
 
 typedef struct
 {
@@ -247,12 +249,25 @@ deadline_of (const UdtOut *out)
   return deadline < UINT32_MAX ? (uint32_t)deadline : 0;
 }
 
+/* So that a live piece fits as well when it is older. */
+static size_t
+room_to_age (const UdtOut *out, UdtTime age)
+{
+  size_t size = udt_varint_size (age);
+
+  return out->deadline != UDT_NEVER && size < AGE_SIZE ? AGE_SIZE - size : 0;
+}
+
+/* `repeat`: a live piece that was sent before stays in one piece, because two
+ * halves are twice as easily lost. It waits for a packet of its own if need be.
+ */
 static bool
 write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
-            uint32_t offset, uint32_t want, uint32_t *len)
+            uint32_t offset, uint32_t want, bool repeat, uint32_t *len)
 {
   UdtDataFrame frame;
   size_t left = udt_writer_left (&b->w), head;
+  size_t spare = repeat ? 0 : room_to_age (out, conn->now - out->submitted);
 
   frame.flags = out->flags;
   if (flow->config.order == UDT_ORDER_STRICT)
@@ -268,12 +283,14 @@ write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
     frame.flags |= UDT_DATA_LIVE;
   frame.len = want;
   if (offset > 0 || want < out->size
-      || udt_data_header_size (&frame) + want > left)
+      || udt_data_header_size (&frame) + spare + want > left)
     frame.flags |= UDT_DATA_PART;
-  head = udt_data_header_size (&frame);
+  head = udt_data_header_size (&frame) + spare;
   if (head + want > left) {
     /* Half a symbol is as bad a loss as a whole one. */
-    if (left < head + MIN_PIECE || (out->protection != NULL && b->any))
+    if (left < head + MIN_PIECE
+        || (((repeat && out->deadline != UDT_NEVER) || out->protection != NULL)
+            && b->any))
       return false;
     frame.len = (uint32_t)(left - head);
   }
@@ -320,7 +337,7 @@ put_repeat (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
   UdtItem *item = flow->lost_head;
   UdtOut *out = item->out;
 
-  if (!write_data (conn, b, flow, out, item->offset, item->len, len))
+  if (!write_data (conn, b, flow, out, item->offset, item->len, true, len))
     return false;
   conn->stats.bytes_retransmitted += *len;
   if (*len < item->len) {
@@ -360,7 +377,7 @@ put_new (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
   if (!out->started && out->protection == NULL)
     udt_protect (conn, flow, out);
   want = udt_protect_cut (out, out->unsent_at, out->size - out->unsent_at);
-  if (!write_data (conn, b, flow, out, out->unsent_at, want, len))
+  if (!write_data (conn, b, flow, out, out->unsent_at, want, false, len))
     return false;
   if (*len < want)
     udt_protect_piece_added (out, out->unsent_at);

@@ -13,6 +13,8 @@
 #define TRAIN_PACKETS 3
 #define TRAIN_TIME (1 * MS)
 #define MAX_CATCH_UP (20 * MS)
+/* So many times lower than it is by now. */
+#define VERY_LOW 4
 
 static int64_t
 train_bytes (const UdtConnection *conn)
@@ -22,6 +24,15 @@ train_bytes (const UdtConnection *conn)
   uint64_t least = (uint64_t)TRAIN_PACKETS * conn->mtu;
 
   return (int64_t)(bytes > least ? bytes : least);
+}
+
+/* When there is enough for the train that was last waited for. */
+static UdtTime
+fill_time (const UdtConnection *conn, uint64_t rate)
+{
+  UdtTime wait = conn->pace_missing * SECOND / (rate > 0 ? rate : 1);
+
+  return conn->pace_from + (wait < SECOND ? wait : SECOND);
 }
 
 void
@@ -65,7 +76,24 @@ udt_pace_spend (UdtConnection *conn, size_t bytes, UdtTime now)
   if (conn->mask_lost == 0 && waiting < train)
     train = waiting + 1;
   missing = train - conn->tokens;
-  conn->pace_time = now + (UdtTime)missing * SECOND / (rate > 0 ? rate : 1);
-  if (conn->pace_time > now + SECOND)
-    conn->pace_time = now + SECOND;
+  conn->pace_from = now;
+  conn->pace_missing = (uint64_t)missing;
+  conn->pace_rate = rate;
+  conn->pace_time = fill_time (conn, rate);
+}
+
+/* The rate may have changed: what was to wait by a very low one does so no
+ * longer. */
+void
+udt_pace_update (UdtConnection *conn)
+{
+  uint64_t rate;
+
+  if (conn->pace_time <= conn->now)
+    return;
+  rate = conn->congestion->rate (conn->law);
+  if (rate < VERY_LOW * conn->pace_rate)
+    return;
+  conn->pace_rate = rate;
+  conn->pace_time = fill_time (conn, rate);
 }

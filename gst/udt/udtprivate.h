@@ -6,11 +6,10 @@
  *   udtsend.c        flows and messages to send; udtdrop.c  giving them up
  *   udtschedule.c    whose turn it is
  *   udtoutput.c      building packets; udtpace.c  when
- *   udtloss.c        sent packets: acknowledged, lost; udtexpiry.c  not heard of
- *   udtack.c         what to acknowledge and to ask for again
- *   udtinput.c       opening and reading packets
- *   udtreceive.c     reassembly and delivery; udtwindow.c  flow control
- *   udtlate.c        giving up what comes too late
+ *   udtloss.c        sent packets: acknowledged, lost; udtexpiry.c  not heard
+ * of udtack.c         what to acknowledge and to ask for again udtinput.c
+ * opening and reading packets udtreceive.c     reassembly and delivery;
+ * udtwindow.c  flow control udtlate.c        giving up what comes too late
  *   udtrepair.c      redundancy: what to send; udtrecover.c  what to make of it
  *   udtfec.c         the erasure code of both
  *   udtpath.c        round trip, delay, MTU
@@ -61,6 +60,7 @@
 #define UDT_REORDER_PACKETS 3
 #define UDT_MIN_EXPIRY (20 * MS)
 #define UDT_MAX_EXPIRY (1 * SECOND)
+#define UDT_SILENCE (250 * MS)
 #define UDT_CLOSE_TRIES 3
 #define UDT_MAX_CLOSE_INTERVAL (3 * SECOND)
 #define UDT_SEND_RETRY (1 * MS)
@@ -387,11 +387,13 @@ struct _UdtConnection
   UdtTime loss_time;         /* when the oldest suspect counts as lost */
   UdtTime last_expiry;
   uint32_t expiries;
+  UdtTime silent_since; /* with expiries: when the first of those was sent */
   uint32_t probes_owed; /* packets that may ignore the window */
 
   /* Delivery rate */
   uint64_t delivered;
   UdtTime delivered_sent, delivered_at;
+  UdtTime flight_since; /* something is in flight */
   uint32_t delivered_arrival;
   bool has_delivered_arrival;
   uint64_t app_limited_until; /* samples of numbers below are limited */
@@ -404,7 +406,9 @@ struct _UdtConnection
   const UdtCongestion *congestion;
   int64_t tokens; /* bytes */
   UdtTime tokens_at;
-  UdtTime pace_time;     /* nothing before this */
+  UdtTime pace_time; /* nothing before this: when, from pace_from on, */
+  UdtTime pace_from; /* pace_missing bytes have come at pace_rate */
+  uint64_t pace_missing, pace_rate;
   bool pace_waiting;     /* ever since there has been something to send */
   UdtTime blocked_until; /* the network refused a packet */
 
@@ -574,6 +578,7 @@ void udt_repair_cancel (UdtConnection *conn, UdtProtected *p);
 /* --- udtpace.c --- */
 void udt_pace_refill (UdtConnection *conn, UdtTime now);
 void udt_pace_spend (UdtConnection *conn, size_t bytes, UdtTime now);
+void udt_pace_update (UdtConnection *conn);
 
 /* --- udtoutput.c --- */
 UdtTime udt_output_time (const UdtConnection *conn);

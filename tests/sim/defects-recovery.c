@@ -164,7 +164,7 @@ unsent_expires (SimTest *test)
   sim_flow_send (flow, 1000, UDT_MESSAGE_SYNC);
   sim_run_for (sim, 300 * SIM_MS);
   CHECK_MOST (test, delay_of (flow, flow->n_messages - 1), 60 * SIM_MS);
-  CHECK_MOST (test, sim_link_stats (sim->link[0])->offered_bytes, 45000);
+  CHECK_MOST (test, sim_link_stats (sim->link[0])->offered_bytes, 50000);
   sim_finish (sim);
   sim_test_end (test, sim);
 }

@@ -416,10 +416,10 @@ live_freezes (SimTest *test)
                            .audio = true,
                            .duration = 32 * SIM_SECOND,
                            .latency = 400 * SIM_MS,
-                           .frames = 0.999,
+                           .frames = 1,
                            .sound = 0.999,
-                           .mean = 65 * SIM_MS,
-                           .max = 350 * SIM_MS });
+                           .mean = 40 * SIM_MS,
+                           .max = 200 * SIM_MS });
 }
 
 static void
@@ -637,7 +637,7 @@ static const SimCase cases[] = {
   { "live-loss-2", live_loss_2, 3 },
   { "live-loss-5", live_loss_5, 3 },
   { "live-wifi", live_wifi, 3 },
-  { "live-freezes", live_freezes },
+  { "live-freezes", live_freezes, 3 },
   { "live-bursts", live_bursts, 3 },
   { "live-step-fixed", live_step_fixed },
   { "live-step-follow", live_step_follow },
