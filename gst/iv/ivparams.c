@@ -12,23 +12,36 @@
 
 #include <string.h>
 
-/* One "key=value", up to `end`. Some apps put "ipc.flv?" before the first. */
+/* Some apps put a name before the first: "ipc.flv?", "voice?". */
+static const gchar *
+skip_name (const gchar *params)
+{
+  const gchar *mark = strpbrk (params, "?=&");
+
+  return mark != NULL && *mark == '?' ? mark + 1 : params;
+}
+
+/* One "key=value", up to `end`. */
 static gboolean
 check_pair (const gchar *pair, const gchar *end)
 {
   const gchar *equals = memchr (pair, '=', (gsize)(end - pair));
-  const gchar *c;
 
   if (equals == NULL || equals == pair)
     return FALSE;
   if (pair[0] == '_' && !g_str_has_prefix (pair, "_crypto="))
     return FALSE;
-  for (c = pair; c < end; c++) {
-    if (*c == '/' || *c == '+' || (*c == '=' && c != equals))
+  return memchr (equals + 1, '=', (gsize)(end - equals - 1)) == NULL;
+}
+
+static gboolean
+is_plain (const gchar *params)
+{
+  const gchar *c;
+
+  for (c = params; *c != '\0'; c++)
+    if (*c == '/' || *c == '+' || (guchar)*c < 0x20 || *c == 0x7f)
       return FALSE;
-    if ((guchar)*c < 0x20 || *c == 0x7f)
-      return FALSE;
-  }
   return TRUE;
 }
 
@@ -36,10 +49,12 @@ gboolean
 iv_params_check (const gchar *params)
 {
   gsize len = strlen (params);
-  const gchar *pair = params;
+  const gchar *pair;
 
-  if (len == 0 || len > IV_MAX_COMMAND || !g_utf8_validate (params, -1, NULL))
+  if (len == 0 || len > IV_MAX_COMMAND
+      || !g_utf8_validate (params, (gssize)len, NULL) || !is_plain (params))
     return FALSE;
+  pair = skip_name (params);
   while (pair != NULL) {
     const gchar *end = strchr (pair, '&');
 

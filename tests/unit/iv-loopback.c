@@ -360,6 +360,7 @@ test_params (void)
     { "action=live&a=b=c", FALSE },
     { "action=live&a=b+c", FALSE },
     { "action=live&_secret=1", FALSE },
+    { "ipc.flv?_secret=1", FALSE },
     { "action=live&&channel=0", FALSE },
     { "=live", FALSE },
     { "action", FALSE },

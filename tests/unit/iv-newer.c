@@ -18,6 +18,8 @@ static struct
   guint events[10];
   gchar *peer;
   guint gets, stops, voices, ends;
+  guint asked; /* the viewer's app */
+  gboolean thinking;
 } seen;
 static int the_handle;
 
@@ -109,12 +111,52 @@ open_device (void)
   return port;
 }
 
-/* The viewer's app gives back what it got. */
+/* The viewer's app gives back what it got, or thinks about it. */
 static GBytes *
 app_command (P2pEndpoint *endpoint, const gchar *peer, GBytes *command,
              gpointer user)
 {
+  g_mutex_lock (&world);
+  seen.asked++;
+  g_cond_broadcast (&changed);
+  while (seen.thinking)
+    g_cond_wait (&changed, &world);
+  g_mutex_unlock (&world);
   return g_bytes_ref (command);
+}
+
+typedef struct
+{
+  size_t size;
+  int status;
+} Size;
+
+static void
+check_sizes (const gchar *peer)
+{
+  static const Size table[] = {
+    { 0, IV_ERR_AVT_INPUT_PARAM_INVAILD },
+    { 1, IV_ERR_NONE },
+    { 3000, IV_ERR_NONE },
+    { 3001, IV_ERR_NONE },
+    { 16384, IV_ERR_NONE },
+    { 16385, IV_ERR_AVT_INPUT_PARAM_INVAILD },
+  };
+  static char message[16385];
+  static unsigned char reply[16384];
+  guint i;
+
+  memset (message, 'm', sizeof message);
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    size_t len = sizeof reply;
+
+    g_test_message ("%zu bytes", table[i].size);
+    g_assert_cmpint (iv_avt_p2p_send_command (peer, message, table[i].size,
+                                              reply, &len, 0),
+                     ==, table[i].status);
+    if (table[i].status == IV_ERR_NONE)
+      g_assert_cmpmem (reply, len, message, table[i].size);
+  }
 }
 
 static void
@@ -180,6 +222,7 @@ test_newer (void)
   WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).link_mode == 1);
   WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).ave_sent_rate > 0);
   check_commands (seen.peer);
+  check_sizes (seen.peer);
   talk (&viewer);
   p2p_endpoint_remove_listener (viewer.endpoint, id);
   wish_close (&wish);
@@ -192,10 +235,57 @@ test_newer (void)
   g_free (seen.peer);
 }
 
+/* A command that is under way when the module ends: it fails, and at once. */
+static gpointer
+command_thread (gpointer peer)
+{
+  unsigned char reply[8];
+  size_t len = sizeof reply;
+
+  return GINT_TO_POINTER (
+      iv_avt_p2p_send_command (peer, "hello", 5, reply, &len, 3600 * 1000));
+}
+
+static void
+test_exit_while_asking (void)
+{
+  static const P2pListener app = { .command = app_command };
+  P2pEndpointConfig config;
+  GThread *thread;
+  gchar *uri;
+  guint id;
+  Side viewer;
+  Wish wish = { 0 };
+
+  memset (&seen, 0, sizeof seen);
+  seen.thinking = TRUE;
+  uri = tcp_uri (open_device ());
+  side_config (&config, P2P_ROLE_VIEWER, uri);
+  side_open (&viewer, &config);
+  id = p2p_endpoint_add_listener (viewer.endpoint, &app, NULL);
+  wish_open (&wish, &viewer, "action=live");
+  WAIT_FOR (seen.peer != NULL && viewer.added == 1);
+  thread = g_thread_new ("command", command_thread, seen.peer);
+  WAIT_FOR (seen.asked == 1);
+  g_assert_cmpint (iv_avt_p2p_exit (), ==, IV_ERR_NONE);
+  g_assert_cmpint (GPOINTER_TO_INT (g_thread_join (thread)), ==,
+                   IV_ERR_SYS_COMMUNICATE_FAIL);
+  g_mutex_lock (&world);
+  seen.thinking = FALSE;
+  unlock ();
+  p2p_endpoint_remove_listener (viewer.endpoint, id);
+  wish_close (&wish);
+  side_close (&viewer);
+  config_remove ();
+  g_free (uri);
+  g_free (seen.peer);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/iv/newer", test_newer);
+  g_test_add_func ("/iv/newer/exit-while-asking", test_exit_while_asking);
   return g_test_run ();
 }
