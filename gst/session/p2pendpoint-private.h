@@ -192,6 +192,7 @@ struct _P2pStream
   gboolean ended;
   P2pKeyUnits key_units;
   guint64 frames_of_gone, dropped_of_gone;
+  guint64 nominal;              /* bit/s, as targets() said */
 };
 
 static inline guint
@@ -212,6 +213,8 @@ gboolean p2p_stream_matches (P2pStream * stream, P2pPeer * peer,
     const P2pRemoteRequest * request);
 void p2p_stream_attach_all (P2pStream * stream);
 void p2p_stream_outs_changed (P2pStream * stream);
+/* p2ptarget.c */
+void p2p_stream_tell_targets (P2pStream * stream, gint64 now);
 
 struct _P2pOffer
 {
@@ -235,6 +238,10 @@ struct _P2pOutStream
   guint8 caps_version;
   gboolean end_owed;            /* END goes behind what waits in `flow` */
   gint64 empty_since;           /* orphan: nothing left since; 0: not yet */
+  gboolean left_out;            /* mark of targets() */
+  guint64 metered_bytes;        /* p2ptarget.c: acknowledged at that time, */
+  gint64 metered_us;
+  guint64 metered_rate;         /* and bit/s until then */
 };
 
 /* p2pout.c */

@@ -24,6 +24,7 @@
 #define P2P_ENDPOINT_H
 
 #include <glib.h>
+#include "bitratepolicy.h"
 #include "p2pcredential.h"
 #include "p2psignaller.h"
 #include "p2pwire.h"
@@ -235,6 +236,13 @@ typedef struct
   void (*key_unit) (P2pStream * stream, gboolean all_headers, gpointer user);
   /* There is room again after P2P_PUSH_FULL. Network thread. */
   void (*writable) (P2pStream * stream, gpointer user);
+  /* Video: bit/s of this stream that each viewer's path carries, every 100 ms
+   * while there are peers, and when the last viewer has gone. Their marks are
+   * kept. What the stream would have on a good path comes back: where a viewer
+   * takes several, the path is shared out in proportion to it; 0: the stream is
+   * as it is, and the others get what it leaves. Network thread. */
+  guint64 (*targets) (P2pStream * stream, BitrateViewer * viewers, gsize n,
+      gpointer user);
 } P2pStreamCallbacks;
 
 P2pStream *p2p_endpoint_publish (P2pEndpoint * endpoint,
@@ -369,6 +377,7 @@ typedef struct
   gint64 connected_us;          /* since media could flow; 0: not yet */
   guint64 rtt_us, min_rtt_us, queue_delay_us;
   guint64 pacing_rate, delivery_rate;   /* bit/s */
+  guint64 target_bitrate;       /* what all video to it should have, bit/s */
   guint64 bytes_sent, bytes_received, payload_bytes_sent,
       payload_bytes_received;
   guint64 packets_sent, packets_received, packets_lost,

@@ -41,6 +41,7 @@ take_engine (P2pPeer *peer, P2pPeerStats *s)
   s->queue_delay_us = e.queue_delay;
   s->pacing_rate = e.pacing_rate;
   s->delivery_rate = e.delivery_rate;
+  s->target_bitrate = e.target_bitrate;
   s->bytes_sent = e.bytes_sent;
   s->bytes_received = e.bytes_received;
   s->payload_bytes_sent = e.payload_bytes_sent;

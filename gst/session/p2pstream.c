@@ -164,6 +164,8 @@ p2p_stream_outs_changed (P2pStream *stream)
   stream->viewers = stream->outs->len;
   g_mutex_unlock (&stream->lock);
   p2p_stream_update_backlog (stream);
+  if (stream->outs->len == 0)
+    p2p_stream_tell_targets (stream, g_get_monotonic_time ());
 }
 
 /* -- Network thread: key units --------------------------------------------- */
@@ -210,6 +212,7 @@ p2p_stream_tick (P2pStream *stream, gint64 now)
       && p2p_key_units_due (&stream->key_units, someone_waits (stream)) <= now)
     ask_key_unit (stream, now);
   p2p_stream_update_backlog (stream);
+  p2p_stream_tell_targets (stream, now);
 }
 
 /* -- Network thread: items ------------------------------------------------- */

@@ -89,6 +89,7 @@ struct _UdtLinkPeer
 
   /* Sender. */
   gboolean open;       /* the flow is */
+  gboolean left_out;   /* mark of targets() */
   gboolean overflowed; /* it lost the stream */
   P2pFlow out;
   guint8 caps_sent;

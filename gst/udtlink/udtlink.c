@@ -152,6 +152,31 @@ peer_stats (UdtLinkPeer *peer)
 }
 
 static void
+tell_targets (UdtLink *link, GPtrArray *stats)
+{
+  BitrateViewer viewers[UDT_LINK_MAX_CALLERS];
+  UdtLinkPeer *who[UDT_LINK_MAX_CALLERS];
+  guint i, n = 0;
+
+  if (link->callbacks.targets == NULL)
+    return;
+  for (i = 0; i < link->peers->len && n < stats->len; i++) {
+    UdtLinkPeer *peer = g_ptr_array_index (link->peers, i);
+
+    if (peer->state != UDT_PEER_UP || peer->conn == NULL
+        || n == UDT_LINK_MAX_CALLERS)
+      continue;
+    viewers[n].bitrate = ((UdtLinkPeerStats *)g_ptr_array_index (stats, n))
+                             ->engine.target_bitrate;
+    viewers[n].left_out = peer->left_out;
+    who[n++] = peer;
+  }
+  link->callbacks.targets (link, viewers, n, link->user);
+  while (n-- > 0)
+    who[n]->left_out = viewers[n].left_out;
+}
+
+static void
 take_snapshot (UdtLink *link)
 {
   UdtLinkStats *stats, *old;
@@ -176,6 +201,7 @@ take_snapshot (UdtLink *link)
     if (peer->state == UDT_PEER_UP && peer->conn != NULL)
       g_ptr_array_add (stats->peers, peer_stats (peer));
   }
+  tell_targets (link, stats->peers);
   g_mutex_lock (&link->lock);
   old = link->snapshot;
   link->snapshot = stats;

@@ -20,6 +20,7 @@
 #define UDT_LINK_H
 
 #include <glib.h>
+#include "bitratepolicy.h"
 #include "p2pcredential.h"
 #include "p2pwire.h"
 #include "udt.h"
@@ -94,6 +95,11 @@ typedef struct
   void (*end) (UdtLink *link, gpointer user);
   /* Went without an end; a new one may come. */
   void (*closed) (UdtLink *link, gpointer user);
+
+  /* Sender: bit/s that the path to each peer carries, every 100 ms while data
+   * flows, and once when the last peer has gone. Their marks are kept. */
+  void (*targets) (UdtLink *link, BitrateViewer *viewers, gsize n,
+                   gpointer user);
 } UdtLinkCallbacks;
 
 /* Checks everything that can be wrong without the network; a listener has its
