@@ -41,6 +41,7 @@ GST_DEBUG_CATEGORY (gst_p2p_sink_debug);
 
 enum {
   PROP_STATS = GST_P2P_PROP_OWN,
+  PROP_FOLLOW, /* the first of GST_P2P_FOLLOW_… */
 };
 
 guint gst_p2p_sink_signals[GST_P2P_SINK_N_SIGNALS];
@@ -165,7 +166,8 @@ gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
     return NULL;
   }
   pad = gst_p2p_sink_pad_new (templ, pad_name, kind,
-                              name != NULL && strchr (name, '%') == NULL);
+                              name != NULL && strchr (name, '%') == NULL,
+                              &sink->follow);
   g_free (pad_name);
   g_mutex_lock (&sink->lock);
   running = sink->published;
@@ -445,14 +447,65 @@ gst_p2p_sink_send_command (GstP2pSink *sink, const gchar *peer, GBytes *command,
   gst_p2p_send_command (NULL, peer, command, promise);
 }
 
+/* What its encoders together shall have, bit/s. */
+static guint64
+get_target (GstP2pSink *sink)
+{
+  GList *pads = gst_p2p_sink_get_pads (sink), *walk;
+  guint64 target = 0;
+
+  for (walk = pads; walk != NULL; walk = walk->next) {
+    GstP2pFollow *follow = GST_P2P_SINK_PAD (walk->data)->follow;
+
+    if (follow != NULL)
+      target += gst_p2p_follow_get_target (follow);
+  }
+  gst_p2p_sink_free_pads (pads);
+  return target;
+}
+
+static void
+set_follow (GstP2pSink *sink, guint which, const GValue *value)
+{
+  GList *pads, *walk;
+
+  gst_p2p_follow_set_property (&sink->follow, GST_ELEMENT_CAST (sink), which,
+                               value);
+  pads = gst_p2p_sink_get_pads (sink);
+  for (walk = pads; walk != NULL; walk = walk->next)
+    gst_p2p_sink_pad_look (walk->data, sink);
+  gst_p2p_sink_free_pads (pads);
+}
+
+static GstStructure *
+get_stats (GstP2pSink *sink)
+{
+  GstStructure *stats;
+
+  g_mutex_lock (&sink->lock);
+  stats = gst_p2p_stats_structure_new (sink->endpoint);
+  g_mutex_unlock (&sink->lock);
+  gst_structure_set (stats, "target-bitrate-bps", G_TYPE_UINT64,
+                     get_target (sink), NULL);
+  return stats;
+}
+
+static gboolean
+is_follow (guint id)
+{
+  return id >= PROP_FOLLOW && id < PROP_FOLLOW + GST_P2P_FOLLOW_N_PROPERTIES;
+}
+
 static void
 gst_p2p_sink_set_property (GObject *object, guint id, const GValue *value,
                            GParamSpec *pspec)
 {
   GstP2pSink *sink = GST_P2P_SINK (object);
 
-  if (!gst_p2p_settings_set_property (&sink->settings, GST_ELEMENT_CAST (sink),
-                                      id, value))
+  if (is_follow (id))
+    set_follow (sink, id - PROP_FOLLOW, value);
+  else if (!gst_p2p_settings_set_property (&sink->settings,
+                                           GST_ELEMENT_CAST (sink), id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
@@ -462,14 +515,15 @@ gst_p2p_sink_get_property (GObject *object, guint id, GValue *value,
 {
   GstP2pSink *sink = GST_P2P_SINK (object);
 
-  if (id == PROP_STATS) {
-    g_mutex_lock (&sink->lock);
-    g_value_take_boxed (value, gst_p2p_stats_structure_new (sink->endpoint));
-    g_mutex_unlock (&sink->lock);
-    return;
-  }
-  if (!gst_p2p_settings_get_property (&sink->settings, GST_ELEMENT_CAST (sink),
-                                      id, value))
+  if (id == PROP_STATS)
+    g_value_take_boxed (value, get_stats (sink));
+  else if (id == PROP_FOLLOW + GST_P2P_FOLLOW_TARGET_BITRATE)
+    g_value_set_uint (value, (guint)MIN (get_target (sink), G_MAXUINT));
+  else if (is_follow (id))
+    gst_p2p_follow_get_property (&sink->follow, GST_ELEMENT_CAST (sink),
+                                 id - PROP_FOLLOW, value);
+  else if (!gst_p2p_settings_get_property (&sink->settings,
+                                           GST_ELEMENT_CAST (sink), id, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
 }
 
@@ -479,6 +533,7 @@ gst_p2p_sink_finalize (GObject *object)
   GstP2pSink *sink = GST_P2P_SINK (object);
 
   gst_p2p_settings_clear (&sink->settings);
+  gst_p2p_follow_settings_clear (&sink->follow);
   g_free (sink->params);
   g_mutex_clear (&sink->lock);
   G_OBJECT_CLASS (gst_p2p_sink_parent_class)->finalize (object);
@@ -563,6 +618,7 @@ gst_p2p_sink_class_init (GstP2pSinkClass *klass)
   gst_p2p_install_stats (
       object_class, PROP_STATS,
       "application/x-p2p-stats, with one structure for each viewer");
+  gst_p2p_follow_install (object_class, PROP_FOLLOW);
   install_signals (klass);
 
   element_class->change_state = gst_p2p_sink_change_state;
@@ -590,6 +646,7 @@ static void
 gst_p2p_sink_init (GstP2pSink *sink)
 {
   gst_p2p_settings_init (&sink->settings);
+  gst_p2p_follow_settings_init (&sink->follow);
   g_mutex_init (&sink->lock);
   GST_OBJECT_FLAG_SET (sink, GST_ELEMENT_FLAG_SINK);
 }

@@ -9,6 +9,7 @@
 #define GST_P2P_SINK_H
 
 #include <gst/gst.h>
+#include "gstp2pfollow.h"
 #include "gstp2psettings.h"
 
 G_BEGIN_DECLS
@@ -40,7 +41,8 @@ struct _GstP2pSink
 {
   GstElement parent;
 
-  GstP2pSettings settings; /* OBJECT_LOCK */
+  GstP2pSettings settings;     /* OBJECT_LOCK */
+  GstP2pFollowSettings follow; /* the same */
 
   /* Protects everything below and the members of the pads that say so. Held
    * for a few instructions; the session's functions that neither block nor
@@ -77,7 +79,8 @@ struct _GstP2pSinkPad
 
   /* Constant. */
   P2pWireKind kind;
-  gboolean named; /* asked for by its own name */
+  gboolean named;       /* asked for by its own name */
+  GstP2pFollow *follow; /* of video, or NULL; has a lock of its own */
 
   /* Protected by the sink's lock. */
   P2pStream *stream; /* while published; used without the lock by the
@@ -105,7 +108,8 @@ struct _GstP2pSinkPad
 
 /* gstp2psinkpad.c */
 GstPad *gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
-                              P2pWireKind kind, gboolean named);
+                              P2pWireKind kind, gboolean named,
+                              GstP2pFollowSettings *follow);
 /* Sink's lock held. */
 void gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint,
                                P2pOffer *offer);
@@ -124,6 +128,9 @@ void gst_p2p_sink_pad_render_gap (GstP2pSinkPad *pad, GstP2pSink *sink,
                                   GstClockTime timestamp,
                                   GstClockTime duration);
 void gst_p2p_sink_pad_drain (GstP2pSinkPad *pad, GstP2pSink *sink);
+
+/* Settings have changed; no lock held. */
+void gst_p2p_sink_pad_look (GstP2pSinkPad *pad, GstP2pSink *sink);
 
 /* gstp2psink.c; no lock held. */
 /* References to the pads there are now. */

@@ -117,6 +117,20 @@ on_writable (P2pStream *stream, gpointer user)
   gst_object_unref (sink);
 }
 
+static guint64
+on_targets (P2pStream *stream, BitrateViewer *viewers, gsize n, gpointer user)
+{
+  GstP2pSinkPad *pad = user;
+  GstP2pSink *sink = get_sink (pad);
+  guint64 nominal = 0;
+
+  if (sink != NULL && pad->follow != NULL)
+    nominal = gst_p2p_follow_update (pad->follow, GST_ELEMENT_CAST (sink),
+                                     GST_PAD_CAST (pad), viewers, n);
+  g_clear_object (&sink);
+  return nominal;
+}
+
 /* `name` is borrowed. */
 static void
 fill_config (GstP2pSinkPad *pad, const gchar *name, P2pStreamConfig *config)
@@ -133,7 +147,8 @@ void
 gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint,
                           P2pOffer *offer)
 {
-  static const P2pStreamCallbacks callbacks = { on_key_unit, on_writable };
+  static const P2pStreamCallbacks callbacks
+      = { on_key_unit, on_writable, on_targets };
   P2pStreamConfig config;
   gchar *name;
 
@@ -158,6 +173,45 @@ gst_p2p_sink_pad_wake (GstP2pSinkPad *pad)
   if (pad->clock_id != NULL)
     gst_clock_id_unschedule (pad->clock_id);
   g_cond_broadcast (&pad->cond);
+}
+
+/* -- An encoder that follows ----------------------------------------------- */
+
+/* The one that the sink's setting is for: of the pads for video, the one that
+ * has been there longest. */
+static gboolean
+is_first_video (GstP2pSinkPad *pad, GstP2pSink *sink)
+{
+  GList *pads = gst_p2p_sink_get_pads (sink), *walk = pads;
+  gboolean first;
+
+  while (walk != NULL && GST_P2P_SINK_PAD (walk->data)->kind != P2P_WIRE_VIDEO)
+    walk = walk->next;
+  first = walk != NULL && walk->data == pad;
+  gst_p2p_sink_free_pads (pads);
+  return first;
+}
+
+/* Pictures that each stand alone have a quality, not a bit rate. */
+static void
+follow_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
+{
+  if (pad->follow == NULL)
+    return;
+  if (gst_structure_has_name (gst_caps_get_structure (caps, 0), "image/jpeg"))
+    gst_p2p_follow_stop (pad->follow, GST_ELEMENT_CAST (sink),
+                         GST_PAD_CAST (pad));
+  else
+    gst_p2p_follow_start (pad->follow, GST_ELEMENT_CAST (sink),
+                          GST_PAD_CAST (pad), is_first_video (pad, sink));
+}
+
+void
+gst_p2p_sink_pad_look (GstP2pSinkPad *pad, GstP2pSink *sink)
+{
+  if (pad->follow != NULL)
+    gst_p2p_follow_look (pad->follow, GST_ELEMENT_CAST (sink),
+                         GST_PAD_CAST (pad));
 }
 
 /* -- Events ---------------------------------------------------------------- */
@@ -317,6 +371,8 @@ sink_pad_event (GstPad *gpad, GstObject *parent, GstEvent *event)
     case GST_EVENT_CAPS:
       gst_event_parse_caps (event, &caps);
       ok = set_caps (pad, sink, caps);
+      if (ok)
+        follow_caps (pad, sink, caps);
       break;
     case GST_EVENT_SEGMENT:
       gst_event_copy_segment (event, &pad->segment);
@@ -407,6 +463,8 @@ sink_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
     pad->flushing = !active;
     return TRUE;
   }
+  if (!active && pad->follow != NULL)
+    gst_p2p_follow_stop (pad->follow, GST_ELEMENT_CAST (parent), gpad);
   set_flushing (pad, GST_P2P_SINK (parent), !active);
   if (active)
     stream_start (pad, GST_P2P_SINK (parent));
@@ -489,6 +547,7 @@ gst_p2p_sink_pad_finalize (GObject *object)
 
   g_assert (pad->stream == NULL);
   forget_headers (pad);
+  g_clear_pointer (&pad->follow, gst_p2p_follow_unref);
   g_free (pad->match);
   g_cond_clear (&pad->cond);
   G_OBJECT_CLASS (gst_p2p_sink_pad_parent_class)->finalize (object);
@@ -538,7 +597,8 @@ gst_p2p_sink_pad_init (GstP2pSinkPad *pad)
 
 GstPad *
 gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
-                      P2pWireKind kind, gboolean named)
+                      P2pWireKind kind, gboolean named,
+                      GstP2pFollowSettings *follow)
 {
   GstP2pSinkPad *pad
       = g_object_new (GST_TYPE_P2P_SINK_PAD, "name", name, "direction",
@@ -547,6 +607,8 @@ gst_p2p_sink_pad_new (GstPadTemplate *templ, const gchar *name,
 
   pad->kind = kind;
   pad->named = named;
+  if (kind == P2P_WIRE_VIDEO)
+    pad->follow = gst_p2p_follow_new (follow);
   gst_pad_set_activatemode_function (gpad, sink_pad_activate_mode);
   gst_pad_set_event_function (gpad, sink_pad_event);
   gst_pad_set_query_function (gpad, sink_pad_query);

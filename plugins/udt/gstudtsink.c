@@ -43,6 +43,7 @@ enum {
   PROP_MAX_CALLERS,
   PROP_HIGH_WATERMARK,
   PROP_WAIT_FOR_CONNECTION,
+  PROP_FOLLOW, /* the first of GST_P2P_FOLLOW_… */
 };
 
 static GstStaticPadTemplate sink_template
@@ -104,10 +105,20 @@ on_writable (UdtLink *link, gpointer user)
   g_mutex_unlock (&sink->lock);
 }
 
+static void
+on_targets (UdtLink *link, BitrateViewer *viewers, gsize n, gpointer user)
+{
+  GstUdtSink *sink = user;
+
+  gst_p2p_follow_update (sink->follow, GST_ELEMENT_CAST (sink),
+                         GST_BASE_SINK_PAD (sink), viewers, n);
+}
+
 static const UdtLinkCallbacks callbacks = {
   .event = on_event,
   .key_unit = on_key_unit,
   .writable = on_writable,
+  .targets = on_targets,
 };
 
 /* -- States ---------------------------------------------------------------- */
@@ -145,6 +156,8 @@ gst_udt_sink_stop (GstBaseSink *base)
   GstUdtSink *sink = GST_UDT_SINK (base);
 
   gst_udt_settings_stop_link (&sink->settings, GST_ELEMENT_CAST (sink));
+  gst_p2p_follow_stop (sink->follow, GST_ELEMENT_CAST (sink),
+                       GST_BASE_SINK_PAD (sink));
   gst_caps_replace (&sink->caps, NULL);
   g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
   sink->headers = NULL;
@@ -207,6 +220,12 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
 
 /* -- Object ---------------------------------------------------------------- */
 
+static gboolean
+is_follow (guint id)
+{
+  return id >= PROP_FOLLOW && id < PROP_FOLLOW + GST_P2P_FOLLOW_N_PROPERTIES;
+}
+
 static void
 gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
                            GParamSpec *pspec)
@@ -216,6 +235,14 @@ gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
   if (gst_udt_settings_set_property (&sink->settings, GST_ELEMENT_CAST (sink),
                                      id, value))
     return;
+  if (is_follow (id)) {
+    gst_p2p_follow_set_property (&sink->follow_settings,
+                                 GST_ELEMENT_CAST (sink), id - PROP_FOLLOW,
+                                 value);
+    gst_p2p_follow_look (sink->follow, GST_ELEMENT_CAST (sink),
+                         GST_BASE_SINK_PAD (sink));
+    return;
+  }
   GST_OBJECT_LOCK (sink);
   switch (id) {
     case PROP_DEADLINE:
@@ -246,6 +273,18 @@ gst_udt_sink_get_property (GObject *object, guint id, GValue *value,
   if (gst_udt_settings_get_property (&sink->settings, GST_ELEMENT_CAST (sink),
                                      id, value))
     return;
+  if (id == PROP_FOLLOW + GST_P2P_FOLLOW_TARGET_BITRATE) {
+    guint64 target = gst_p2p_follow_get_target (sink->follow);
+
+    g_value_set_uint (value, (guint)MIN (target, G_MAXUINT));
+    return;
+  }
+  if (is_follow (id)) {
+    gst_p2p_follow_get_property (&sink->follow_settings,
+                                 GST_ELEMENT_CAST (sink), id - PROP_FOLLOW,
+                                 value);
+    return;
+  }
   GST_OBJECT_LOCK (sink);
   switch (id) {
     case PROP_DEADLINE:
@@ -273,6 +312,8 @@ gst_udt_sink_finalize (GObject *object)
   GstUdtSink *sink = GST_UDT_SINK (object);
 
   gst_udt_settings_clear (&sink->settings);
+  gst_p2p_follow_unref (sink->follow);
+  gst_p2p_follow_settings_clear (&sink->follow_settings);
   g_cond_clear (&sink->cond);
   g_mutex_clear (&sink->lock);
   G_OBJECT_CLASS (gst_udt_sink_parent_class)->finalize (object);
@@ -304,6 +345,9 @@ install_properties (GObjectClass *klass)
           "Whether a source that is not live waits while there is nobody to "
           "send to; a live one never does",
           TRUE, GST_P2P_SETTING));
+  /* Its max-bitrate takes the place of GstBaseSink's, which would hold data
+   * back: that one stays off. */
+  gst_p2p_follow_install (klass, PROP_FOLLOW);
 }
 
 static void
@@ -341,6 +385,8 @@ gst_udt_sink_init (GstUdtSink *sink)
   GstBaseSink *base = GST_BASE_SINK_CAST (sink);
 
   gst_udt_settings_init (&sink->settings);
+  gst_p2p_follow_settings_init (&sink->follow_settings);
+  sink->follow = gst_p2p_follow_new (&sink->follow_settings);
   sink->deadline = DEFAULT_DEADLINE_MS;
   sink->max_callers = DEFAULT_MAX_CALLERS;
   sink->high_watermark = DEFAULT_HIGH_WATERMARK;

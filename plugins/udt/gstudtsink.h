@@ -12,6 +12,7 @@
 #define GST_UDT_SINK_H
 
 #include <gst/base/gstbasesink.h>
+#include "gstp2pfollow.h"
 #include "gstudtsettings.h"
 
 G_BEGIN_DECLS
@@ -31,6 +32,8 @@ struct _GstUdtSink
   gboolean wait_for_connection;
 
   gboolean started;
+  GstP2pFollow *follow;                 /* has a lock of its own */
+  GstP2pFollowSettings follow_settings; /* OBJECT_LOCK */
 
   GMutex lock;
   GCond cond;

@@ -73,6 +73,27 @@ gst_udt_sink_apply_deadline (GstUdtSink *sink)
   set_stream (sink);
 }
 
+/* Video follows, but for what has no bit rate to set: pictures that each stand
+ * alone. Anything else, a container for example, if its encoder is named. */
+static void
+follow_caps (GstUdtSink *sink, GstCaps *caps)
+{
+  const GstStructure *structure = gst_caps_get_structure (caps, 0);
+  gboolean follows = gst_udt_kind_of_caps (caps) == P2P_WIRE_VIDEO
+                     && !gst_structure_has_name (structure, "image/jpeg")
+                     && !gst_structure_has_name (structure, "video/x-raw");
+
+  GST_OBJECT_LOCK (sink);
+  follows |= sink->follow_settings.encoder != NULL;
+  GST_OBJECT_UNLOCK (sink);
+  if (follows)
+    gst_p2p_follow_start (sink->follow, GST_ELEMENT_CAST (sink),
+                          GST_BASE_SINK_PAD (sink), TRUE);
+  else
+    gst_p2p_follow_stop (sink->follow, GST_ELEMENT_CAST (sink),
+                         GST_BASE_SINK_PAD (sink));
+}
+
 gboolean
 gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps)
 {
@@ -92,6 +113,7 @@ gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps)
     sink->headers = gst_p2p_caps_get_headers (caps);
   set_stream (sink);
   udt_link_set_caps (sink->settings.link, text);
+  follow_caps (sink, caps);
   g_free (text);
   return TRUE;
 }

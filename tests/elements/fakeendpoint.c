@@ -558,6 +558,12 @@ fake_stream_key_unit (P2pStream *stream, gboolean all_headers)
   stream->callbacks.key_unit (stream, all_headers, stream->user);
 }
 
+guint64
+fake_stream_targets (P2pStream *stream, BitrateViewer *viewers, gsize n)
+{
+  return stream->callbacks.targets (stream, viewers, n, stream->user);
+}
+
 /* -- Requests -------------------------------------------------------------- */
 
 P2pRequest *

@@ -55,6 +55,8 @@ void fake_stream_set_full (P2pStream *stream, gboolean full);
 void fake_stream_wait_refused (P2pStream *stream, guint count);
 void fake_stream_set_backlog (P2pStream *stream, guint64 least, guint64 most);
 void fake_stream_key_unit (P2pStream *stream, gboolean all_headers);
+guint64 fake_stream_targets (P2pStream *stream, BitrateViewer *viewers,
+                             gsize n);
 void fake_refuse_caps (gboolean refuse);
 
 /* Requests of a source. */
