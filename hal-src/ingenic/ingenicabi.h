@@ -29,6 +29,12 @@ enum { INGENIC_AUDIO_BLOCK = 0, INGENIC_AUDIO_NO_BLOCK = 1 };
 #define INGENIC_PROFILE(type, number) ((uint32_t)(type) << 24 | (number))
 enum { INGENIC_TYPE_H264 = 0, INGENIC_TYPE_H265 = 1, INGENIC_TYPE_JPEG = 4 };
 
+/* Which of T41's two encoders: the one that has all codecs. */
+#define INGENIC_VPU_AVPU 1
+/* T40 and T41 can have several sensors; the first one. */
+#define INGENIC_MAIN_SENSOR 0
+#define INGENIC_NO_GPIO (-1)
+
 /* Rate control of the new kind */
 enum {
   INGENIC_RC_FIXQP = 0,
@@ -72,6 +78,20 @@ typedef struct
   uint16_t gpios[4];
 } IngenicSensorInfo;
 
+/* T40 and T41: wider numbers of pins, and how the sensor is wired. */
+typedef struct
+{
+  char name[32];
+  uint32_t bus;
+  char i2c_type[20];
+  int32_t i2c_address, i2c_adapter;
+  uint32_t spi[2];
+  int32_t reset_gpio, power_down_gpio, power_gpio;
+  uint16_t id;
+  uint32_t interface, clock;
+  int32_t mode;
+} IngenicT40SensorInfo;
+
 typedef struct
 {
   int32_t enable, left, top, width, height;
@@ -89,6 +109,13 @@ typedef struct
   int32_t fps_num, fps_den, n_buffers, type;
   IngenicCrop frame_crop;
 } IngenicSourceAttr;
+
+/* On T40 and T41 turning comes first; T41 has a word more at the end. */
+typedef struct
+{
+  int32_t turn[5];
+  IngenicSourceAttr attr;
+} IngenicT40SourceAttr;
 
 typedef struct
 {
@@ -215,6 +242,27 @@ typedef struct
   uint32_t long_term_every;
   uint8_t long_term_rc;
 } IngenicT31Attr;
+
+/* An encoder to choose before it, a buffer's size in it. */
+typedef struct
+{
+  uint32_t vpu, profile;
+  uint8_t level, tier;
+  uint16_t width, height;
+  uint32_t picture_format, options, tools;
+  uint8_t crop_enable;
+  uint32_t crop[4];
+  uint32_t buffer_size;
+  IngenicRcMode rc;
+  IngenicFrameRate fps;
+  uint32_t gop_mode;
+  uint16_t gop, notify;
+  uint32_t max_same_scene;
+  uint8_t long_term;
+  uint32_t long_term_every;
+  uint8_t long_term_rc;
+  _Alignas(4) uint8_t ivdc;
+} IngenicT41Attr;
 
 typedef struct
 {

@@ -39,6 +39,13 @@ static const HalSymbol symbols[] = {
   IMP (isp_enable_tuning, "ISP_EnableTuning"),
   IMP (isp_disable_tuning, "ISP_DisableTuning"),
   IMP (isp_set_fps, "ISP_Tuning_SetSensorFPS"),
+  /* One function, of another shape by generation */
+  IMP (isp_add_sensor_of, "ISP_AddSensor"),
+  IMP (isp_del_sensor_of, "ISP_DelSensor"),
+  IMP (isp_enable_sensor_of, "ISP_EnableSensor"),
+  IMP (isp_disable_sensor_of, "ISP_DisableSensor"),
+  IMP (isp_set_fps_of, "ISP_Tuning_SetSensorFPS"),
+  IMP (isp_set_rate_of, "ISP_Tuning_SetSensorFPS"),
   IMP (source_create, "FrameSource_CreateChn"),
   IMP (source_destroy, "FrameSource_DestroyChn"),
   IMP (source_set_attr, "FrameSource_SetChnAttr"),

@@ -31,6 +31,13 @@ typedef struct
   int (*isp_enable_tuning) (void);
   int (*isp_disable_tuning) (void);
   int (*isp_set_fps) (uint32_t num, uint32_t den);
+  /* The same functions where there are several sensors */
+  int (*isp_add_sensor_of) (uint32_t sensor, void *info);
+  int (*isp_del_sensor_of) (uint32_t sensor, void *info);
+  int (*isp_enable_sensor_of) (uint32_t sensor, void *info);
+  int (*isp_disable_sensor_of) (uint32_t sensor);
+  int (*isp_set_fps_of) (uint32_t sensor, uint32_t *num, uint32_t *den);
+  int (*isp_set_rate_of) (uint32_t sensor, IngenicFrameRate *fps);
   /* FrameSource */
   int (*source_create) (int channel, void *attr);
   int (*source_destroy) (int channel);

@@ -1,4 +1,5 @@
-/* Between HalStreamConfig and a channel; here of the new kind (T31, C100), in
+/* Between HalStreamConfig and a channel; here of the new kind (T31, T40,
+ * T41, C100), in
  * ingenicold.c of the old one.
  *
  * The library fills in attributes by itself, from a bit rate in kbit/s; what
@@ -112,6 +113,9 @@ ingenic_attr_fill (IngenicContext *context, const HalStreamConfig *config,
       initial_qp (config), kbits);
   if (code != 0)
     return ingenic_fail (error, "IMP_Encoder_SetDefaultParam", code);
+  if (layout->attr.vpu != HAL_NO_OFFSET
+      && hal_get_u32 (attr, layout->attr.vpu) == 0)
+    hal_put_u32 (attr, layout->attr.vpu, INGENIC_VPU_AVPU);
   if (config->qp_min < 0 && config->qp_max < 0)
     return HAL_OK;
   if (qp_offsets (layout, config, &at_min, &at_max)

@@ -11,10 +11,11 @@
 
 #define OFFSET(type, member) (uint16_t) offsetof (type, member)
 
-#define NEW(number, text)                                                      \
+#define NEW(number, text, isp_kind, source_at, attr_type, vpu_at)              \
   {                                                                            \
     .generation = number, .name = text, .new_kind = true, .h265 = true,        \
-    .sensor_bus = OFFSET (IngenicSensorInfo, bus),                             \
+    .isp = isp_kind, .sensor_bus = OFFSET (IngenicSensorInfo, bus),            \
+    .source = source_at,                                                       \
     .stream = { sizeof (IngenicRingStream),                                    \
                 OFFSET (IngenicRingStream, ring),                              \
                 OFFSET (IngenicRingStream, ring_size),                         \
@@ -24,7 +25,7 @@
     .pack = { sizeof (IngenicRingPack), OFFSET (IngenicRingPack, offset),      \
               HAL_NO_OFFSET, OFFSET (IngenicRingPack, length),                 \
               OFFSET (IngenicRingPack, pts) },                                 \
-    .attr = { sizeof (IngenicT31Attr), OFFSET (IngenicT31Attr, rc) },          \
+    .attr = { sizeof (attr_type), OFFSET (attr_type, rc), vpu_at },            \
     .rc_size = sizeof (IngenicRcMode),                                         \
     .rc_modes = { INGENIC_RC_CBR, INGENIC_RC_VBR, INGENIC_RC_CAPPED_VBR,       \
                   INGENIC_RC_CAPPED_QUALITY, INGENIC_RC_FIXQP },               \
@@ -47,7 +48,8 @@
     .pack = { sizeof (IngenicPack), HAL_NO_OFFSET,                             \
               OFFSET (IngenicPack, address), OFFSET (IngenicPack, length),     \
               OFFSET (IngenicPack, pts) },                                     \
-    .attr = { sizeof (IngenicAttrOld), OFFSET (IngenicAttrOld, rc) },          \
+    .attr = { sizeof (IngenicAttrOld), OFFSET (IngenicAttrOld, rc),            \
+              HAL_NO_OFFSET },                                                 \
     .rc_size = sizeof (IngenicRcOld),                                          \
     .rc_modes                                                                  \
         = { INGENIC_OLD_RC_CBR,                                                \
@@ -62,8 +64,13 @@ static const IngenicLayout layouts[] = {
   OLD (INGENIC_T21, "t21", true, IngenicSensorInfo),
   OLD (INGENIC_T23, "t23", true, IngenicT23SensorInfo),
   OLD (INGENIC_T30, "t30", true, IngenicSensorInfo),
-  NEW (INGENIC_T31, "t31"),
-  NEW (INGENIC_C100, "c100"),
+  NEW (INGENIC_T31, "t31", INGENIC_ISP_ONE, 0, IngenicT31Attr, HAL_NO_OFFSET),
+  NEW (INGENIC_T40, "t40", INGENIC_ISP_MANY,
+       OFFSET (IngenicT40SourceAttr, attr), IngenicT31Attr, HAL_NO_OFFSET),
+  NEW (INGENIC_T41, "t41", INGENIC_ISP_RATE,
+       OFFSET (IngenicT40SourceAttr, attr), IngenicT41Attr,
+       OFFSET (IngenicT41Attr, vpu)),
+  NEW (INGENIC_C100, "c100", INGENIC_ISP_ONE, 0, IngenicT31Attr, HAL_NO_OFFSET),
 };
 
 /* What the chip's name begins with. */
@@ -72,8 +79,9 @@ static const struct
   const char *chip;
   IngenicGeneration generation;
 } chips[] = {
-  { "T20", INGENIC_T20 }, { "T21", INGENIC_T21 }, { "T23", INGENIC_T23 },
-  { "T30", INGENIC_T30 }, { "T31", INGENIC_T31 }, { "C100", INGENIC_C100 },
+  { "T20", INGENIC_T20 }, { "T21", INGENIC_T21 },   { "T23", INGENIC_T23 },
+  { "T30", INGENIC_T30 }, { "T31", INGENIC_T31 },   { "T40", INGENIC_T40 },
+  { "T41", INGENIC_T41 }, { "C100", INGENIC_C100 },
 };
 
 const IngenicLayout *

@@ -23,8 +23,17 @@ typedef enum {
   INGENIC_T23 = 23,
   INGENIC_T30 = 30,
   INGENIC_T31 = 31,
+  INGENIC_T40 = 40,
+  INGENIC_T41 = 41,
   INGENIC_C100 = 100,
 } IngenicGeneration;
+
+/* How the functions of the ISP are called. */
+typedef enum {
+  INGENIC_ISP_ONE,  /* one sensor */
+  INGENIC_ISP_MANY, /* several, by number; and a rate of two pointers */
+  INGENIC_ISP_RATE, /* the same; the rate is a structure */
+} IngenicIsp;
 
 typedef struct
 {
@@ -33,7 +42,9 @@ typedef struct
   /* Attributes are filled in by the library, and packs are in a ring. */
   bool new_kind;
   bool h265;
+  IngenicIsp isp;
   uint16_t sensor_bus; /* where the bus and all after it are */
+  uint16_t source;     /* where IngenicSourceAttr is in an output's */
   struct
   {
     uint16_t size, ring, ring_size, packs, n_packs, sequence;
@@ -45,6 +56,7 @@ typedef struct
   struct
   {
     uint16_t size, rc; /* rc: the mode, then its parameters */
+    uint16_t vpu;      /* HAL_NO_OFFSET: there is one encoder */
   } attr;
   uint16_t rc_size;
   uint8_t rc_modes[INGENIC_N_RC_MODES]; /* INGENIC_NO_RC_MODE: has none */

@@ -20,6 +20,9 @@ typedef struct
 {
   bool given;
   IngenicSensorInfo info;
+  /* How it is wired, where that is said (T40, T41). */
+  IngenicT40SensorInfo wiring;
+  bool has_wiring;
   unsigned width, height; /* 0: not known */
   unsigned fps_num, fps_den;
 } IngenicSensor;

@@ -11,6 +11,11 @@
 
 #define MAX_I2C_ADDRESS 0x7f
 #define MAX_I2C_ADAPTER 7
+#define MAX_GPIO 255
+#define MAX_INTERFACE 2 /* MIPI 0, MIPI 1, parallel */
+#define MAX_CLOCK 2
+#define USUAL_CLOCK 1
+#define MAX_MODE 63
 #define BUFFERS 2
 #define HINT_FORMAT                                                            \
   "for example name=gc2053,i2c-address=0x37,width=1920,height=1080,fps=25"
@@ -33,6 +38,36 @@ parse_number (const char *value, size_t size, unsigned max, unsigned *ret)
   number = strtoul (value, &end, 0);
   *ret = (unsigned)number;
   return end == value + size && number <= max;
+}
+
+/* Of T40 and T41. name: not ended by a zero. */
+static bool
+parse_wiring (const char *name, size_t name_size, const char *value,
+              size_t size, IngenicSensor *sensor)
+{
+  IngenicT40SensorInfo *wiring = &sensor->wiring;
+  unsigned number = 0;
+
+#define IS(text)                                                               \
+  (name_size == sizeof text - 1 && memcmp (name, text, name_size) == 0)
+  if (IS ("interface") && parse_number (value, size, MAX_INTERFACE, &number))
+    wiring->interface = number;
+  else if (IS ("clock") && parse_number (value, size, MAX_CLOCK, &number))
+    wiring->clock = number;
+  else if (IS ("mode") && parse_number (value, size, MAX_MODE, &number))
+    wiring->mode = (int32_t)number;
+  else if (IS ("reset-gpio") && parse_number (value, size, MAX_GPIO, &number))
+    wiring->reset_gpio = (int32_t)number;
+  else if (IS ("power-down-gpio")
+           && parse_number (value, size, MAX_GPIO, &number))
+    wiring->power_down_gpio = (int32_t)number;
+  else if (IS ("power-gpio") && parse_number (value, size, MAX_GPIO, &number))
+    wiring->power_gpio = (int32_t)number;
+  else
+    return false;
+#undef IS
+  sensor->has_wiring = true;
+  return true;
 }
 
 /* One name=value */
@@ -70,7 +105,7 @@ parse_part (const char *part, size_t size, IngenicSensor *sensor)
   else if (IS ("fps") && parse_number (value, left, HAL_MAX_FPS, &number))
     sensor->fps_num = number;
   else
-    return false;
+    return parse_wiring (part, name, value, left, sensor);
 #undef IS
   return true;
 }
@@ -81,6 +116,9 @@ ingenic_sensor_parse (const char *text, IngenicSensor *sensor, HalError *error)
   memset (sensor, 0, sizeof *sensor);
   sensor->info.bus = INGENIC_BUS_I2C;
   sensor->fps_den = 1;
+  sensor->wiring.clock = USUAL_CLOCK;
+  sensor->wiring.reset_gpio = sensor->wiring.power_down_gpio
+      = sensor->wiring.power_gpio = INGENIC_NO_GPIO;
   while (*text != '\0') {
     size_t size = strcspn (text, ",");
 
@@ -106,6 +144,72 @@ sensor_info (const IngenicContext *context, void *memory)
   memcpy (memory, info->name, sizeof info->name);
   memcpy ((char *)memory + context->library.layout->sensor_bus, &info->bus,
           sizeof *info - bus);
+  if (context->library.layout->isp != INGENIC_ISP_ONE) {
+    const IngenicT40SensorInfo *wiring = &context->sensor.wiring;
+    size_t gpios = offsetof (IngenicT40SensorInfo, reset_gpio);
+
+    memcpy ((char *)memory + gpios, &wiring->reset_gpio,
+            sizeof *wiring - gpios);
+  }
+}
+
+/* The functions of the ISP, however they are called. */
+static int
+add_sensor (const IngenicContext *context, void *info)
+{
+  const IngenicApi *api = &context->library.api;
+
+  return context->library.layout->isp == INGENIC_ISP_ONE
+             ? api->isp_add_sensor (info)
+             : api->isp_add_sensor_of (INGENIC_MAIN_SENSOR, info);
+}
+
+static void
+del_sensor (const IngenicContext *context, void *info)
+{
+  const IngenicApi *api = &context->library.api;
+
+  if (context->library.layout->isp == INGENIC_ISP_ONE)
+    api->isp_del_sensor (info);
+  else
+    api->isp_del_sensor_of (INGENIC_MAIN_SENSOR, info);
+}
+
+static int
+enable_sensor (const IngenicContext *context, void *info)
+{
+  const IngenicApi *api = &context->library.api;
+
+  return context->library.layout->isp == INGENIC_ISP_ONE
+             ? api->isp_enable_sensor ()
+             : api->isp_enable_sensor_of (INGENIC_MAIN_SENSOR, info);
+}
+
+static void
+disable_sensor (const IngenicContext *context)
+{
+  const IngenicApi *api = &context->library.api;
+
+  if (context->library.layout->isp == INGENIC_ISP_ONE)
+    api->isp_disable_sensor ();
+  else
+    api->isp_disable_sensor_of (INGENIC_MAIN_SENSOR);
+}
+
+static int
+set_sensor_fps (const IngenicContext *context)
+{
+  const IngenicApi *api = &context->library.api;
+  IngenicFrameRate fps = { context->sensor.fps_num, context->sensor.fps_den };
+
+  switch (context->library.layout->isp) {
+    case INGENIC_ISP_MANY:
+      return api->isp_set_fps_of (INGENIC_MAIN_SENSOR, &fps.num, &fps.den);
+    case INGENIC_ISP_RATE:
+      return api->isp_set_rate_of (INGENIC_MAIN_SENSOR, &fps);
+    default:
+      return api->isp_set_fps (fps.num, fps.den);
+  }
 }
 
 /* Undoes the first n of what ingenic_sensor_start does. */
@@ -120,10 +224,10 @@ undo (IngenicContext *context, unsigned n)
   if (n > 3)
     api->system_exit ();
   if (n > 2)
-    api->isp_disable_sensor ();
+    disable_sensor (context);
   if (n > 1) {
     sensor_info (context, info);
-    api->isp_del_sensor (info);
+    del_sensor (context, info);
   }
   if (n > 0)
     api->isp_close ();
@@ -141,16 +245,23 @@ ingenic_sensor_start (IngenicContext *context, HalError *error)
 
   if (!context->sensor.given)
     return HAL_OK;
+  if (context->sensor.has_wiring
+      && context->library.layout->isp == INGENIC_ISP_ONE)
+    return hal_fail (error, HAL_INVALID, "", 0,
+                     "on this chip the sensor's driver knows how it is wired",
+                     "sensor-config: interface, clock, mode and pins are for "
+                     "T40 and T41, not for %s",
+                     context->library.layout->name);
   errno = 0;
   code = api->isp_open ();
   if (code == 0 && ++done) {
     call = "IMP_ISP_AddSensor";
     sensor_info (context, info);
-    code = api->isp_add_sensor (info);
+    code = add_sensor (context, info);
   }
   if (code == 0 && ++done) {
     call = "IMP_ISP_EnableSensor";
-    code = api->isp_enable_sensor ();
+    code = enable_sensor (context, info);
   }
   if (code == 0 && ++done) {
     call = "IMP_System_Init";
@@ -162,7 +273,7 @@ ingenic_sensor_start (IngenicContext *context, HalError *error)
   }
   if (code == 0 && ++done && context->sensor.fps_num != 0) {
     call = "IMP_ISP_Tuning_SetSensorFPS";
-    code = api->isp_set_fps (context->sensor.fps_num, context->sensor.fps_den);
+    code = set_sensor_fps (context);
   }
   if (code == 0)
     return HAL_OK;
@@ -209,7 +320,10 @@ make_source (IngenicContext *context, unsigned number,
   HalStatus status;
   int code;
 
-  source_attr (context, config, fps, (IngenicSourceAttr *)memory);
+  source_attr (
+      context, config, fps,
+      (IngenicSourceAttr *)(void *)((char *)memory
+                                    + context->library.layout->source));
   errno = 0;
   code = api->source_create ((int)number, memory);
   if (code != 0)

@@ -128,6 +128,23 @@ test_sensor_later (void)
   hal_context_release (early);
 }
 
+static void
+test_bad_sensor (void)
+{
+  HalEnv env = target_env ();
+  HalContextConfig config = { .sensor_config = target->bad_sensor_config };
+  HalContext *context = NULL;
+  HalError error = { 0 };
+
+  if (target->bad_sensor_config == NULL)
+    return;
+  CHECK_EQ (
+      hal_context_acquire (target->family, &env, &config, &context, &error),
+      HAL_INVALID);
+  CHECK (strstr (error.text, "clock") != NULL && error.hint[0] != '\0');
+  CHECK_EQ (target_sim ()->inits, 0);
+}
+
 /* --- Settings that cannot be ------------------------------------------ */
 
 static HalStatus
@@ -220,6 +237,7 @@ static const ConformanceCase cases[] = {
   { "probe", test_probe, 0 },
   { "share", test_share, 0 },
   { "sensor-later", test_sensor_later, SIM },
+  { "bad-sensor", test_bad_sensor, SIM },
   { "missing-library", test_missing_library, SIM },
   { "newer-version", test_newer_version, SIM },
   { "foreign-version", test_foreign_version, SIM },

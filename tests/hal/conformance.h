@@ -33,6 +33,8 @@ typedef struct
   const char *needed_library;
   /* Of those that set up sensor and ISP themselves. */
   const char *sensor_config;
+  /* One that is refused in words. */
+  const char *bad_sensor_config;
 } ConformanceTarget;
 
 extern const ConformanceTarget conformance_targets[];

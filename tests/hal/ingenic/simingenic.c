@@ -15,11 +15,16 @@
 #define CHANNELS 8
 #define SOURCES 4
 
-#if SIM_INGENIC == 31 || SIM_INGENIC == 100
+#if SIM_INGENIC == 31 || SIM_INGENIC == 40 || SIM_INGENIC == 41                \
+    || SIM_INGENIC == 100
 #define NEW_KIND 1
 typedef IngenicRingStream Stream;
 typedef IngenicRingPack Pack;
+#if SIM_INGENIC == 41
+typedef IngenicT41Attr Attr;
+#else
 typedef IngenicT31Attr Attr;
+#endif
 typedef IngenicRcMode Rc;
 #else
 #define NEW_KIND 0
@@ -30,6 +35,8 @@ typedef IngenicRcOld Rc;
 #endif
 #if SIM_INGENIC == 23
 typedef IngenicT23SensorInfo SensorInfo;
+#elif SIM_INGENIC == 40 || SIM_INGENIC == 41
+typedef IngenicT40SensorInfo SensorInfo;
 #else
 typedef IngenicSensorInfo SensorInfo;
 #endif
@@ -49,6 +56,12 @@ typedef IngenicSensorInfo SensorInfo;
 #elif SIM_INGENIC == 31
 #define CHIP "T31-X"
 #define VERSION "IMP-1.1.6"
+#elif SIM_INGENIC == 40
+#define CHIP "T40-N"
+#define VERSION "IMP-1.3.1"
+#elif SIM_INGENIC == 41
+#define CHIP "T41-N"
+#define VERSION "IMP-1.2.5"
 #else
 #define CHIP "C100"
 #define VERSION "IMP-2.1.0"
@@ -167,8 +180,39 @@ API (ISP_Open) (void)
   return 0;
 }
 
-API (ISP_AddSensor) (const SensorInfo *info)
+/* T40 and T41 number their sensors. */
+#if SIM_INGENIC == 40 || SIM_INGENIC == 41
+#define SENSOR uint32_t number,
+#define SENSOR_ALONE uint32_t number
+#define IS_SENSOR (number == INGENIC_MAIN_SENSOR)
+typedef IngenicT40SourceAttr SourceAttr;
+#define SOURCE(given) (&(given)->attr)
+
+/* As it is if nothing is said, or as targets.c says. */
+static bool
+is_wired (const SensorInfo *info)
 {
+  bool said = info->reset_gpio != INGENIC_NO_GPIO;
+
+  return (!said || info->reset_gpio == 91)
+         && info->power_down_gpio == INGENIC_NO_GPIO
+         && info->power_gpio == INGENIC_NO_GPIO
+         && info->interface == (said ? 2 : 0) && info->clock == (said ? 2 : 1)
+         && info->mode == (said ? 3 : 0);
+}
+#else
+#define SENSOR
+#define SENSOR_ALONE void
+#define IS_SENSOR true
+typedef IngenicSourceAttr SourceAttr;
+#define SOURCE(given) (given)
+#define is_wired(info) true
+#endif
+
+API (ISP_AddSensor) (SENSOR const SensorInfo *info)
+{
+  if (!IS_SENSOR || !is_wired (info))
+    return fail (EINVAL);
   if (!front.isp || front.sensor)
     return out_of_order ();
   if (info->bus != INGENIC_BUS_I2C || info->i2c_address != 0x37
@@ -178,8 +222,15 @@ API (ISP_AddSensor) (const SensorInfo *info)
   return 0;
 }
 
+#if SIM_INGENIC == 40 || SIM_INGENIC == 41
+API (ISP_EnableSensor) (SENSOR const SensorInfo *info)
+{
+  if (!IS_SENSOR || info->i2c_address != 0x37)
+    return fail (EINVAL);
+#else
 API (ISP_EnableSensor) (void)
 {
+#endif
   if (!front.sensor || front.sensor_on)
     return out_of_order ();
   front.sensor_on = true;
@@ -194,8 +245,20 @@ API (ISP_EnableTuning) (void)
   return 0;
 }
 
+#if SIM_INGENIC == 40
+API (ISP_Tuning_SetSensorFPS) (SENSOR uint32_t *at_num, uint32_t *at_den)
+{
+  uint32_t num = IS_SENSOR ? *at_num : 0, den = *at_den;
+
+#elif SIM_INGENIC == 41
+API (ISP_Tuning_SetSensorFPS) (SENSOR IngenicFrameRate *fps)
+{
+  uint32_t num = IS_SENSOR ? fps->num : 0, den = fps->den;
+
+#else
 API (ISP_Tuning_SetSensorFPS) (uint32_t num, uint32_t den)
 {
+#endif
   return front.tuning && num > 0 && den > 0 ? 0 : out_of_order ();
 }
 
@@ -207,17 +270,17 @@ API (ISP_DisableTuning) (void)
   return 0;
 }
 
-API (ISP_DisableSensor) (void)
+API (ISP_DisableSensor) (SENSOR_ALONE)
 {
-  if (!front.sensor_on || front.tuning || sim_engine_running ())
+  if (!IS_SENSOR || !front.sensor_on || front.tuning || sim_engine_running ())
     return out_of_order ();
   front.sensor_on = false;
   return 0;
 }
 
-API (ISP_DelSensor) (const SensorInfo *info)
+API (ISP_DelSensor) (SENSOR const SensorInfo *info)
 {
-  if (!front.sensor || front.sensor_on || info->name[0] == '\0')
+  if (!IS_SENSOR || !front.sensor || front.sensor_on || info->name[0] == '\0')
     return out_of_order ();
   front.sensor = false;
   return 0;
@@ -239,8 +302,10 @@ is_source (int number)
   return number >= 0 && number < SOURCES && sources[number].source;
 }
 
-API (FrameSource_CreateChn) (int number, const IngenicSourceAttr *attr)
+API (FrameSource_CreateChn) (int number, const SourceAttr *given)
 {
+  const IngenicSourceAttr *attr = SOURCE (given);
+
   if (number < 0 || number >= SOURCES || sources[number].source)
     return fail (EBUSY);
   if (attr->pixel_format != INGENIC_PIXEL_NV12 || attr->width < 16
@@ -254,8 +319,10 @@ API (FrameSource_CreateChn) (int number, const IngenicSourceAttr *attr)
   return 0;
 }
 
-API (FrameSource_SetChnAttr) (int number, const IngenicSourceAttr *attr)
+API (FrameSource_SetChnAttr) (int number, const SourceAttr *given)
 {
+  const IngenicSourceAttr *attr = SOURCE (given);
+
   if (!is_source (number) || sources[number].enabled)
     return out_of_order ();
   return attr->pixel_format == INGENIC_PIXEL_NV12 ? 0 : -1;
@@ -410,6 +477,10 @@ understand (const Attr *attr, SimSettings *settings)
   if (settings->codec == HAL_CODEC_JPEG
       && (attr->rc.u.qp < 1 || attr->rc.u.qp > 100))
     return false;
+#if SIM_INGENIC == 41
+  if (attr->vpu != INGENIC_VPU_AVPU || attr->buffer_size != 0)
+    return false;
+#endif
   return settings->width >= 16 && settings->height >= 16
          && settings->fps_num > 0 && settings->fps_den > 0 && settings->gop > 0
          && attr->gop_mode == 2;
@@ -672,6 +743,8 @@ API (Encoder_SetChnGopLength) (int channel, int length)
   return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
 
+/* T41 lost it. */
+#if SIM_INGENIC != 41
 API (Encoder_SetChnAttrRcMode) (int channel, const Rc *rc)
 {
   SimSettings settings;
@@ -682,6 +755,7 @@ API (Encoder_SetChnAttrRcMode) (int channel, const Rc *rc)
   understand_rc (rc, &settings);
   return sim_channel_set_settings ((unsigned)channel, &settings) ? 0 : -1;
 }
+#endif
 
 API (Encoder_SetChnQpBounds) (int channel, int min, int max)
 {

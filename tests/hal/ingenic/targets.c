@@ -10,21 +10,26 @@
 #define NEW_KIND "T31-X/IMP-1.1.6"
 #define SENSOR                                                                 \
   "name=gc2053,i2c-address=0x37,i2c-adapter=0,width=1920,height=1080,fps=25"
-#define TARGET(generation, newer, foreign)                                     \
+/* What T40 and T41 are told besides. */
+#define WIRED SENSOR ",interface=2,clock=2,mode=3,reset-gpio=91"
+#define TARGET(generation, newer, foreign, sensor, bad)                        \
   {                                                                            \
     .name = "ingenic-" generation, .family = &hal_ingenic,                     \
     .directory = "ingenic/" generation, .library = "libimp.so",                \
     .rate_tolerance = 8, .newer_version = newer, .foreign_version = foreign,   \
-    .needed_library = "libimp.so", .sensor_config = SENSOR                     \
+    .needed_library = "libimp.so", .sensor_config = sensor,                    \
+    .bad_sensor_config = bad                                                   \
   }
 
 const ConformanceTarget conformance_targets[] = {
-  TARGET ("t20", "T20-X/IMP-9.9.9", NEW_KIND),
-  TARGET ("t21", "T21-N/IMP-9.9.9", NEW_KIND),
-  TARGET ("t23", "T23-N/IMP-9.9.9", NEW_KIND),
-  TARGET ("t30", "T30-X/IMP-9.9.9", NEW_KIND),
-  TARGET ("t31", "T31-X/IMP-9.9.9", OLD_KIND),
-  TARGET ("c100", "C100/IMP-9.9.9", OLD_KIND),
+  TARGET ("t20", "T20-X/IMP-9.9.9", NEW_KIND, SENSOR, WIRED),
+  TARGET ("t21", "T21-N/IMP-9.9.9", NEW_KIND, SENSOR, WIRED),
+  TARGET ("t23", "T23-N/IMP-9.9.9", NEW_KIND, SENSOR, WIRED),
+  TARGET ("t30", "T30-X/IMP-9.9.9", NEW_KIND, SENSOR, WIRED),
+  TARGET ("t31", "T31-X/IMP-9.9.9", OLD_KIND, SENSOR, WIRED),
+  TARGET ("t40", "T40-N/IMP-9.9.9", OLD_KIND, WIRED, SENSOR ",clock=3"),
+  TARGET ("t41", "T41-N/IMP-9.9.9", OLD_KIND, WIRED, SENSOR ",clock=3"),
+  TARGET ("c100", "C100/IMP-9.9.9", OLD_KIND, SENSOR, WIRED),
 };
 const unsigned conformance_n_targets
     = sizeof conformance_targets / sizeof conformance_targets[0];
