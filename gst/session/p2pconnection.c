@@ -5,12 +5,14 @@
  *
  * Threads: everything on the thread that owns the context; no lock.
  *
- * One source per link does all the work: its ready time is the earliest of
- * the engine's and the handshake's. Datagrams that arrive are fed to the engine
- * at once, but acknowledgements and callbacks wait for the source, so that a
- * burst that libnice drains in one go is answered once. A burst that does not
- * end is answered in between, since libnice reads until the socket is empty
- * and would starve our timers otherwise.
+ * One source per link does all the work: it is due at the earliest of the
+ * engine's and the handshake's times. It looks for itself, as
+ * g_source_set_ready_time() wakes the context by a system call, even from the
+ * context's own thread. Datagrams that arrive are fed to the engine at once,
+ * but acknowledgements and callbacks wait for the source, so that a burst that
+ * libnice drains in one go is answered once. A burst that does not end is
+ * answered in between, since libnice reads until the socket is empty and would
+ * starve our timers otherwise.
  *
  * References: the source holds none; p2p_connection_free() destroys it and,
  * when called from a callback, leaves the memory to the dispatch that is
@@ -34,6 +36,8 @@
 /* Engine packets that overtook the end of the handshake. */
 #define MAX_EARLY 4
 #define FIRST_ENGINE_BYTE 0xc0 /* RFC 7983: outside of STUN, DTLS, TURN */
+
+G_STATIC_ASSERT (UDT_MAX_PACKET <= P2P_TRAIN_DATAGRAM);
 
 typedef enum {
   LINK_IDLE, /* no path yet */
@@ -65,7 +69,9 @@ struct _P2pConnection
   guint n_early;
 
   guint input_batch;
+  gint64 due; /* of the source */
   gint64 busy_until;
+  P2pTrain *rest; /* what the socket had no room for */
   gint64 last_received;
   guint64 refused;
 };
@@ -263,28 +269,52 @@ input_handshake (P2pConnection *link, const guint8 *data, gsize len, gint64 now)
 /* -- Input and output ------------------------------------------------------ */
 
 static void
+drop_rest (P2pConnection *link)
+{
+  if (link->rest != NULL)
+    p2p_train_give (g_steal_pointer (&link->rest));
+}
+
+/* FALSE: the socket is full. What it had no room for waits here.
+ * Other errors are the network's: unreachable for now, or a probe above the MTU
+ * of the interface. What was lost is found out like any loss. */
+static gboolean
+send_train (P2pConnection *link, P2pTrain *train, gint64 now)
+{
+  if (p2p_path_send_train (link->path, train) == P2P_PATH_BUSY) {
+    link->rest = train;
+    link->busy_until = now + BUSY_RETRY_US;
+    return FALSE;
+  }
+  p2p_train_give (train);
+  return TRUE;
+}
+
+static void
 flush (P2pConnection *link, gint64 now, guint budget)
 {
-  guint8 packet[UDT_MAX_PACKET];
+  gsize len = 1;
 
   if (link->conn == NULL || link->path == NULL
       || !p2p_path_is_usable (link->path) || now < link->busy_until)
     return;
-  while (budget-- > 0) {
-    gsize len = udt_connection_output (link->conn, packet, sizeof packet,
-                                       (UdtTime)now);
-    P2pPathSend sent;
+  if (link->rest != NULL
+      && !send_train (link, g_steal_pointer (&link->rest), now))
+    return;
+  while (budget > 0 && len > 0) {
+    P2pTrain *train = p2p_path_take_train (link->path);
+    guint8 *packet;
 
-    if (len == 0)
-      return;
-    sent = p2p_path_send (link->path, packet, len);
-    /* An error is the network's: unreachable for now, or a probe above the
-     * MTU of the interface. What was lost is found out like any loss. */
-    if (sent == P2P_PATH_BUSY) {
-      udt_connection_send_failed (link->conn, (UdtTime)now);
-      link->busy_until = now + BUSY_RETRY_US;
-      return;
+    while (budget > 0 && (packet = p2p_train_reserve (train)) != NULL) {
+      len = udt_connection_output (link->conn, packet, UDT_MAX_PACKET,
+                                   (UdtTime)now);
+      if (len == 0)
+        break;
+      p2p_path_add (link->path, train, len);
+      budget--;
     }
+    if (!send_train (link, train, now))
+      return;
   }
 }
 
@@ -323,7 +353,7 @@ p2p_connection_input (P2pConnection *link, guint8 *data, gsize len)
     input_handshake (link, data, len, now);
   else
     link->refused++;
-  g_source_set_ready_time (link->source, 0);
+  link->due = 0;
   return authentic;
 }
 
@@ -421,9 +451,11 @@ rearm (P2pConnection *link, gint64 now, gboolean more)
     /* Without a path nothing can go out, but time goes on for deadlines. */
     next = MIN (next, now + 100 * 1000);
   }
+  if (link->rest != NULL)
+    next = MIN (next, link->busy_until);
   if (more)
     next = 0;
-  g_source_set_ready_time (link->source, next == G_MAXINT64 ? -1 : next);
+  link->due = next;
 }
 
 static void
@@ -455,6 +487,7 @@ link_destroy (P2pConnection *link)
   guint i;
 
   drop_handshake (link);
+  drop_rest (link);
   for (i = 0; i < link->n_early; i++)
     g_bytes_unref (link->early[i]);
   udt_connection_free (link->conn);
@@ -472,7 +505,7 @@ link_dispatch (GSource *source, GSourceFunc callback, gpointer user)
 {
   P2pConnection *link = ((ConnectionSource *)source)->link;
 
-  g_source_set_ready_time (source, -1);
+  link->due = G_MAXINT64;
   link->dispatching = TRUE;
   work (link);
   link->dispatching = FALSE;
@@ -481,7 +514,28 @@ link_dispatch (GSource *source, GSourceFunc callback, gpointer user)
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs link_funcs = { .dispatch = link_dispatch };
+static gboolean
+link_prepare (GSource *source, gint *timeout_ms)
+{
+  gint64 due = ((ConnectionSource *)source)->link->due;
+  gint64 left = due - g_source_get_time (source);
+
+  *timeout_ms
+      = due == G_MAXINT64 ? -1 : (gint)CLAMP ((left + 999) / 1000, 0, G_MAXINT);
+  return left <= 0;
+}
+
+static gboolean
+link_check (GSource *source)
+{
+  return ((ConnectionSource *)source)->link->due <= g_source_get_time (source);
+}
+
+static GSourceFuncs link_funcs = {
+  .prepare = link_prepare,
+  .check = link_check,
+  .dispatch = link_dispatch,
+};
 
 /* -- Interface ------------------------------------------------------------- */
 
@@ -495,6 +549,7 @@ p2p_connection_new (const P2pConnectionConfig *config,
   p2p_identity_ref (link->config.identity);
   link->callbacks = *callbacks;
   link->user = user;
+  link->due = G_MAXINT64;
   link->source = g_source_new (&link_funcs, sizeof (ConnectionSource));
   ((ConnectionSource *)link->source)->link = link;
   g_source_attach (link->source, config->context);
@@ -519,11 +574,12 @@ p2p_connection_use_path (P2pConnection *link, P2pPath *path)
 
   link->path = path;
   link->busy_until = 0;
+  drop_rest (link);
   if (path != NULL && link->state == LINK_IDLE && link->config.client)
     begin_handshake (link, now);
   if (path != NULL && p2p_path_is_usable (path))
     send_held (link);
-  g_source_set_ready_time (link->source, 0);
+  link->due = 0;
 }
 
 void
@@ -533,7 +589,7 @@ p2p_connection_close (P2pConnection *link, const gchar *reason, guint drain_ms)
     return;
   udt_connection_close (link->conn, 0, reason, (UdtTime)drain_ms * 1000,
                         (UdtTime)g_get_monotonic_time ());
-  g_source_set_ready_time (link->source, 0);
+  link->due = 0;
 }
 
 UdtConnection *
@@ -545,7 +601,7 @@ p2p_connection_get_engine (P2pConnection *link)
 void
 p2p_connection_wake (P2pConnection *link)
 {
-  g_source_set_ready_time (link->source, 0);
+  link->due = 0;
 }
 
 gint64

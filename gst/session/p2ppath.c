@@ -70,6 +70,15 @@ struct _P2pPath
   NiceCandidateType remote_type;
   NiceAddress local_address, remote_address;
   gchar *local_text, *remote_text;
+
+  /* Where trains leave; NULL: what is sent has to be wrapped by libnice. */
+  GSocket *direct;
+  gboolean segmentation;
+  union
+  {
+    struct sockaddr any;
+    struct sockaddr_in6 v6;
+  } destination;
 };
 
 /* -- The event source ------------------------------------------------------ */
@@ -292,6 +301,24 @@ address_text (const NiceAddress *address)
                           text, nice_address_get_port (address));
 }
 
+/* The socket of the chosen pair, when its datagrams go out as they are. libnice
+ * sends one at a time. The scope of link-local addresses is its own affair. */
+static void
+find_direct (P2pPath *path)
+{
+  g_clear_object (&path->direct);
+  nice_address_copy_to_sockaddr (&path->remote_address, &path->destination.any);
+  if (path->local_type == NICE_CANDIDATE_TYPE_RELAYED
+      || (path->destination.any.sa_family == AF_INET6
+          && IN6_IS_ADDR_LINKLOCAL (&path->destination.v6.sin6_addr)))
+    return;
+  path->direct
+      = nice_agent_get_selected_socket (path->agent, path->stream, COMPONENT);
+  path->segmentation
+      = path->direct != NULL
+        && p2p_train_can_segment (g_socket_get_fd (path->direct));
+}
+
 static void
 on_pair (NiceAgent *agent, guint stream, guint component, NiceCandidate *local,
          NiceCandidate *remote, gpointer user)
@@ -306,6 +333,7 @@ on_pair (NiceAgent *agent, guint stream, guint component, NiceCandidate *local,
   g_free (path->remote_text);
   path->local_text = address_text (&local->addr);
   path->remote_text = address_text (&remote->addr);
+  find_direct (path);
   if (path->usable) {
     path->usable_pending = TRUE;
     arm (path);
@@ -382,6 +410,42 @@ p2p_path_send (P2pPath *path, const guint8 *data, gsize len)
                : P2P_PATH_ERROR;
   g_clear_error (&error);
   return result;
+}
+
+P2pTrain *
+p2p_path_take_train (P2pPath *path)
+{
+  P2pTrain *train = p2p_train_take ();
+
+  p2p_train_set_segmentation (train, path->segmentation);
+  return train;
+}
+
+void
+p2p_path_add (P2pPath *path, P2pTrain *train, gsize len)
+{
+  p2p_train_add (train, len, &path->destination.any);
+}
+
+P2pPathSend
+p2p_path_send_train (P2pPath *path, P2pTrain *train)
+{
+  const guint8 *data;
+  gsize len;
+
+  if (path->usable && path->direct != NULL
+      && !g_socket_is_closed (path->direct)) {
+    gboolean all = p2p_train_send (train, g_socket_get_fd (path->direct), NULL);
+
+    path->segmentation = p2p_train_get_segmentation (train);
+    return all ? P2P_PATH_SENT : P2P_PATH_BUSY;
+  }
+  while ((data = p2p_train_first (train, &len)) != NULL) {
+    if (p2p_path_send (path, data, len) == P2P_PATH_BUSY)
+      return P2P_PATH_BUSY;
+    p2p_train_drop_first (train);
+  }
+  return P2P_PATH_SENT;
 }
 
 gboolean
@@ -573,9 +637,9 @@ p2p_path_new (const P2pPathConfig *config, const P2pPathCallbacks *callbacks,
    * of those it makes every five seconds can fail the path. Whether the peer
    * is there and wants to hear us (RFC 7675) the engine knows better: from
    * authentic packets. */
-  path->agent = nice_agent_new_full (config->context,
-                                     NICE_COMPATIBILITY_RFC5245,
-                                     NICE_AGENT_OPTION_ICE_TRICKLE);
+  path->agent
+      = nice_agent_new_full (config->context, NICE_COMPATIBILITY_RFC5245,
+                             NICE_AGENT_OPTION_ICE_TRICKLE);
   g_object_set (path->agent, "ice-tcp", FALSE, "upnp", FALSE,
                 "controlling-mode", config->controlling, "force-relay",
                 config->relay_only, "stun-initial-timeout", STUN_TIMEOUT_MS,
@@ -643,6 +707,7 @@ p2p_path_close (P2pPath *path)
   (*closing->closing)++;
   nice_agent_close_async (path->agent, on_closed, closing);
 
+  g_clear_object (&path->direct);
   g_array_unref (path->candidates);
   g_array_unref (path->remote_relays);
   g_free (path->local_text);

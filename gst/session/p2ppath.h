@@ -19,6 +19,7 @@
 #include <glib.h>
 #include "p2piceservers.h"
 #include "p2pmessage.h"
+#include "p2ptrain.h"
 
 G_BEGIN_DECLS
 
@@ -75,6 +76,12 @@ typedef enum
 } P2pPathSend;
 
 P2pPathSend p2p_path_send (P2pPath * path, const guint8 * data, gsize len);
+
+/* The same with many: an empty train, to be filled with p2p_path_add(). What
+ * the network does not take now stays in it (P2P_PATH_BUSY). */
+P2pTrain *p2p_path_take_train (P2pPath * path);
+void p2p_path_add (P2pPath * path, P2pTrain * train, gsize len);
+P2pPathSend p2p_path_send_train (P2pPath * path, P2pTrain * train);
 
 gboolean p2p_path_is_usable (P2pPath * path);
 gboolean p2p_path_is_relayed (P2pPath * path);

@@ -3,21 +3,15 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Sending: datagrams are written one behind the other into an arena. Those in
- * a row that go to one address and have one size (the last may be shorter) make
- * one message, which the kernel cuts up; the messages go in one call. A message
- * that the kernel will not have as a whole is sent in pieces: a probe for the
- * path's MTU may be above that of the interface, or the interface cannot
- * segment.
- *
  * Receiving: each message has a buffer of 64 KiB, as the kernel may put as much
  * together. The memory is mapped, not touched: what is resident is what
  * arrives.
  *
  * Threads: one at a time.
  */
-#define _GNU_SOURCE /* sendmmsg, recvmmsg */
+#define _GNU_SOURCE /* recvmmsg */
 #include "udtsocket.h"
+#include "p2ptrain.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,9 +21,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -42,37 +33,20 @@
 
 #define RECEIVE_MESSAGES 16
 #define RECEIVE_BYTES 65536
-#define SEND_MESSAGES 64
-#define SEND_BYTES 65536
-/* The kernel's limits for a message that it cuts up. */
-#define MAX_SEGMENTS 64
-#define MAX_SEGMENTED_BYTES 65000
 /* Asked for; the kernel gives what net.core.*mem_max allows. */
 #define BUFFER_BYTES (4 << 20)
-
-typedef struct
-{
-  UdtAddress to;
-  guint32 start, len;
-  guint16 segment; /* size of each, but for the last */
-  guint16 count;
-} Message;
 
 struct _UdtSocket
 {
   int fd;
   gboolean v6;
-  gboolean segmentation, coalescing;
+  gboolean coalescing;
   gboolean blocked;
   UdtSocketStats stats;
+  P2pTrainStats sent;
 
   guint8 *receive_memory;
-
-  guint n_messages, first; /* [first, n_messages) are still to be sent */
-  guint32 used;
-  gboolean closed_last; /* nothing may be added to the last message */
-  Message messages[SEND_MESSAGES];
-  guint8 *arena;
+  P2pTrain *train;
 };
 
 /* -- Addresses ------------------------------------------------------------- */
@@ -193,7 +167,7 @@ open_fd (UdtSocket *self, const UdtAddress *address)
 static void
 set_options (UdtSocket *self)
 {
-  int one = 1, zero = 0;
+  int one = 1;
 
   set_int (self->fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
   set_int (self->fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
@@ -201,9 +175,7 @@ set_options (UdtSocket *self)
   set_int (self->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
   if (self->v6)
     set_int (self->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
-  self->segmentation
-      = setsockopt (self->fd, IPPROTO_UDP, UDP_SEGMENT, &zero, sizeof zero)
-        == 0;
+  p2p_train_set_segmentation (self->train, p2p_train_can_segment (self->fd));
   self->coalescing
       = setsockopt (self->fd, IPPROTO_UDP, UDP_GRO, &one, sizeof one) == 0;
 }
@@ -217,6 +189,7 @@ udt_socket_new (const UdtAddress *address, GError **error)
   gboolean ok;
 
   self->fd = -1;
+  self->train = p2p_train_new ();
   ok = open_fd (self, address);
   /* A kernel without IPv6. */
   if (!ok && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)
@@ -237,7 +210,6 @@ udt_socket_new (const UdtAddress *address, GError **error)
     return NULL;
   }
   set_options (self);
-  self->arena = g_malloc (SEND_BYTES);
   self->receive_memory
       = mmap (NULL, RECEIVE_MESSAGES * RECEIVE_BYTES, PROT_READ | PROT_WRITE,
               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -259,7 +231,7 @@ udt_socket_free (UdtSocket *self)
     close (self->fd);
   if (self->receive_memory != NULL)
     munmap (self->receive_memory, RECEIVE_MESSAGES * RECEIVE_BYTES);
-  g_free (self->arena);
+  p2p_train_free (self->train);
   g_free (self);
 }
 
@@ -384,168 +356,40 @@ udt_socket_receive (UdtSocket *self, guint budget, UdtSocketFunc func,
 guint8 *
 udt_socket_reserve (UdtSocket *self)
 {
-  if (self->used + UDT_SOCKET_MAX > SEND_BYTES
-      || self->n_messages == SEND_MESSAGES)
+  guint8 *room = p2p_train_reserve (self->train);
+
+  if (room == NULL) {
     udt_socket_flush (self);
-  if (self->blocked || self->used + UDT_SOCKET_MAX > SEND_BYTES
-      || self->n_messages == SEND_MESSAGES)
-    return NULL;
-  return self->arena + self->used;
-}
-
-static gboolean
-joins_last (UdtSocket *self, gsize len, const UdtAddress *to)
-{
-  const Message *last;
-
-  if (!self->segmentation || self->n_messages == self->first
-      || self->closed_last)
-    return FALSE;
-  last = &self->messages[self->n_messages - 1];
-  return len <= last->segment && last->count < MAX_SEGMENTS
-         && last->len + len <= MAX_SEGMENTED_BYTES
-         && udt_address_equal (&last->to, to);
+    room = p2p_train_reserve (self->train);
+  }
+  return self->blocked ? NULL : room;
 }
 
 void
 udt_socket_commit (UdtSocket *self, gsize len, const UdtAddress *to)
 {
-  Message *message;
+  UdtAddress mapped;
 
   if (len == 0)
     return;
-  if (joins_last (self, len, to)) {
-    message = &self->messages[self->n_messages - 1];
-    message->len += (guint32)len;
-    message->count++;
-    self->closed_last = len < message->segment;
-  } else {
-    message = &self->messages[self->n_messages++];
-    message->to = *to;
-    /* An IPv6 socket speaks IPv4 by mapped addresses. */
-    if (self->v6 && to->any.sa_family == AF_INET) {
-      memset (&message->to, 0, sizeof message->to);
-      message->to.v6.sin6_family = AF_INET6;
-      message->to.v6.sin6_port = to->v4.sin_port;
-      message->to.v6.sin6_addr.s6_addr[10] = 0xff;
-      message->to.v6.sin6_addr.s6_addr[11] = 0xff;
-      memcpy (message->to.v6.sin6_addr.s6_addr + 12, &to->v4.sin_addr, 4);
-    }
-    message->start = self->used;
-    message->len = (guint32)len;
-    message->segment = (guint16)len;
-    message->count = 1;
-    self->closed_last = FALSE;
+  /* An IPv6 socket speaks IPv4 by mapped addresses. */
+  if (self->v6 && to->any.sa_family == AF_INET) {
+    memset (&mapped, 0, sizeof mapped);
+    mapped.v6.sin6_family = AF_INET6;
+    mapped.v6.sin6_port = to->v4.sin_port;
+    mapped.v6.sin6_addr.s6_addr[10] = 0xff;
+    mapped.v6.sin6_addr.s6_addr[11] = 0xff;
+    memcpy (mapped.v6.sin6_addr.s6_addr + 12, &to->v4.sin_addr, 4);
+    to = &mapped;
   }
-  self->used += (guint32)len;
-}
-
-static void
-fill_header (UdtSocket *self, Message *message, struct msghdr *header,
-             struct iovec *part, Control *control)
-{
-  guint16 segment = message->segment;
-  struct cmsghdr *c;
-
-  memset (header, 0, sizeof *header);
-  part->iov_base = self->arena + message->start;
-  part->iov_len = message->len;
-  header->msg_iov = part;
-  header->msg_iovlen = 1;
-  header->msg_name = &message->to;
-  header->msg_namelen = (socklen_t)address_len (&message->to);
-  if (message->count == 1)
-    return;
-  memset (control, 0, sizeof *control);
-  header->msg_control = control;
-  header->msg_controllen = CMSG_SPACE (sizeof segment);
-  c = CMSG_FIRSTHDR (header);
-  c->cmsg_level = IPPROTO_UDP;
-  c->cmsg_type = UDP_SEGMENT;
-  c->cmsg_len = CMSG_LEN (sizeof segment);
-  memcpy (CMSG_DATA (c), &segment, sizeof segment);
-}
-
-static gboolean
-would_block (gint code)
-{
-  return code == EAGAIN || code == EWOULDBLOCK;
-}
-
-/* The kernel does not take this message. One datagram is lost then, as on the
- * way; of several each gets its chance. FALSE: the network is full. */
-static gboolean
-send_in_pieces (UdtSocket *self, Message *message, gint code)
-{
-  if (message->count == 1) {
-    self->stats.send_errors++;
-    message->len = 0;
-    return TRUE;
-  }
-  /* Not of this message, but of its being one. */
-  if (code == EIO || code == EINVAL || code == ENOPROTOOPT
-      || code == EOPNOTSUPP)
-    self->segmentation = FALSE;
-  while (message->len > 0) {
-    gsize size = MIN (message->segment, message->len);
-    gssize sent
-        = sendto (self->fd, self->arena + message->start, size, MSG_DONTWAIT,
-                  &message->to.any, (socklen_t)address_len (&message->to));
-
-    self->stats.send_calls++;
-    if (sent < 0 && would_block (errno))
-      return FALSE;
-    if (sent < 0)
-      self->stats.send_errors++;
-    else
-      self->stats.datagrams_sent++;
-    message->start += (guint32)size;
-    message->len -= (guint32)size;
-    message->count--;
-  }
-  return TRUE;
-}
-
-static gint
-send_some (UdtSocket *self)
-{
-  struct mmsghdr headers[SEND_MESSAGES];
-  struct iovec parts[SEND_MESSAGES];
-  Control controls[SEND_MESSAGES];
-  guint i, n = self->n_messages - self->first;
-
-  memset (headers, 0, n * sizeof headers[0]);
-  for (i = 0; i < n; i++)
-    fill_header (self, &self->messages[self->first + i], &headers[i].msg_hdr,
-                 &parts[i], &controls[i]);
-  self->stats.send_calls++;
-  return sendmmsg (self->fd, headers, n, MSG_DONTWAIT);
+  p2p_train_add (self->train, len, &to->any);
 }
 
 gboolean
 udt_socket_flush (UdtSocket *self)
 {
-  self->blocked = FALSE;
-  while (self->first < self->n_messages) {
-    gint i, sent = send_some (self), code = errno;
-
-    for (i = 0; i < sent; i++)
-      self->stats.datagrams_sent += self->messages[self->first++].count;
-    if (sent > 0)
-      continue;
-    if (sent < 0 && code == EINTR)
-      continue;
-    if (would_block (code)
-        || !send_in_pieces (self, &self->messages[self->first], code)) {
-      self->blocked = TRUE;
-      self->closed_last = TRUE;
-      return FALSE;
-    }
-    self->first++;
-  }
-  self->first = self->n_messages = 0;
-  self->used = 0;
-  return TRUE;
+  self->blocked = !p2p_train_send (self->train, self->fd, &self->sent);
+  return !self->blocked;
 }
 
 gboolean
@@ -558,14 +402,17 @@ void
 udt_socket_get_stats (UdtSocket *self, UdtSocketStats *stats)
 {
   *stats = self->stats;
-  stats->segmentation = self->segmentation;
+  stats->datagrams_sent = self->sent.datagrams;
+  stats->send_calls = self->sent.calls;
+  stats->send_errors = self->sent.errors;
+  stats->segmentation = p2p_train_get_segmentation (self->train);
   stats->coalescing = self->coalescing;
 }
 
 void
 udt_socket_disable_offload (UdtSocket *self)
 {
-  self->segmentation = FALSE;
+  p2p_train_set_segmentation (self->train, FALSE);
   set_int (self->fd, IPPROTO_UDP, UDP_GRO, 0);
   self->coalescing = FALSE;
 }
