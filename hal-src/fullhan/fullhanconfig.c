@@ -227,8 +227,28 @@ change_mode (FhStream *stream, const HalStreamConfig *want, HalError *error)
   return code == 0 ? HAL_OK : fh_fail (error, "FH_VENC_SetRCAttr", code);
 }
 
-/* A takes a new GOP only while the channel is stopped; it starts again with a
- * keyframe. */
+/* The channel is stopped for a moment; it starts again with a keyframe. */
+static HalStatus
+change_stopped (FhStream *stream, const void *config, HalError *error)
+{
+  FhContext *context = (FhContext *)stream->base.context;
+  HalStatus status;
+  int32_t code;
+
+  fh_reader_pause (context);
+  fh_channel_stop (stream);
+  code = context->library.api.set_config (stream->channel, config);
+  if (code != 0) {
+    status = fh_fail (error, "FH_VENC_SetChnAttr", code);
+    fh_channel_start (stream, NULL);
+  } else {
+    status = fh_channel_start (stream, error);
+  }
+  fh_reader_resume (context);
+  return status;
+}
+
+/* A takes a new GOP only while the channel is stopped. */
 static HalStatus
 change_gop (FhStream *stream, const HalStreamConfig *want, HalError *error)
 {
@@ -245,19 +265,10 @@ change_gop (FhStream *stream, const HalStreamConfig *want, HalError *error)
   status = fh_config_fill (library->layout, want, config, error);
   if (status != HAL_OK)
     return status;
-  if (!stream->base.started) {
-    code = library->api.set_config (stream->channel, config);
-    return code == 0 ? HAL_OK : fh_fail (error, "FH_VENC_SetChnAttr", code);
-  }
-  fh_channel_stop (stream);
+  if (stream->base.started)
+    return change_stopped (stream, config, error);
   code = library->api.set_config (stream->channel, config);
-  if (code != 0)
-    status = fh_fail (error, "FH_VENC_SetChnAttr", code);
-  if (status != HAL_OK) {
-    fh_channel_start (stream, NULL);
-    return status;
-  }
-  return fh_channel_start (stream, error);
+  return code == 0 ? HAL_OK : fh_fail (error, "FH_VENC_SetChnAttr", code);
 }
 
 HalStatus

@@ -53,6 +53,9 @@ typedef struct
   HalMicroClock clock;
   pthread_mutex_t lock;
   pthread_cond_t wake; /* the reader: something is wanted, or quit */
+  pthread_cond_t idle; /* the reader does not read any more */
+  bool reading;        /* between getting a frame and having released it */
+  unsigned paused;
   FhPort ports[FH_ENC_CHANNELS];
   bool quit;
   pthread_t reader;
@@ -84,6 +87,12 @@ typedef struct
 /* fullhanreader.c */
 bool fh_reader_start (FhContext *context);
 void fh_reader_stop (FhContext *context);
+/* Until as many resumes the reader has no frame of the library's, so that
+ * channels can be changed and removed. It waits for the next frame of what
+ * runs, so pause before a stop; where none comes, for as long as the library
+ * does. */
+void fh_reader_pause (FhContext *context);
+void fh_reader_resume (FhContext *context);
 bool fh_port_open (FhContext *context, unsigned channel, HalCodec codec,
                    uint32_t mask);
 void fh_port_close (FhContext *context, unsigned channel);

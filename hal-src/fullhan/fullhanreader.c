@@ -212,13 +212,16 @@ reader_thread (void *data)
   while (!context->quit) {
     uint32_t types = wanted_types (context);
 
-    if (types == 0) {
+    if (types == 0 || context->paused > 0) {
       pthread_cond_wait (&context->wake, &context->lock);
       continue;
     }
+    context->reading = true;
     pthread_mutex_unlock (&context->lock);
     get_one (context, types);
     pthread_mutex_lock (&context->lock);
+    context->reading = false;
+    pthread_cond_broadcast (&context->idle);
   }
   pthread_mutex_unlock (&context->lock);
   return NULL;
@@ -233,8 +236,10 @@ fh_reader_start (FhContext *context)
     context->ports[i].fd = -1;
   pthread_mutex_init (&context->lock, NULL);
   pthread_cond_init (&context->wake, NULL);
+  pthread_cond_init (&context->idle, NULL);
   if (pthread_create (&context->reader, NULL, reader_thread, context) == 0)
     return true;
+  pthread_cond_destroy (&context->idle);
   pthread_cond_destroy (&context->wake);
   pthread_mutex_destroy (&context->lock);
   return false;
@@ -255,8 +260,28 @@ fh_reader_stop (FhContext *context)
       free (context->ports[i].frames[k].data);
   }
   free (context->scratch.data);
+  pthread_cond_destroy (&context->idle);
   pthread_cond_destroy (&context->wake);
   pthread_mutex_destroy (&context->lock);
+}
+
+void
+fh_reader_pause (FhContext *context)
+{
+  pthread_mutex_lock (&context->lock);
+  context->paused++;
+  while (context->reading)
+    pthread_cond_wait (&context->idle, &context->lock);
+  pthread_mutex_unlock (&context->lock);
+}
+
+void
+fh_reader_resume (FhContext *context)
+{
+  pthread_mutex_lock (&context->lock);
+  context->paused--;
+  pthread_cond_signal (&context->wake);
+  pthread_mutex_unlock (&context->lock);
 }
 
 bool

@@ -187,8 +187,10 @@ unmake_channel (FhStream *stream)
   FhContext *context = context_of (stream);
 
   pthread_mutex_lock (&context->vendor_lock);
+  fh_reader_pause (context);
   fh_vpu_close (&context->library, stream->group, stream->vpu);
   remove_channel (context, stream->channel);
+  fh_reader_resume (context);
   context->n_open--;
   pthread_mutex_unlock (&context->vendor_lock);
 }
@@ -211,8 +213,10 @@ fh_stream_create (HalContext *base, const HalStreamConfig *config,
   stream->jpeg = config->codec == HAL_CODEC_JPEG;
   pthread_mutex_lock (&context->vendor_lock);
   status = complete_size (stream, error);
+  fh_reader_pause (context);
   if (status == HAL_OK)
     status = make_channel (stream, error);
+  fh_reader_resume (context);
   context->n_open += status == HAL_OK;
   pthread_mutex_unlock (&context->vendor_lock);
   if (status == HAL_OK) {
@@ -286,8 +290,10 @@ fh_stream_stop (HalStream *base)
 {
   FhStream *stream = (FhStream *)base;
 
+  fh_reader_pause (context_of (stream));
   fh_channel_stop (stream);
   fh_port_stop (context_of (stream), stream->channel);
+  fh_reader_resume (context_of (stream));
 }
 
 int
@@ -362,8 +368,10 @@ take_picture (FhStream *of, uint64_t timeout, FhFrame *frame, HalError *error)
                          "the picture does not fit into the buffer");
     fh_unbind (library, FH_SNAPSHOT_CHANNEL, true);
   }
+  fh_reader_pause (context);
   library->api.stop (FH_SNAPSHOT_CHANNEL);
   fh_port_stop (context, FH_SNAPSHOT_CHANNEL);
+  fh_reader_resume (context);
   return status;
 }
 
@@ -397,7 +405,9 @@ fh_snapshot (HalStream *base, unsigned quality, uint64_t timeout,
       status = take_picture (stream, timeout, &frame, error);
       fh_port_close (context, FH_SNAPSHOT_CHANNEL);
     }
+    fh_reader_pause (context);
     remove_channel (context, FH_SNAPSHOT_CHANNEL);
+    fh_reader_resume (context);
   }
   pthread_mutex_unlock (&context->vendor_lock);
   if (status == HAL_OK) {
