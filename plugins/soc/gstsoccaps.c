@@ -10,6 +10,7 @@
 #include "gstsoccaps.h"
 
 #include <gst/pbutils/codec-utils.h>
+#include <string.h>
 
 #include "halnal.h"
 
@@ -143,30 +144,72 @@ make_caps (HalCodec codec, guint width, guint height, guint num, guint den)
   return caps;
 }
 
-GstCaps *
-gst_soc_caps_from_frame (HalCodec codec, const guint8 *data, gsize size,
-                         const HalStreamConfig *config)
+/* The first parameter set that can be read. FALSE: there is none. */
+static gboolean
+find_sps (HalCodec codec, const guint8 *data, gsize size, HalNal *ret_nal,
+          HalSps *ret_sps)
 {
   gsize position = 0;
-  HalNal nal;
+
+  while (hal_nal_next (codec, data, size, &position, ret_nal)
+         && !hal_nal_is_vcl (codec, ret_nal->type)) {
+    if (hal_nal_is_sps (codec, ret_nal->type)
+        && hal_sps_parse (codec, ret_nal->data, ret_nal->size, ret_sps))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+is_known (const GstSocCapsMemo *memo, const HalNal *nal,
+          const HalStreamConfig *config)
+{
+  return memo->valid && memo->size == nal->size
+         && (nal->size == 0 || memcmp (memo->sps, nal->data, nal->size) == 0)
+         && memo->width == config->width && memo->height == config->height
+         && memo->fps_num == config->fps_num
+         && memo->fps_den == config->fps_den;
+}
+
+static void
+remember (GstSocCapsMemo *memo, const HalNal *nal,
+          const HalStreamConfig *config)
+{
+  memo->valid = nal->size <= sizeof memo->sps;
+  if (!memo->valid)
+    return;
+  memo->size = nal->size;
+  if (nal->size > 0)
+    memcpy (memo->sps, nal->data, nal->size);
+  memo->width = config->width;
+  memo->height = config->height;
+  memo->fps_num = config->fps_num;
+  memo->fps_den = config->fps_den;
+}
+
+GstCaps *
+gst_soc_caps_from_frame (HalCodec codec, const guint8 *data, gsize size,
+                         const HalStreamConfig *config, GstSocCapsMemo *memo,
+                         gboolean *ret_same)
+{
+  HalNal nal = { 0 };
   HalSps sps;
   GstCaps *caps;
 
+  *ret_same = FALSE;
+  if (codec != HAL_CODEC_JPEG && !find_sps (codec, data, size, &nal, &sps))
+    return NULL;
+  *ret_same = is_known (memo, &nal, config);
+  if (*ret_same)
+    return NULL;
+  remember (memo, &nal, config);
   if (codec == HAL_CODEC_JPEG)
     return make_caps (codec, config->width, config->height, config->fps_num,
                       config->fps_den);
-  while (hal_nal_next (codec, data, size, &position, &nal)) {
-    if (hal_nal_is_vcl (codec, nal.type))
-      break;
-    if (!hal_nal_is_sps (codec, nal.type)
-        || !hal_sps_parse (codec, nal.data, nal.size, &sps))
-      continue;
-    /* Encoders that follow a change of the frame rate seldom write it into
-     * the parameter set: what is configured is nearer to the truth. */
-    caps = make_caps (codec, sps.width, sps.height, config->fps_num,
-                      config->fps_den);
-    set_profile (caps, codec, &nal);
-    return caps;
-  }
-  return NULL;
+  /* Encoders that follow a change of the frame rate seldom write it into the
+   * parameter set: what is configured is nearer to the truth. */
+  caps = make_caps (codec, sps.width, sps.height, config->fps_num,
+                    config->fps_den);
+  set_profile (caps, codec, &nal);
+  return caps;
 }

@@ -19,11 +19,23 @@ GstCaps *gst_soc_caps_of_codec (HalCodec codec);
  * takes nothing of this codec. */
 gboolean gst_soc_caps_to_config (const GstCaps *allowed,
                                  HalStreamConfig *config);
+
+/* Of what caps were made last, so that they are made anew only for something
+ * else. Zero at first. */
+typedef struct
+{
+  gboolean valid;
+  guint8 sps[256];
+  gsize size;
+  guint width, height, fps_num, fps_den;
+} GstSocCapsMemo;
+
 /* What really came: size, profile and level of the parameter sets in the
  * keyframe, or the configuration where they do not say. NULL: no parameter set
- * in it. */
+ * in it or, with *ret_same, the same as before. */
 GstCaps *gst_soc_caps_from_frame (HalCodec codec, const guint8 *data,
-                                  gsize size, const HalStreamConfig *config);
+                                  gsize size, const HalStreamConfig *config,
+                                  GstSocCapsMemo *memo, gboolean *ret_same);
 
 G_END_DECLS
 

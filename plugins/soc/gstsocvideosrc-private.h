@@ -21,6 +21,7 @@
 #ifndef GST_SOC_VIDEO_SRC_PRIVATE_H
 #define GST_SOC_VIDEO_SRC_PRIVATE_H
 
+#include "gstsoccaps.h"
 #include "gstsocvideosrc.h"
 
 G_BEGIN_DECLS
@@ -54,6 +55,7 @@ typedef struct
   GstSocTimeline *timeline;
   guint64 timeline_jumps;
   GstCaps *caps;
+  GstSocCapsMemo caps_memo;
   GstClockTime last_pts;
   gboolean discont;
 

@@ -255,6 +255,7 @@ gst_soc_video_src_stop (GstBaseSrc *base)
   close_stream (GST_SOC_VIDEO_SRC (base));
   g_clear_pointer (&priv->timeline, gst_soc_timeline_unref);
   gst_clear_caps (&priv->caps);
+  priv->caps_memo.valid = FALSE;
   return TRUE;
 }
 
@@ -388,12 +389,15 @@ put_caps (GstSocVideoSrc *src, GstBuffer *buffer)
   HalStreamConfig config;
   GstMapInfo map;
   GstCaps *caps;
-  gboolean good = TRUE;
+  gboolean good = TRUE, same;
 
   hal_stream_get_config (priv->stream, &config);
   gst_buffer_map (buffer, &map, GST_MAP_READ);
-  caps = gst_soc_caps_from_frame (config.codec, map.data, map.size, &config);
+  caps = gst_soc_caps_from_frame (config.codec, map.data, map.size, &config,
+                                  &priv->caps_memo, &same);
   gst_buffer_unmap (buffer, &map);
+  if (same)
+    return TRUE;
   if (caps == NULL && priv->caps == NULL) {
     GST_ELEMENT_ERROR (
         src, STREAM, FORMAT,
