@@ -19,7 +19,8 @@
  *   gst-launch-1.0 p2psrc uri='p2p://camera-1?action=live&channel=0' \
  *     key-file=camera-1.key ! flvdemux ! decodebin ! autovideosink
  *
- * Built by hand: cc iv-device.c $(pkg-config --cflags --libs iv-p2p)
+ * Built by hand: cc iv-device.c $(pkg-config --cflags --libs iv-p2p), with
+ * -DIV_AV_API=2 in the newer shape.
  *
  * It is written against the documented interface alone. Each viewer has a
  * Viewer, its handle, which only the library's calls for that handle touch.
@@ -242,7 +243,10 @@ on_event (iv_avt_event_e event, void *handle)
 {
   static const char *const names[] = {
     "ready",      "cannot reach the server", "network error", "address changed",
-    "buffer low", "buffer filling",          "buffer full"
+    "buffer low", "buffer filling",          "buffer full",
+#if IV_AV_API == 2
+    "local network ready", "a viewer has disconnected", "a viewer is silent",
+#endif
   };
   Viewer *viewer = handle;
 
@@ -269,7 +273,7 @@ on_recv_init (const char *params, const char *peer)
 }
 
 static void
-on_recv_voice (void *handle, uint8_t *data, size_t len)
+hear (void *handle, const uint8_t *data, size_t len)
 {
   pthread_mutex_lock (&talk_lock);
   if (handle == talker && data != NULL && talk_file != NULL) {
@@ -284,6 +288,24 @@ on_recv_voice (void *handle, uint8_t *data, size_t len)
     free (handle);
   }
 }
+
+#if IV_AV_API == 2
+/* Whoever else talks meanwhile is told to stop. */
+static void
+on_recv_voice (void *handle, uint8_t *data, size_t len, uint8_t *stop)
+{
+  pthread_mutex_lock (&talk_lock);
+  *stop = handle != talker;
+  pthread_mutex_unlock (&talk_lock);
+  hear (handle, data, len);
+}
+#else
+static void
+on_recv_voice (void *handle, uint8_t *data, size_t len)
+{
+  hear (handle, data, len);
+}
+#endif
 
 /* -- Commands -------------------------------------------------------------- */
 

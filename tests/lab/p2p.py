@@ -92,7 +92,7 @@ class Scene:
 
 def program(name):
     build = os.environ['LAB_BIN_DIR']
-    if name.startswith('p2p-'):
+    if name.startswith(('p2p-', 'iv-')):
         build = os.path.join(build, '../../pipelines')
     return os.path.join(build, name)
 

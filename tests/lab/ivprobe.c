@@ -1,0 +1,307 @@
+/* A device on iv_av.h that tells how it is called: for lab and bench.
+ *
+ * Copyright (C) 2026 the iv-p2p authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ *   lab-ivprobe BITRATE      each handle gives so many bits a second
+ *
+ * The newer shape of the interface: it is compiled with IV_AV_API 2. The
+ * settings are in the file that IV_P2P_CONF names. It says:
+ *
+ *   event NAME [LEVEL]       and, of a handle, its bytes then
+ *   paused GETS              gets between a high and the next low
+ *   resumed MICROSECONDS     from that low to the next get
+ *   acked BYTES LINK-MODE    when a handle stops
+ *
+ * and answers to lines on its input:
+ *
+ *   reset                    ok; what was counted is forgotten
+ *   stats                    stats NAME=VALUE…: how far, in microseconds, the
+ *                            times between two gets of a handle were from the
+ *                            interval; the same of a thread that only waits;
+ *                            and how often a thread was woken for a get
+ *
+ * Threads: `lock` covers what is counted. A handle belongs to the library's
+ * calls for it.
+ */
+#define IV_AV_API 2
+#define _GNU_SOURCE /* RUSAGE_THREAD */
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "iv_av.h"
+
+#define INTERVAL_US 10000
+#define MAX_SAMPLES (1 << 17)
+#define MAX_BLOCK (256 * 1024)
+#define LINE 256
+
+typedef struct
+{
+  float us[MAX_SAMPLES];
+  size_t count;
+} Deviations;
+
+typedef struct
+{
+  int64_t start_us, last_us;
+  int64_t low_us; /* of a low that no get has followed */
+  uint64_t given;
+  unsigned paused_gets;
+  int paused;
+} Handle;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static Deviations gets, timer; /* [lock] */
+static uint64_t wake_ups;      /* [lock] */
+static uint64_t bytes_a_second;
+static uint8_t block[MAX_BLOCK];
+static __thread long woken_before;
+
+static int64_t
+now_us (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* -- Counting -------------------------------------------------------------- */
+
+static void
+add (Deviations *d, int64_t interval_us)
+{
+  int64_t off = interval_us - INTERVAL_US;
+
+  if (d->count < MAX_SAMPLES)
+    d->us[d->count++] = (float)(off < 0 ? -off : off);
+}
+
+/* Whether this thread has slept since it was here last. */
+static void
+count_wake_up (void)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_THREAD, &usage);
+  wake_ups += usage.ru_nvcsw != woken_before;
+  woken_before = usage.ru_nvcsw;
+}
+
+static void *
+timer_thread (void *unused)
+{
+  struct timespec next;
+  int64_t last = 0, now;
+
+  clock_gettime (CLOCK_MONOTONIC, &next);
+  for (;;) {
+    next.tv_nsec += INTERVAL_US * 1000;
+    if (next.tv_nsec >= 1000000000) {
+      next.tv_nsec -= 1000000000;
+      next.tv_sec++;
+    }
+    clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
+    now = now_us ();
+    pthread_mutex_lock (&lock);
+    if (last != 0)
+      add (&timer, now - last);
+    pthread_mutex_unlock (&lock);
+    last = now;
+  }
+  return unused;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  const float *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+static void
+tell_deviations (const char *name, Deviations *d)
+{
+  double sum = 0;
+  size_t i;
+
+  if (d->count == 0)
+    return;
+  qsort (d->us, d->count, sizeof d->us[0], compare);
+  for (i = 0; i < d->count; i++)
+    sum += (double)d->us[i];
+  printf (" %s=%zu %s-mean=%.1f %s-p99=%.0f %s-max=%.0f", name, d->count, name,
+          sum / (double)d->count, name, (double)d->us[d->count * 99 / 100],
+          name, (double)d->us[d->count - 1]);
+}
+
+/* -- The device ------------------------------------------------------------ */
+
+static void *
+on_send_init (const char *params, const char *peer)
+{
+  Handle *h = calloc (1, sizeof *h);
+
+  printf ("request %s %s\n", peer, params);
+  if (h != NULL)
+    h->start_us = now_us ();
+  return h;
+}
+
+static iv_cm_memory_s
+on_send_get (void *handle)
+{
+  Handle *h = handle;
+  iv_cm_memory_s memory = { NULL, 0, NULL };
+  int64_t now = now_us ();
+  uint64_t due = (uint64_t)(now - h->start_us) * bytes_a_second / 1000000;
+
+  h->paused_gets += h->paused != 0;
+  if (h->low_us != 0) {
+    printf ("resumed %lld\n", (long long)(now - h->low_us));
+    h->low_us = h->last_us = 0; /* the pause is no deviation */
+  }
+  pthread_mutex_lock (&lock);
+  count_wake_up ();
+  if (h->last_us != 0)
+    add (&gets, now - h->last_us);
+  pthread_mutex_unlock (&lock);
+  h->last_us = now;
+  if (due > h->given) {
+    memory.buf = block;
+    memory.size = due - h->given < MAX_BLOCK ? due - h->given : MAX_BLOCK;
+    h->given = due;
+  }
+  return memory;
+}
+
+static int
+on_send_stop (void *handle)
+{
+  iv_p2p_send_stats_s stats = iv_avt_p2p_get_send_status (handle);
+
+  printf ("acked %llu %u\n", (unsigned long long)stats.sum_sent_acked,
+          stats.link_mode);
+  free (handle);
+  return 0;
+}
+
+static void
+on_event (iv_avt_event_e event, void *handle)
+{
+  static const char *const names[] = {
+    "peer-ready", "connect-fail",   "peer-error", "addr-changed",
+    "low",        "warn",           "high",       "local-net-ready",
+    "disconnect", "cli-send-close",
+  };
+  Handle *h = handle;
+
+  if (h == NULL) {
+    printf ("event %s\n", names[event]);
+    return;
+  }
+  if (event == IV_AVT_EVENT_P2P_WATERMARK_LOW && h->paused)
+    printf ("paused %u\n", h->paused_gets);
+  printf ("event %s %zu\n", names[event], iv_avt_p2p_get_send_buf (h));
+  if (event == IV_AVT_EVENT_P2P_WATERMARK_HIGH) {
+    h->paused = 1;
+    h->paused_gets = 0;
+  } else if (event == IV_AVT_EVENT_P2P_WATERMARK_LOW) {
+    h->low_us = h->paused ? now_us () : 0;
+    h->paused = 0;
+  }
+}
+
+static void *
+on_recv_init (const char *params, const char *peer)
+{
+  printf ("talk %s %s\n", peer, params);
+  return NULL;
+}
+
+static void
+on_recv_voice (void *handle, uint8_t *data, size_t len, uint8_t *stop)
+{
+}
+
+static void
+free_reply (uint8_t *buf, size_t size)
+{
+  free (buf);
+}
+
+static iv_cm_memory_s
+on_command (const char *command, size_t len, const char *peer)
+{
+  iv_cm_memory_s memory = { (uint8_t *)strdup (command), len, free_reply };
+
+  printf ("command %s %s\n", peer, command);
+  return memory;
+}
+
+/* -- The program ----------------------------------------------------------- */
+
+static void
+on_line (const char *line)
+{
+  pthread_mutex_lock (&lock);
+  if (strcmp (line, "reset\n") == 0) {
+    gets.count = timer.count = wake_ups = 0;
+    printf ("ok\n");
+  } else if (strcmp (line, "stats\n") == 0) {
+    printf ("stats wake-ups=%llu", (unsigned long long)wake_ups);
+    tell_deviations ("gets", &gets);
+    tell_deviations ("timer", &timer);
+    printf ("\n");
+  } else {
+    printf ("error %s", line);
+  }
+  pthread_mutex_unlock (&lock);
+}
+
+int
+main (int argc, char **argv)
+{
+  iv_p2p_parm_s parm;
+  pthread_t thread;
+  char line[LINE];
+  int status;
+
+  if (argc != 2) {
+    fprintf (stderr, "usage: %s BITRATE\n", argv[0]);
+    return 2;
+  }
+  setvbuf (stdout, NULL, _IOLBF, 0);
+  /* Theirs from the beginning: who measures memory shall not see them grow. */
+  memset (&gets, 0, sizeof gets);
+  memset (&timer, 0, sizeof timer);
+  bytes_a_second = strtoull (argv[1], NULL, 10) / 8;
+  memset (&parm, 0, sizeof parm);
+  parm.p2p_handle_send_init_cb = on_send_init;
+  parm.p2p_handle_send_get_cb = on_send_get;
+  parm.p2p_handle_send_stop_cb = on_send_stop;
+  parm.p2p_handle_event_notify_cb = on_event;
+  parm.p2p_handle_recv_init_cb = on_recv_init;
+  parm.p2p_handle_recv_voice_cb = on_recv_voice;
+  parm.p2p_handle_command_cb = on_command;
+  parm.p2p_init_params.log_level = IV_AVT_P2P_LOG_WARN;
+  status = iv_avt_p2p_init (&parm);
+  if (status != IV_ERR_NONE) {
+    fprintf (stderr, "p2p init failed: %d\n", status);
+    return 1;
+  }
+  if (pthread_create (&thread, NULL, timer_thread, NULL) != 0)
+    return 1;
+  while (fgets (line, sizeof line, stdin) != NULL)
+    on_line (line);
+  iv_avt_p2p_exit ();
+  return 0;
+}
