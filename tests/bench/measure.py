@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+import soc
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MBIT = 1000000
 LATENCY = 400               # ms that a frame may take, in `live` and `step`
@@ -231,6 +233,7 @@ def memory(run):
 
 PARTS = {part.__name__: part for part in (
     connect, viewers, live, step, bulk, beside, cpu, memory)}
+PARTS['soc'] = soc.measure
 
 
 def describe(link):

@@ -9,6 +9,7 @@ SPDX-License-Identifier: LGPL-2.1-or-later
 
 import statistics
 
+import soc as sources
 import svg
 from measure import (BESIDE_LINK, BESIDE_RATE, BULK_LINKS, CONNECT_RTT, CPU_RATE, LATENCY, LIVE_LINK,
                      LIVE_RATE, MBIT, STEP_LINK, VIEWER_RATE, describe)
@@ -401,6 +402,10 @@ each of its flows, of which there is one here.
 '''
 
 
+def soc(results, facts, plots):
+    return sources.report(results, facts, table, spread)
+
+
 # --- connecting ------------------------------------------------------------------------
 
 def connect(results, facts, plots):
@@ -478,6 +483,8 @@ BUDGETS = (
      '150 KB; 732 KB and 512 KB a flow'),
     ('connect', 'from the signalling connection to the first frame, '
      f'{CONNECT_RTT} ms RTT', '400 ms'),
+    ('soc', 'sources of SoC encoders: four streams at 30 frames/s, beyond the '
+     'copy', f'{sources.BUDGET} % of a core'),
 )
 
 
