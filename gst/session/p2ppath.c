@@ -29,6 +29,10 @@
 #define STUN_RETRANSMISSIONS 6
 /* Between two checks, ms: the least that RFC 8445 (14.2) allows. */
 #define PACING_MS 5
+/* What the checks get when there is no relay to fall back on, because the one
+ * that is set has refused us, and nothing new can come: several tries of each
+ * pair. */
+#define WITHOUT_RELAY_US (2 * G_USEC_PER_SEC)
 /* With no check under way any more, how long to wait for late candidates. */
 #define IDLE_TIMEOUT_MS 5000
 /* For a train of packets of the pacer, and for a burst of arrivals while the
@@ -59,6 +63,8 @@ struct _P2pPath
   GArray *remote_relays; /* of P2pCandidate */
   guint n_remote;
   gboolean remote_beyond_host;
+  gboolean remote_complete;
+  gint64 changed_us; /* when either side's candidates did last */
 
   /* Noted by signal handlers, told by `event`. */
   gboolean candidates_pending;
@@ -189,6 +195,7 @@ on_gathered (NiceAgent *agent, guint stream, gpointer user)
   P2pPath *path = user;
 
   path->complete = TRUE;
+  path->changed_us = g_get_monotonic_time ();
   path->candidates_pending = TRUE;
   arm (path);
 }
@@ -268,6 +275,8 @@ p2p_path_add_remote (P2pPath *path, const P2pCandidate *candidates, guint n,
   GSList *list = NULL;
   guint i;
 
+  path->changed_us = g_get_monotonic_time ();
+  path->remote_complete |= complete;
   for (i = 0; i < n && path->n_remote < P2P_MESSAGE_MAX_CANDIDATES; i++) {
     NiceCandidate *candidate = make_candidate (path, &candidates[i]);
 
@@ -494,12 +503,22 @@ p2p_path_local_is_present (P2pPath *path)
   return found;
 }
 
+gboolean
+p2p_path_is_hopeless (P2pPath *path, gint64 now)
+{
+  return !path->usable && path->has_relay && !path->saw_relay && path->complete
+         && path->remote_complete && now - path->changed_us >= WITHOUT_RELAY_US;
+}
+
 const gchar *
 p2p_path_get_blame (P2pPath *path, const gchar **detail)
 {
   if (path->has_relay && !path->saw_relay) {
-    *detail = "the relay (turn-server) did not answer: check its address, "
-              "user and password, and whether this network lets it through";
+    *detail = path->complete
+                  ? "the relay (turn-server) does not let us in: check its user "
+                    "and password, and its address"
+                  : "the relay (turn-server) does not answer: check its "
+                    "address, and whether this network lets it through";
     return P2P_REASON_LOCAL_NAT;
   }
   if (!path->saw_reflexive && !path->saw_relay) {

@@ -90,6 +90,9 @@ const gchar *p2p_path_get_local (P2pPath * path);
 const gchar *p2p_path_get_remote (P2pPath * path);
 /* Whether the address of the chosen pair is still one of this host. */
 gboolean p2p_path_local_is_present (P2pPath * path);
+/* The relay has refused us, all candidates are known, and those have had their
+ * time. */
+gboolean p2p_path_is_hopeless (P2pPath * path, gint64 now);
 /* Who is to blame for a failure, as far as can be told: a P2P_REASON_*. */
 const gchar *p2p_path_get_blame (P2pPath * path, const gchar ** detail);
 

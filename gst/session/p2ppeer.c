@@ -504,7 +504,9 @@ p2p_peer_tick (P2pPeer *peer, gint64 now)
   if (peer->state == P2P_PEER_CLOSING && now >= peer->closing_until)
     peer->state = P2P_PEER_GONE;
   if (peer->state == P2P_PEER_SETUP
-      && now - peer->started_us >= P2P_ATTEMPT_TIMEOUT_US)
+      && (now - peer->started_us >= P2P_ATTEMPT_TIMEOUT_US
+          || (peer->path != NULL && !peer->saw_punch
+              && p2p_path_is_hopeless (peer->path, now))))
     attempt_failed (peer);
   if (peer->state == P2P_PEER_UP && peer->bye_at != 0 && now >= peer->bye_at)
     p2p_peer_close (peer, peer->bye_reason, TRUE);

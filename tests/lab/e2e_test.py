@@ -65,7 +65,17 @@ def mqtts_checks_the_broker():
 def symmetric_to_symmetric_goes_over_the_relay():
     with Scene(MQTT, turn='udp', device_nat='symmetric',
                app_nat='symmetric', rtt=20) as scene:
-        expect_session(scene.camera(), scene.viewer(), 'relay')
+        camera = scene.camera()
+        expect_step(camera, 'server')
+        # The relay says so at once: no reason to go on for the ten seconds
+        # that an attempt may take.
+        wrong = scene.settings['turn-server'].replace(lab.TURN_PASSWORD, 'bad')
+        stranger = scene.viewer('stranger', **{'turn-server': wrong})
+        expect_session(camera, scene.viewer(), 'relay')
+        failed = expect_step(stranger, 'punch', 'failed')
+        check_equal(failed['reason'], 'local-nat', 'reason')
+        check('password' in failed['detail'], f'detail: {failed["detail"]}')
+        check_between(int(failed['elapsed-ms']), 2000, 6000, 'time to fail')
 
 
 @case
