@@ -10,6 +10,7 @@
 #ifndef P2P_ENDPOINT_PRIVATE_H
 #define P2P_ENDPOINT_PRIVATE_H
 
+#include "ivwatermark.h"
 #include "p2pendpoint.h"
 #include "p2pflow.h"
 #include "p2pguard.h"
@@ -180,6 +181,7 @@ struct _P2pStream
   guint8 caps_version;          /* [lock] of the caps set last */
   gboolean have_caps;           /* [lock] */
   gboolean full;                /* [lock] writable() is owed */
+  IvWatermark watermark;        /* [lock] of a source that waits */
   gboolean closed;              /* [lock] */
   guint64 least, most;          /* [lock] */
   guint viewers;                /* [lock] */
@@ -194,13 +196,6 @@ struct _P2pStream
   guint64 frames_of_gone, dropped_of_gone;
   guint64 nominal;              /* bit/s, as targets() said */
 };
-
-static inline guint
-p2p_endpoint_high_watermark (P2pEndpoint * endpoint)
-{
-  return (guint) g_atomic_int_get (
-      (const gint *) &endpoint->config.high_watermark);
-}
 
 P2pStream *p2p_stream_ref (P2pStream * stream);
 void p2p_stream_unref (P2pStream * stream);
@@ -227,6 +222,18 @@ struct _P2pOffer
 P2pOffer *p2p_offer_ref (P2pOffer * offer);
 void p2p_offer_unref (P2pOffer * offer);
 
+/* p2pwatermark.c */
+void p2p_endpoint_take_marks (P2pEndpoint * endpoint,
+    IvWatermarkMarks * marks);
+/* The bound of what waits for a viewer, also where there are no marks. */
+guint p2p_endpoint_high_watermark (P2pEndpoint * endpoint);
+/* Measures, tells, and lets streams go on. [net] */
+void p2p_peer_update_level (P2pPeer * peer);
+/* The same, if that can have a consequence while nothing new comes. [net] */
+void p2p_peer_watch_level (P2pPeer * peer);
+/* Since HIGH, until LOW. [net] */
+gboolean p2p_peer_is_paused (const P2pPeer * peer);
+
 /* One stream on its way to one peer, for one request. [net] */
 struct _P2pOutStream
 {
@@ -234,6 +241,7 @@ struct _P2pOutStream
   P2pStream *stream;            /* NULL: only what is in the engine is left */
   guint32 request;
   P2pFlow flow;
+  gboolean forced;              /* its source does not wait */
   gboolean caps_sent;
   guint8 caps_version;
   gboolean end_owed;            /* END goes behind what waits in `flow` */
@@ -259,6 +267,10 @@ gboolean p2p_out_tick (P2pOutStream * out, gint64 now);
 guint64 p2p_out_get_backlog (P2pOutStream * out);
 void p2p_out_get_stats (P2pOutStream * out, P2pStreamStats * stats);
 void p2p_out_reconfigure (P2pOutStream * out);
+/* It needs a keyframe to go on. */
+void p2p_out_lost_sync (P2pOutStream * out);
+/* Whether it is part of its viewer's level. */
+gboolean p2p_out_is_counted (const P2pOutStream * out);
 
 /* -- Streams that come in -------------------------------------------------- */
 
@@ -407,6 +419,9 @@ struct _P2pPeer
   gboolean any_in;
   guint64 frames_sent, frames_received, frames_dropped, frames_missed;
   gboolean overflow_pending;
+  IvWatermark watermark;
+  guint64 level_bytes, level_us;        /* measured last */
+  guint64 mark_counts[3];       /* LOW, WARN, HIGH: told so often */
 
   gint64 bye_at;                /* the signaller said bye: at the latest */
   gchar bye_reason[P2P_MESSAGE_MAX_REASON + 1];

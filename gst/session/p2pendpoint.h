@@ -25,6 +25,7 @@
 
 #include <glib.h>
 #include "bitratepolicy.h"
+#include "ivwatermark.h"
 #include "p2pcredential.h"
 #include "p2psignaller.h"
 #include "p2pwire.h"
@@ -61,7 +62,8 @@ typedef struct
   guint max_viewers;            /* device */
   guint keep_alive_interval_s;  /* 0: off */
   guint keep_alive_attempts;
-  guint low_watermark, warn_watermark, high_watermark;  /* bytes per viewer */
+  /* Bytes per viewer; all 0: no events, and no pause. */
+  guint low_watermark, warn_watermark, high_watermark;
 } P2pEndpointConfig;
 
 void p2p_endpoint_config_init (P2pEndpointConfig * config);
@@ -153,6 +155,13 @@ typedef struct
    * under way then goes nowhere. */
   GBytes *(*command) (P2pEndpoint * endpoint, const gchar * peer,
       GBytes * command, gpointer user);
+  /* What waits for a viewer has crossed a mark (`event`: one of IV_WATERMARK_…).
+   * From HIGH to LOW no frames of live streams are taken for it; then they go
+   * on with a keyframe. Counted is what has not left, of the streams whose
+   * source does not wait (deadline, or pushed with `force`); `level_us`: how
+   * long the oldest of it has been here. */
+  void (*watermark) (P2pEndpoint * endpoint, const gchar * peer,
+      unsigned event, guint64 level_bytes, guint64 level_us, gpointer user);
   /* NULL: removing the listener waits for a command() under way in another
    * thread, as it does for the others. Otherwise it does not, and this is
    * called, on any thread, when the last callback has returned: `user` must
@@ -260,10 +269,11 @@ gboolean p2p_stream_set_caps (P2pStream * stream, const gchar * caps);
 typedef enum
 {
   P2P_PUSH_OK,                  /* taken (also with no viewer at all) */
-  P2P_PUSH_FULL,                /* deadline-less stream, and a viewer's buffer is
-                                   at high_watermark: not taken; writable()
+  P2P_PUSH_FULL,                /* deadline-less stream, and a viewer's buffer was
+                                   above high_watermark and is not yet below
+                                   low_watermark: not taken; writable()
                                    follows. Push with `force` to take it anyway;
-                                   viewers at the mark are then removed from the
+                                   viewers above the mark are then removed from the
                                    stream with reason "overflow" */
   P2P_PUSH_CLOSED,
 } P2pPushResult;
@@ -384,6 +394,9 @@ typedef struct
       packets_retransmitted, packets_repaired;
   guint64 frames_sent, frames_received, frames_dropped, frames_missed;
   guint64 send_buffer_bytes, receive_buffer_bytes;
+  guint64 level_bytes, level_us;        /* as watermark() tells them */
+  guint64 low_count, warn_count, high_count;
+  gboolean paused;              /* since HIGH, until LOW */
   guint mtu;
 } P2pPeerStats;
 

@@ -19,7 +19,6 @@
 #define DEFAULT_HIGH 512000
 #define MAX_LATENCY_MS 60000
 #define MAX_VIEWERS 256
-#define MIN_HIGH_WATERMARK 16384
 
 GQuark
 p2p_endpoint_error_quark (void)
@@ -59,6 +58,23 @@ take_error (GError **error, GError *from, const gchar *property)
 }
 
 static gboolean
+check_marks (const P2pEndpointConfig *config, P2pEndpointError code,
+             GError **error)
+{
+  IvWatermarkMarks marks = { config->low_watermark, config->warn_watermark,
+                             config->high_watermark };
+  IvWatermarkStatus status = iv_watermark_check (&marks);
+
+  if (status == IV_WATERMARK_OK)
+    return TRUE;
+  g_set_error (error, P2P_ENDPOINT_ERROR, code,
+               "low-watermark, warn-watermark, high-watermark: %s; those that "
+               "are not 0 must rise in this order",
+               iv_watermark_status_text (status));
+  return FALSE;
+}
+
+static gboolean
 check_numbers (const P2pEndpointConfig *config, GError **error)
 {
   if (config->latency_ms > MAX_LATENCY_MS)
@@ -66,14 +82,7 @@ check_numbers (const P2pEndpointConfig *config, GError **error)
   if (config->role == P2P_ROLE_DEVICE
       && (config->max_viewers < 1 || config->max_viewers > MAX_VIEWERS))
     return settings_error (error, "max-viewers: must be 1 to 256");
-  if (config->high_watermark < MIN_HIGH_WATERMARK)
-    return settings_error (error,
-                           "high-watermark: must be 16384 bytes or more");
-  if (config->low_watermark > config->warn_watermark
-      || config->warn_watermark > config->high_watermark)
-    return settings_error (error, "low-watermark, warn-watermark, "
-                                  "high-watermark: must rise in this order");
-  return TRUE;
+  return check_marks (config, P2P_ENDPOINT_ERROR_SETTINGS, error);
 }
 
 gboolean
@@ -188,7 +197,7 @@ gboolean
 p2p_config_merge (P2pEndpointConfig *config, const P2pEndpointConfig *other,
                   GError **error)
 {
-  P2pEndpointConfig defaults;
+  P2pEndpointConfig defaults, merged = *config;
   guint i;
 
   p2p_endpoint_config_init (&defaults);
@@ -210,8 +219,15 @@ p2p_config_merge (P2pEndpointConfig *config, const P2pEndpointConfig *other,
     gsize offset = numbers[i].offset;
 
     if (NUMBER (other, offset) != NUMBER (&defaults, offset))
-      NUMBER (config, offset) = NUMBER (other, offset);
+      NUMBER (&merged, offset) = NUMBER (other, offset);
   }
+  /* Each may have set one of them. */
+  if (!check_marks (&merged, P2P_ENDPOINT_ERROR_CONFLICT, error))
+    return FALSE;
+  for (i = 0; i < G_N_ELEMENTS (numbers); i++)
+    g_atomic_int_set (
+        (gint *)&NUMBER (config, numbers[i].offset),
+        (gint)NUMBER (&merged, numbers[i].offset));
   config->latency_ms = MAX (config->latency_ms, other->latency_ms);
   return TRUE;
 }

@@ -36,6 +36,7 @@ typedef enum {
   EVENT_REQUEST_REMOVED,
   EVENT_OFFER_ADDED,
   EVENT_OFFER_REMOVED,
+  EVENT_WATERMARK,
   EVENT_RUN, /* `destroy` is what it is about */
 } EventType;
 
@@ -46,6 +47,8 @@ typedef struct
   P2pPeerInfo peer;
   gchar *texts[6]; /* what the pointers above point to */
   guint request;
+  unsigned mark;
+  guint64 level_bytes, level_us;
   P2pNotifyDecided decided;
   gpointer user;
   GDestroyNotify destroy;
@@ -183,6 +186,11 @@ tell_one (P2pNotify *notify, const Listener *l, const Event *event)
       if (l->calls.offer_removed != NULL)
         l->calls.offer_removed (endpoint, event->texts[0], event->request,
                                 l->user);
+      break;
+    case EVENT_WATERMARK:
+      if (l->calls.watermark != NULL)
+        l->calls.watermark (endpoint, event->texts[0], event->mark,
+                            event->level_bytes, event->level_us, l->user);
       break;
     case EVENT_AUTHORIZE:
     case EVENT_RUN:
@@ -412,6 +420,32 @@ p2p_notify_command (P2pNotify *notify, const gchar *peer, GBytes *command)
   }
   g_ptr_array_unref (listeners);
   return reply;
+}
+
+void
+p2p_notify_watermark (P2pNotify *notify, const gchar *peer, unsigned mark,
+                      guint64 level_bytes, guint64 level_us)
+{
+  gboolean wanted = FALSE;
+  Event *event;
+  guint i;
+
+  g_mutex_lock (&notify->lock);
+  for (i = 0; i < notify->listeners->len; i++) {
+    const Listener *l = g_ptr_array_index (notify->listeners, i);
+
+    wanted |= l->calls.watermark != NULL;
+  }
+  g_mutex_unlock (&notify->lock);
+  if (!wanted)
+    return;
+  event = g_new0 (Event, 1);
+  event->type = EVENT_WATERMARK;
+  event->texts[0] = g_strdup (peer);
+  event->mark = mark;
+  event->level_bytes = level_bytes;
+  event->level_us = level_us;
+  post (notify, event);
 }
 
 void

@@ -40,6 +40,10 @@ void p2p_notify_offer_added (P2pNotify * notify, const gchar * peer,
 void p2p_notify_offer_removed (P2pNotify * notify, const gchar * peer,
     guint offer);
 
+/* Nothing is queued if no listener wants it. */
+void p2p_notify_watermark (P2pNotify * notify, const gchar * peer,
+    unsigned event, guint64 level_bytes, guint64 level_us);
+
 /* Runs `func` on the notify thread, behind all that was posted before; in any
  * case, once: when the endpoint ends first, on whatever thread finds that out. */
 void p2p_notify_run (P2pNotify * notify, GDestroyNotify func, gpointer data);

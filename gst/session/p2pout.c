@@ -222,28 +222,26 @@ p2p_out_send_caps (P2pOutStream *out)
   p2p_peer_send_control (out->peer, &m);
 }
 
+/* While nothing is taken a keyframe would be lost as well. */
+void
+p2p_out_lost_sync (P2pOutStream *out)
+{
+  out->flow.waiting_sync = TRUE;
+  if (!p2p_peer_is_paused (out->peer))
+    p2p_stream_want_key_unit (out->stream, FALSE);
+}
+
 /* Lost for this peer, see p2p_flow_drop(). */
 static void
 drop (P2pOutStream *out, const P2pOutFrame *frame)
 {
   if (p2p_flow_drop (&out->flow, frame))
-    p2p_stream_want_key_unit (out->stream, FALSE);
-}
-
-static gboolean
-is_full (P2pOutStream *out)
-{
-  return p2p_out_get_backlog (out)
-         >= p2p_endpoint_high_watermark (out->peer->endpoint);
+    p2p_out_lost_sync (out);
 }
 
 static void
 send_frame (P2pOutStream *out, const P2pOutFrame *frame)
 {
-  if (out->flow.live && is_full (out)) {
-    drop (out, frame);
-    return;
-  }
   p2p_out_send_caps (out);
   switch (p2p_flow_send (&out->flow, frame, g_get_monotonic_time ())) {
     case P2P_FLOW_LOST:
@@ -269,19 +267,43 @@ account (P2pOutStream *out, guint64 frames, guint64 dropped)
   p2p_peer_media (out->peer);
 }
 
+gboolean
+p2p_out_is_counted (const P2pOutStream *out)
+{
+  return out->flow.live || out->forced;
+}
+
+/* A source that does not wait, of a stream that drops nothing. */
+static gboolean
+is_overrun (P2pOutStream *out)
+{
+  return !out->flow.live && out->forced
+         && p2p_out_get_backlog (out)
+                > p2p_endpoint_high_watermark (out->peer->endpoint);
+}
+
 void
 p2p_out_send_frame (P2pOutStream *out, const P2pOutFrame *frame)
 {
   guint64 frames = out->flow.frames, dropped = out->flow.dropped;
+  gboolean counted;
 
-  if (p2p_flow_enter (&out->flow, frame)) {
-    if (!out->flow.live && frame->force && is_full (out)) {
+  out->forced = frame->force;
+  counted = p2p_out_is_counted (out);
+  if (counted)
+    p2p_peer_update_level (out->peer);
+  if (out->flow.live && p2p_peer_is_paused (out->peer)) {
+    drop (out, frame);
+  } else if (p2p_flow_enter (&out->flow, frame)) {
+    if (is_overrun (out)) {
       p2p_out_detach (out, P2P_REASON_OVERFLOW);
       return;
     }
     send_frame (out, frame);
   }
   account (out, frames, dropped);
+  if (counted)
+    p2p_peer_update_level (out->peer);
 }
 
 static void

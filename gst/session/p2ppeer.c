@@ -201,6 +201,7 @@ on_round (P2pConnection *connection, gpointer user)
     if (out->stream != NULL && !out->flow.live)
       p2p_stream_update_backlog (out->stream);
   }
+  p2p_peer_watch_level (peer);
 }
 
 /* It has not said goodbye: for who watches the steps that is the end of what
@@ -276,7 +277,8 @@ p2p_peer_start_connection (P2pPeer *peer)
   g_mutex_lock (&endpoint->lock);
   config.latency_ms = endpoint->config.latency_ms;
   config.send_limit
-      = 2 * (gsize)endpoint->config.high_watermark + IN_FLIGHT_ALLOWANCE;
+      = 2 * (gsize)p2p_endpoint_high_watermark (endpoint)
+        + IN_FLIGHT_ALLOWANCE;
   config.keep_alive_interval_s = endpoint->config.keep_alive_interval_s;
   config.keep_alive_attempts = endpoint->config.keep_alive_attempts;
   g_mutex_unlock (&endpoint->lock);
@@ -337,6 +339,7 @@ p2p_peer_new (P2pEndpoint *endpoint, P2pRole role, const gchar *id,
   peer->outs = g_ptr_array_new ();
   peer->ins = g_hash_table_new (NULL, NULL);
   g_queue_init (&peer->control);
+  iv_watermark_init (&peer->watermark);
   g_ptr_array_add (endpoint->peers, peer);
   return peer;
 }
@@ -512,8 +515,10 @@ p2p_peer_tick (P2pPeer *peer, gint64 now)
     p2p_peer_close (peer, peer->bye_reason, TRUE);
   if (peer->state == P2P_PEER_UP)
     watch_silence (peer, now);
-  if (peer->state == P2P_PEER_UP)
+  if (peer->state == P2P_PEER_UP) {
     tick_streams (peer, now);
+    p2p_peer_update_level (peer);
+  }
   if (peer->state == P2P_PEER_UP)
     p2p_commands_tick (peer->commands, now);
   if (peer->state <= P2P_PEER_UP)

@@ -618,10 +618,8 @@ on_dropped (P2pPeer *peer, const UdtEvent *event)
     if (out->flow.id != event->flow)
       continue;
     out->flow.dropped += event->count;
-    if (event->need_sync && out->stream != NULL) {
-      out->flow.waiting_sync = TRUE;
-      p2p_stream_want_key_unit (out->stream, FALSE);
-    }
+    if (event->need_sync && out->stream != NULL)
+      p2p_out_lost_sync (out);
   }
 }
 

@@ -73,6 +73,12 @@ take_peer (P2pPeer *peer)
   s->frames_received = peer->frames_received;
   s->frames_dropped = peer->frames_dropped;
   s->frames_missed = peer->frames_missed;
+  s->level_bytes = peer->level_bytes;
+  s->level_us = peer->level_us;
+  s->low_count = peer->mark_counts[0];
+  s->warn_count = peer->mark_counts[1];
+  s->high_count = peer->mark_counts[2];
+  s->paused = p2p_peer_is_paused (peer);
   if (peer->engine != NULL)
     take_engine (peer, s);
   return s;

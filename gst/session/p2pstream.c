@@ -114,12 +114,29 @@ take_stats (P2pStream *stream, P2pOutStream *worst, P2pStreamStats *stats)
   }
 }
 
+/* With the lock held: whether a source that can wait shall. A source always
+ * has marks, or a file would fill the memory. */
+static gboolean
+is_waiting (P2pStream *stream)
+{
+  guint bound = get_high (stream);
+  IvWatermarkMarks marks;
+
+  p2p_endpoint_take_marks (stream->endpoint, &marks);
+  if (marks.low == 0 && marks.warn == 0 && marks.high == 0)
+    marks.low = bound / 2;
+  marks.high = bound;
+  iv_watermark_set_marks (&stream->watermark, &marks, NULL);
+  iv_watermark_update (&stream->watermark, stream->most + stream->items.bytes,
+                       0);
+  return iv_watermark_is_paused (&stream->watermark);
+}
+
 /* `taken`: bytes of items that the outs have by now. */
 static void
 publish_backlog (P2pStream *stream, guint64 taken)
 {
   guint64 least = G_MAXUINT64, most = 0;
-  guint room = get_high (stream) - get_high (stream) / 8;
   P2pOutStream *worst = NULL;
   P2pStreamStats stats;
   gboolean writable;
@@ -140,7 +157,7 @@ publish_backlog (P2pStream *stream, guint64 taken)
   stream->least = stream->outs->len > 0 ? least : 0;
   stream->most = most;
   stream->items.bytes -= taken;
-  writable = stream->full && most + stream->items.bytes <= room;
+  writable = stream->full && !is_waiting (stream);
   if (writable)
     stream->full = FALSE;
   g_mutex_unlock (&stream->lock);
@@ -198,10 +215,12 @@ someone_waits (P2pStream *stream)
 {
   guint i;
 
-  for (i = 0; i < stream->outs->len; i++)
-    if (((P2pOutStream *)g_ptr_array_index (stream->outs, i))
-            ->flow.waiting_sync)
+  for (i = 0; i < stream->outs->len; i++) {
+    P2pOutStream *out = g_ptr_array_index (stream->outs, i);
+
+    if (out->flow.waiting_sync && !p2p_peer_is_paused (out->peer))
       return TRUE;
+  }
   return FALSE;
 }
 
@@ -445,7 +464,7 @@ admit (P2pStream *stream, const P2pWireFrame *frame, gboolean force,
     *skip = p2p_items_skip (&stream->items, frame, get_high (stream));
     return P2P_PUSH_OK;
   }
-  if (force || stream->most + stream->items.bytes < get_high (stream))
+  if (force || !is_waiting (stream))
     return P2P_PUSH_OK;
   stream->full = TRUE;
   return P2P_PUSH_FULL;

@@ -31,6 +31,24 @@ gst_p2p_step_message_new (GstElement *element, const P2pStep *step)
   return gst_message_new_element (GST_OBJECT_CAST (element), structure);
 }
 
+/* As of iv-watermark-queue, for one viewer. */
+GstMessage *
+gst_p2p_watermark_message_new (GstElement *element, const gchar *peer,
+                               unsigned event, guint64 level_bytes,
+                               guint64 level_us)
+{
+  const gchar *name = event == IV_WATERMARK_LOW    ? "low"
+                      : event == IV_WATERMARK_WARN ? "warn"
+                                                   : "high";
+
+  return gst_message_new_element (
+      GST_OBJECT_CAST (element),
+      gst_structure_new ("iv-watermark", "event", G_TYPE_STRING, name,
+                         "level-bytes", G_TYPE_UINT64, level_bytes,
+                         "level-time", G_TYPE_UINT64, level_us * GST_USECOND,
+                         "peer", G_TYPE_STRING, peer, NULL));
+}
+
 static void
 set_text (GstStructure *structure, const gchar *name, const gchar *text)
 {
@@ -84,7 +102,11 @@ peer_stats_structure (const P2pPeerStats *peer, gint64 now_us)
       G_TYPE_UINT64, peer->frames_dropped, "missed-frames", G_TYPE_UINT64,
       peer->frames_missed, "send-buffer-bytes", G_TYPE_UINT64,
       peer->send_buffer_bytes, "receive-buffer-bytes", G_TYPE_UINT64,
-      peer->receive_buffer_bytes, "mtu-bytes", G_TYPE_UINT, peer->mtu, NULL);
+      peer->receive_buffer_bytes, "mtu-bytes", G_TYPE_UINT, peer->mtu,
+      "level-bytes", G_TYPE_UINT64, peer->level_bytes, "level-time-us",
+      G_TYPE_UINT64, peer->level_us, "paused", G_TYPE_BOOLEAN, peer->paused,
+      "low-count", G_TYPE_UINT64, peer->low_count, "warn-count", G_TYPE_UINT64,
+      peer->warn_count, "high-count", G_TYPE_UINT64, peer->high_count, NULL);
   return structure;
 }
 

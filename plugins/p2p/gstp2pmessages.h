@@ -17,6 +17,10 @@ G_BEGIN_DECLS
 GstMessage *gst_p2p_step_message_new (GstElement *element, const P2pStep *step);
 GstStructure *gst_p2p_peer_structure_new (const P2pPeerInfo *peer);
 /* `endpoint` may be NULL: everything is zero then. */
+GstMessage *gst_p2p_watermark_message_new (GstElement *element,
+                                           const gchar *peer, unsigned event,
+                                           guint64 level_bytes,
+                                           guint64 level_us);
 GstStructure *gst_p2p_stats_structure_new (P2pEndpoint *endpoint);
 
 G_END_DECLS

@@ -106,9 +106,9 @@ install_limits (GObjectClass *klass)
                         0, MAX_WATERMARK, DEFAULT_WARN_WATERMARK);
   gst_p2p_install_uint (klass, GST_P2P_PROP_HIGH_WATERMARK, "high-watermark",
                         "High Watermark",
-                        "Bytes waiting for a viewer at which no more is taken "
-                        "for it",
-                        1, MAX_WATERMARK, DEFAULT_HIGH_WATERMARK);
+                        "Bytes waiting for a viewer above which no more is "
+                        "taken for it",
+                        0, MAX_WATERMARK, DEFAULT_HIGH_WATERMARK);
 }
 
 void

@@ -159,6 +159,18 @@ on_command (P2pEndpoint *endpoint, const gchar *peer, GBytes *command,
       user, gst_p2p_sink_signals[GST_P2P_SINK_SIGNAL_COMMAND], peer, command);
 }
 
+static void
+on_watermark (P2pEndpoint *endpoint, const gchar *peer, unsigned event,
+              guint64 level_bytes, guint64 level_us, gpointer user)
+{
+  GstElement *sink = user;
+
+  gst_element_post_message (sink,
+                            gst_p2p_watermark_message_new (sink, peer, event,
+                                                           level_bytes,
+                                                           level_us));
+}
+
 const P2pListener gst_p2p_sink_listener = {
   .step = on_step,
   .authorize = on_authorize,
@@ -169,5 +181,6 @@ const P2pListener gst_p2p_sink_listener = {
   .offer_added = on_offer_added,
   .offer_removed = on_request_removed,
   .command = on_command,
+  .watermark = on_watermark,
   .destroy = gst_object_unref,
 };

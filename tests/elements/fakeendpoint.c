@@ -289,6 +289,14 @@ fake_peer_removed (const gchar *peer, const gchar *reason)
 }
 
 void
+fake_watermark (const gchar *peer, unsigned event, guint64 level_bytes,
+                guint64 level_us)
+{
+  current->listener->watermark (current, peer, event, level_bytes, level_us,
+                                current->listener_user);
+}
+
+void
 fake_request_added (const gchar *peer, guint request, const gchar *params)
 {
   current->listener->request_added (current, peer, request, params,
@@ -328,6 +336,8 @@ p2p_endpoint_get_stats (P2pEndpoint *endpoint)
   peer->id = (gchar *)"peer-1";
   peer->path = (gchar *)"direct";
   peer->rtt_us = 1234;
+  peer->level_bytes = 5678;
+  peer->level_us = 910;
   g_ptr_array_add (stats->peers, peer);
   return stats;
 }

@@ -36,6 +36,8 @@ void fake_peer_removed (const gchar *peer, const gchar *reason);
 void fake_request_added (const gchar *peer, guint request, const gchar *params);
 void fake_request_removed (const gchar *peer, guint request);
 const gchar *fake_kicked (void);
+void fake_watermark (const gchar *peer, unsigned event, guint64 level_bytes,
+                     guint64 level_us);
 
 /* Of the offer that a sink makes, or NULL: none. */
 const gchar *fake_offer_params (void);

@@ -366,6 +366,61 @@ GST_START_TEST (test_steps)
 GST_END_TEST;
 
 /* What the session finds wrong fails NULL to READY, in its words. */
+/* Each mark that a viewer crosses is a message that says whose it is. */
+GST_START_TEST (test_watermarks)
+{
+  static const struct
+  {
+    unsigned event;
+    const gchar *name;
+  } events[] = {
+    { IV_WATERMARK_WARN, "warn" },
+    { IV_WATERMARK_HIGH, "high" },
+    { IV_WATERMARK_LOW, "low" },
+  };
+  GstElement *sink = make_sink ();
+  GstBus *bus = gst_bus_new ();
+  GstStructure *stats, *peer;
+  guint64 bytes, time;
+  guint i;
+
+  gst_element_set_bus (sink, bus);
+  gst_element_set_state (sink, GST_STATE_PAUSED);
+  for (i = 0; i < G_N_ELEMENTS (events); i++) {
+    GstMessage *message;
+    const GstStructure *s;
+
+    fake_watermark ("viewer-7", events[i].event, 1000 + i, 20 + i);
+    message = gst_bus_pop_filtered (bus, GST_MESSAGE_ELEMENT);
+    s = gst_message_get_structure (message);
+    fail_unless (gst_structure_has_name (s, "iv-watermark"));
+    fail_unless_equals_string (gst_structure_get_string (s, "event"),
+                               events[i].name);
+    fail_unless_equals_string (gst_structure_get_string (s, "peer"),
+                               "viewer-7");
+    fail_unless (gst_structure_get_uint64 (s, "level-bytes", &bytes));
+    fail_unless (gst_structure_get_uint64 (s, "level-time", &time));
+    fail_unless_equals_uint64 (bytes, 1000 + i);
+    fail_unless_equals_uint64 (time, (20 + i) * GST_USECOND);
+    gst_message_unref (message);
+  }
+  g_object_get (sink, "stats", &stats, NULL);
+  peer = g_value_dup_boxed (
+      gst_value_array_get_value (gst_structure_get_value (stats, "peers"), 0));
+  fail_unless (gst_structure_get (peer, "level-bytes", G_TYPE_UINT64, &bytes,
+                                  "level-time-us", G_TYPE_UINT64, &time, NULL));
+  fail_unless_equals_uint64 (bytes, 5678);
+  fail_unless_equals_uint64 (time, 910);
+  gst_structure_free (peer);
+  gst_structure_free (stats);
+  gst_element_set_state (sink, GST_STATE_NULL);
+  gst_element_set_bus (sink, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (sink);
+}
+
+GST_END_TEST;
+
 GST_START_TEST (test_acquire_fails)
 {
   GstElement *sink = make_sink ();
@@ -411,6 +466,7 @@ sink_control_suite (void)
   tcase_add_test (tcase, test_signals);
   tcase_add_test (tcase, test_steps);
   tcase_add_test (tcase, test_talk);
+  tcase_add_test (tcase, test_watermarks);
   tcase_add_test (tcase, test_acquire_fails);
   return suite;
 }

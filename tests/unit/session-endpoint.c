@@ -916,6 +916,43 @@ test_settings (void)
   c.max_viewers = 4;
   c.warn_watermark = 1;
   expect_error (&c, bad, "watermark");
+  c.warn_watermark = 0;
+  c.high_watermark = 1;
+  expect_error (&c, bad, "low-watermark");
+  c.high_watermark = 0;
+  expect_error (&c, bad, "low-watermark");
+}
+
+/* Marks are what the watermark policy takes, and two elements that share a
+ * session and set one each have to fit together. */
+static void
+test_settings_of_marks (void)
+{
+  P2pEndpointConfig c, d;
+  P2pEndpoint *one, *two;
+
+  side_config (&c, P2P_ROLE_DEVICE, "tcp://127.0.0.1:9");
+  c.low_watermark = c.warn_watermark = c.high_watermark = 0;
+  one = p2p_endpoint_acquire (&c, NULL);
+  g_assert_nonnull (one);
+  p2p_endpoint_release (one);
+  c.warn_watermark = 1;
+  one = p2p_endpoint_acquire (&c, NULL);
+  g_assert_nonnull (one);
+  p2p_endpoint_release (one);
+
+  side_config (&c, P2P_ROLE_DEVICE, "tcp://127.0.0.1:9");
+  c.low_watermark = 300000;
+  one = p2p_endpoint_acquire (&c, NULL);
+  g_assert_nonnull (one);
+  side_config (&d, P2P_ROLE_DEVICE, "tcp://127.0.0.1:9");
+  d.warn_watermark = 250000;
+  expect_error (&d, P2P_ENDPOINT_ERROR_CONFLICT, "low mark");
+  d.warn_watermark = 350000;
+  two = p2p_endpoint_acquire (&d, NULL);
+  g_assert_true (two == one);
+  p2p_endpoint_release (two);
+  p2p_endpoint_release (one);
 }
 
 static void
@@ -952,6 +989,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/session/settings", test_settings);
+  g_test_add_func ("/session/settings-of-marks", test_settings_of_marks);
   g_test_add_func ("/session/shared-settings", test_shared_settings);
   g_test_add_func ("/session/never-started", test_never_started);
   g_test_add_func ("/session/three-streams", test_three_streams);

@@ -144,6 +144,19 @@ on_offer_removed (P2pEndpoint *endpoint, const gchar *peer, guint offer,
   unlock ();
 }
 
+static void
+on_watermark (P2pEndpoint *endpoint, const gchar *peer, unsigned event,
+    guint64 bytes, guint64 us, gpointer user)
+{
+  Side *side = user;
+  Mark mark = { .event = event, .bytes = bytes, .us = us };
+
+  g_strlcpy (mark.peer, peer, sizeof mark.peer);
+  lock ();
+  g_array_append_val (side->marks, mark);
+  unlock ();
+}
+
 static const P2pListener listener = {
   .step = on_step,
   .authorize = on_authorize,
@@ -153,6 +166,7 @@ static const P2pListener listener = {
   .request_removed = on_request_removed,
   .offer_added = on_offer_added,
   .offer_removed = on_offer_removed,
+  .watermark = on_watermark,
 };
 
 void
@@ -171,6 +185,7 @@ side_open (Side *side, const P2pEndpointConfig *config)
   GError *error = NULL;
 
   memset (side, 0, sizeof *side);
+  side->marks = g_array_new (FALSE, FALSE, sizeof (Mark));
   side->endpoint = p2p_endpoint_acquire (config, &error);
   g_assert_no_error (error);
   side->listener = p2p_endpoint_add_listener (side->endpoint, &listener,
@@ -187,6 +202,7 @@ side_close (Side *side)
   p2p_endpoint_release (side->endpoint);
   for (i = 0; i < G_N_ELEMENTS (side->reasons); i++)
     g_free (side->reasons[i]);
+  g_array_unref (side->marks);
   g_free (side->path);
   g_free (side->peer);
   g_free (side->removed_reason);
@@ -260,6 +276,8 @@ on_frame (P2pRequest *request, gpointer stream, GBytes *payload,
   gboolean taken;
 
   lock ();
+  while (((Wish *) user)->stuck)
+    g_cond_wait (&changed, &world);
   g_assert_false (r->ended);
   g_assert_false (r->closed);
   taken = !r->refuse;
@@ -460,7 +478,7 @@ source_push (Source *source, guint size, gboolean key)
   frame.duration = 33333333;
   frame.sent = frame.pts;
   frame.latency = 0;
-  result = p2p_stream_push (source->stream, payload, &frame, FALSE);
+  result = p2p_stream_push (source->stream, payload, &frame, source->force);
   if (result == P2P_PUSH_OK)
     source->sent++;
   g_bytes_unref (payload);

@@ -18,6 +18,13 @@
 extern GMutex world;
 extern GCond changed;
 
+typedef struct
+{
+  unsigned event;               /* IV_WATERMARK_… */
+  gchar peer[64];
+  guint64 bytes, us;
+} Mark;
+
 /* -- A side: an endpoint and its listener ---------------------------------- */
 
 typedef struct
@@ -38,6 +45,7 @@ typedef struct
   guint asked;
   gboolean refuse;              /* answer of authorize */
   gboolean stall;               /* authorize waits while this is set */
+  GArray *marks;                /* Mark, in the order told */
 } Side;
 
 void side_config (P2pEndpointConfig * config, P2pRole role,
@@ -71,6 +79,7 @@ typedef struct
   GPtrArray *streams;           /* Received, in the order opened */
   guint complete;
   gboolean refuse_new;          /* streams begin with `refuse` */
+  gboolean stuck;               /* the network thread hangs in stream_frame */
 } Wish;
 
 void wish_open (Wish * wish, Side * side, const gchar * params);
@@ -87,6 +96,7 @@ typedef struct
   P2pStream *stream;
   guint key_units, writable;
   guint sent;                   /* frames, numbered in their payload */
+  gboolean force;               /* it cannot wait */
 } Source;
 
 void source_open (Source * source, Side * side, P2pWireKind kind,
