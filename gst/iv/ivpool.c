@@ -32,6 +32,7 @@ struct _IvPool
   gint64 next_tick;
   guint threads, idle, pokes;
   gboolean led;
+  GThread *caller; /* who has called for a leader, and none has come yet */
   gboolean closed;
 };
 
@@ -80,20 +81,21 @@ iv_pool_unref (IvPool *pool)
 
 /* -- With the lock held ---------------------------------------------------- */
 
-static void
+static gboolean
 spawn (IvPool *pool)
 {
   GThread *thread;
 
   if (pool->threads >= MAX_THREADS)
-    return;
+    return FALSE;
   thread = g_thread_try_new ("iv-p2p", pool_thread, iv_pool_ref (pool), NULL);
   if (thread == NULL) {
     iv_pool_unref (pool);
-    return;
+    return FALSE;
   }
   pool->threads++;
   g_thread_unref (thread);
+  return TRUE;
 }
 
 static gboolean
@@ -102,16 +104,18 @@ wants_leader (IvPool *pool)
   return !pool->led && !pool->closed && pool->ticking->len > 0;
 }
 
-/* Before this thread goes out to call the program. */
-static void
-ensure_leader (IvPool *pool)
+/* Whether an idle thread must be woken to lead; where there is none, a new one
+ * comes. Asked before this thread goes out to call the program. Once is enough
+ * for all that a tick brings: who is called leads, or calls another. */
+static gboolean
+calls_leader (IvPool *pool)
 {
-  if (!wants_leader (pool))
-    return;
-  if (pool->idle > 0)
-    g_cond_signal (&pool->wake);
-  else
-    spawn (pool);
+  gboolean wake = pool->idle > 0;
+
+  if (!wants_leader (pool) || pool->caller == g_thread_self ())
+    return FALSE;
+  pool->caller = wake || spawn (pool) ? g_thread_self () : NULL;
+  return wake;
 }
 
 /* Each piece of work has a thread of its own coming for it: the one that takes
@@ -162,12 +166,16 @@ run_next (IvPool *pool)
 {
   IvSerial *serial = g_queue_pop_head_link (&pool->ready)->data;
   guint why = serial->why;
+  gboolean wake;
 
   serial->why = 0;
   serial->queued = FALSE;
   serial->running = TRUE;
-  ensure_leader (pool);
+  wake = calls_leader (pool);
   g_mutex_unlock (&pool->lock);
+  /* Not before: who wakes wants the lock. */
+  if (wake)
+    g_cond_signal (&pool->wake);
   g_private_set (&current_serial, serial);
   serial->run (serial, why);
   g_private_set (&current_serial, NULL);
@@ -194,6 +202,7 @@ lead (IvPool *pool)
   gint64 now = g_get_monotonic_time ();
 
   pool->led = TRUE;
+  pool->caller = NULL;
   if (pool->next_tick == 0)
     pool->next_tick = now + pool->interval_us;
   while (!pool->closed && pool->pokes == 0 && pool->ticking->len > 0
@@ -333,7 +342,8 @@ iv_serial_set_ticking (IvSerial *serial, gboolean ticking)
       g_ptr_array_add (pool->ticking, serial);
     else
       g_ptr_array_remove_fast (pool->ticking, serial);
-    ensure_leader (pool);
+    if (calls_leader (pool))
+      g_cond_signal (&pool->wake);
   }
   g_mutex_unlock (&pool->lock);
 }
