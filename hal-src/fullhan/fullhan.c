@@ -7,6 +7,7 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,9 +93,11 @@ identify (FhContext *context, HalError *error)
 static HalStatus
 start_system (FhContext *context, HalError *error)
 {
-  int32_t code = context->library.api.init ();
   HalStatus status;
+  int32_t code;
 
+  errno = 0;
+  code = context->library.api.init ();
   if (code != 0)
     return fh_fail (error, "FH_SYS_Init", code);
   status = identify (context, error);

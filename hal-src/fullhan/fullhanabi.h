@@ -62,6 +62,7 @@ enum {
 #define FH_PARAM_GOP 13 /* B */
 
 /* Codes */
+#define FH_ERROR_OPEN (-1001)
 #define FH_ERROR_EMPTY (-1010)
 #define FH_ERROR_EXISTS (-1011)
 

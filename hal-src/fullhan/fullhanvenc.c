@@ -5,6 +5,7 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ create_channel (FhContext *context, uint32_t channel, uint32_t types,
         (unsigned)channel, (unsigned)created->max.width,
         (unsigned)created->max.height);
   }
+  errno = 0;
   code = api->create (channel, &cap);
   /* What a program left behind that was killed: it is removed, or goes with the
    * system, if nobody of ours uses that. */

@@ -87,5 +87,9 @@ void hisi_library_close (HisiLibrary *library);
 /* Fills in error from a vendor's error code. call: "VENC_CreateChn". */
 HalStatus hisi_fail (HalError *error, const HisiLayout *layout,
                      const char *call, int32_t code);
+/* Of a call that opens a node of the driver, with errno 0 before it: one that
+ * may not be opened is "not ready" to the library. */
+HalStatus hisi_fail_open (HalError *error, const HisiLayout *layout,
+                          const char *call, int32_t code);
 
 #endif /* HISI_API_H */

@@ -73,6 +73,7 @@ create_channel (HisiStream *stream, HalError *error)
                          attr, error);
   if (status != HAL_OK)
     return status;
+  errno = 0;
   code = library->api.create (stream->channel, attr);
   if (exists_already (library->layout, code)) {
     library->api.sys_unbind (&stream->from, &stream->to);
@@ -85,7 +86,7 @@ create_channel (HisiStream *stream, HalError *error)
     code = library->api.create (stream->channel, attr);
   }
   if (code != 0)
-    return hisi_fail (error, library->layout, "VENC_CreateChn", code);
+    return hisi_fail_open (error, library->layout, "VENC_CreateChn", code);
   return HAL_OK;
 }
 

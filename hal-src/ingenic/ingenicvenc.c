@@ -200,7 +200,9 @@ get_failed (IngenicStream *stream, int code, HalError *error)
   if (api_of (stream)->query (stream->channel, memory) == 0
       && ((const IngenicStatus *)memory)->n_packs == 0)
     return HAL_AGAIN;
-  /* Whatever the reason, it may pass. */
+  /* Whatever the reason, it may pass, if the device is still there. */
+  if (status == HAL_NO_DEVICE)
+    return status;
   if (error != NULL)
     error->status = HAL_VENDOR;
   return status == HAL_OK ? HAL_OK : HAL_VENDOR;

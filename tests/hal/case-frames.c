@@ -290,6 +290,34 @@ test_sensor_stops (void)
   close_all (stream);
 }
 
+/* Unplugged, or the driver unloaded: that cannot pass, and is said at once. */
+static void
+test_device_gone (void)
+{
+  HalStream *stream = open_all (HAL_CODEC_H264);
+  HalError error = { 0 };
+  HalStatus status;
+  HalFrame frame;
+  Taken taken;
+
+  if (!CHECK (stream != NULL))
+    return;
+  CHECK (take (stream, &taken));
+  atomic_store (&target_sim ()->get_errno, target->gone.number);
+  atomic_store (&target_sim ()->get_code, target->gone.code);
+  /* What was read ahead is still good. */
+  while ((status = hal_stream_get_frame (stream, PATIENCE, &frame, &error))
+         == HAL_OK)
+    hal_stream_release_frame (stream, NULL);
+  CHECK_EQ (status, target->gone.status);
+  if (!CHECK (strstr (error.text, target->gone.words) != NULL
+              && strstr (error.text, error.call) != NULL
+              && error.hint[0] != '\0'))
+    printf ("# %s (%s)\n", error.text, error.hint);
+  atomic_store (&target_sim ()->get_code, 0);
+  close_all (stream);
+}
+
 /* --- Waiting ------------------------------------------------------------ */
 
 static void *
@@ -369,6 +397,7 @@ static const ConformanceCase cases[] = {
   { "garbage", test_garbage, SIM },
   { "insane-structures", test_insane_structures, SIM },
   { "sensor-stops", test_sensor_stops, SIM },
+  { "device-gone", test_device_gone, SIM },
   { "interrupt", test_interrupt, 0 },
   { "slow-reader", test_slow_reader, SIM },
 };

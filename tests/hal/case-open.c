@@ -138,9 +138,9 @@ test_bad_sensor (void)
 
   if (target->bad_sensor_config == NULL)
     return;
-  CHECK_EQ (
-      hal_context_acquire (target->family, &env, &config, &context, &error),
-      HAL_INVALID);
+  CHECK_EQ (hal_context_acquire (target->family, &env, &config, &context,
+                                 &error),
+            HAL_INVALID);
   CHECK (strstr (error.text, "clock") != NULL && error.hint[0] != '\0');
   CHECK_EQ (target_sim ()->inits, 0);
 }
@@ -219,6 +219,54 @@ test_resources (void)
   hal_context_release (context);
 }
 
+/* Every number that the vendor has is told apart from the others, by the name
+ * of the call and what the number means, with a hint. */
+static void
+test_vendor_errors (void)
+{
+  HalContext *context = open_context ();
+  HalStreamConfig config = stream_config (HAL_CODEC_H264);
+  const ConformanceError *one;
+
+  /* Attached, nothing is created. */
+  for (one = target->errors; !target->config.attach && one->code != 0; one++) {
+    HalError error = { 0 };
+
+    atomic_store (&target_sim ()->create_errno, one->number);
+    atomic_store (&target_sim ()->create_code, one->code);
+    CHECK_EQ (try_config (context, &config, &error), one->status);
+    if (!CHECK (error.call[0] != '\0' && error.hint[0] != '\0'
+                && strstr (error.text, error.call) != NULL
+                && strstr (error.text, one->words) != NULL))
+      printf ("# %d (%d): %s (%s)\n", one->code, one->number, error.text,
+              error.hint);
+  }
+  hal_context_release (context);
+}
+
+static void
+test_bad_device (void)
+{
+  HalContext *context = open_context ();
+  HalStreamConfig config = stream_config (HAL_CODEC_H264);
+  HalStream *stream = NULL;
+  HalError error = { 0 };
+
+  if (target->bad_device != NULL) {
+    HalStatus status;
+
+    config.device = target->bad_device;
+    status = hal_stream_create (context, &config, &stream, &error);
+    if (status == HAL_OK)
+      status = hal_stream_start (stream, &error);
+    CHECK_EQ (status, HAL_NO_DEVICE);
+    if (!CHECK (strstr (error.text, target->bad_device) != NULL))
+      printf ("# %s\n", error.text);
+    hal_stream_destroy (stream);
+  }
+  hal_context_release (context);
+}
+
 static void
 test_after_kill (void)
 {
@@ -243,6 +291,8 @@ static const ConformanceCase cases[] = {
   { "foreign-version", test_foreign_version, SIM },
   { "bad-settings", test_bad_settings, 0 },
   { "resources", test_resources, SIM },
+  { "vendor-errors", test_vendor_errors, SIM },
+  { "bad-device", test_bad_device, 0 },
   { "after-kill", test_after_kill, SIM },
 };
 

@@ -13,6 +13,15 @@
 #include "hal.h"
 #include "simengine.h"
 
+/* What a call of the vendor's fails with: its number, and errno; and what
+ * that means. */
+typedef struct
+{
+  int code, number;
+  HalStatus status;
+  const char *words; /* in the text of the error */
+} ConformanceError;
+
 typedef struct
 {
   const char *name; /* "hisi-v4" */
@@ -31,6 +40,12 @@ typedef struct
   const char *foreign_version;
   /* The name of the library that is missed first, for the error text. */
   const char *needed_library;
+  /* All that are known of making a channel, without one at the end (code 0);
+   * and that of a device which is there no more. */
+  const ConformanceError *errors;
+  ConformanceError gone;
+  /* Of those with devices of which one is named: one that is not there. */
+  const char *bad_device;
   /* Of those that set up sensor and ISP themselves. */
   const char *sensor_config;
   /* One that is refused in words. */

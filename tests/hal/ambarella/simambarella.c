@@ -407,6 +407,8 @@ set_format (Stream *stream, const struct iav_stream_format *format)
     return ENOMEM;
   if (sim_fault (&control->busy_creates))
     return EBUSY;
+  if (sim_create_code () != 0)
+    return errno;
   if (format->enc_win.width < 16 || format->enc_win.height < 16
       || format->enc_win.width > 3840)
     return EINVAL;
@@ -692,6 +694,8 @@ query_frame (struct iav_framedesc *desc)
     return EINTR;
   if (sim_fault (&control->get_failures))
     return EIO;
+  if (sim_get_code () != 0)
+    return errno;
   if (!more) {
     if (sim_channel_packs (id) == 0)
       return EAGAIN;

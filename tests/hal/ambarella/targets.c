@@ -4,15 +4,33 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include <errno.h>
+
 #include "ambarella/ambarella.h"
 #include "conformance.h"
+
+static const ConformanceError errors[] = {
+  { -1, EBUSY, HAL_BUSY, "busy" },
+  { -1, EPERM, HAL_NO_PERMISSION, "not permitted" },
+  { -1, EACCES, HAL_NO_PERMISSION, "no permission" },
+  { -1, ENOMEM, HAL_NO_MEMORY, "no memory" },
+  { -1, ENODEV, HAL_NO_DEVICE, "no such device" },
+  { -1, ENXIO, HAL_NO_DEVICE, "no such device" },
+  { -1, ENOTTY, HAL_BAD_VERSION, "another SDK" },
+  { -1, EFAULT, HAL_BAD_VERSION, "other memory" },
+  { -1, EINVAL, HAL_REFUSED, "refused" },
+  { -1, EIO, HAL_VENDOR, "input or output" },
+  { -1, EDOM, HAL_VENDOR, "errno" },
+  { 0 },
+};
 
 #define TARGET(kind, ...)                                                      \
   {                                                                            \
     .name = "ambarella-" kind, .family = &hal_ambarella,                       \
     .directory = "ambarella", .library = "libiav.so", .rate_tolerance = 8,     \
     .newer_version = "newer", .foreign_version = "another SDK",                \
-    .needed_library = "libiav.so", __VA_ARGS__                                 \
+    .needed_library = "libiav.so", .errors = errors,                           \
+    .gone = { -1, ENODEV, HAL_NO_DEVICE, "no such device" }, __VA_ARGS__       \
   }
 
 const ConformanceTarget conformance_targets[] = {

@@ -216,6 +216,7 @@ API (VPSS_CloseChn) (GROUP uint32_t channel)
 API (VENC_CreateChn) (uint32_t channel, const FhCap *cap)
 {
   SimControl *control = sim_engine_control ();
+  int code;
 
   if (!sim_engine_running ())
     return NOT_INIT;
@@ -225,6 +226,9 @@ API (VENC_CreateChn) (uint32_t channel, const FhCap *cap)
     return NO_MEM;
   if (sim_fault (&control->busy_creates))
     return -EBUSY;
+  code = sim_create_code ();
+  if (code != 0)
+    return code;
   if (channels[channel].cap.types != 0
       || (atomic_load (&control->leftover) & 1u << channel) != 0)
     return EXISTS;
@@ -583,6 +587,8 @@ get (uint32_t types, Stream *stream, int ms)
   }
   if (sim_fault (&control->get_failures))
     return FAILURE;
+  if (sim_get_code () != 0)
+    return sim_get_code ();
   frame = next_frame (types, &channel);
   if (frame == NULL)
     return EMPTY;

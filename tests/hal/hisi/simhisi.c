@@ -273,6 +273,7 @@ API (VENC_CreateChn, venc_create_chn) (int32_t chn, const Attr *attr)
 {
   SimControl *control = sim_engine_control ();
   SimSettings settings;
+  int code;
 
   if (chn < 0 || chn >= CHANNELS)
     return FAIL (CHN);
@@ -280,6 +281,9 @@ API (VENC_CreateChn, venc_create_chn) (int32_t chn, const Attr *attr)
     return FAIL (NO_MEM);
   if (sim_fault (&control->busy_creates))
     return FAIL (BUSY);
+  code = sim_create_code ();
+  if (code != 0)
+    return code > 0 ? FAIL (code) : code;
   if (!understand (attr, &settings))
     return FAIL (PARAM);
   /* What a killed process left is there, as it was. */
@@ -413,6 +417,8 @@ API (VENC_GetStream, venc_get_stream)
   }
   if (sim_fault (&control->get_failures))
     return FAIL (NO_BUF);
+  if (sim_get_code () != 0)
+    return FAIL (sim_get_code ());
   frame = sim_channel_get ((unsigned)chn);
   if (frame == NULL)
     return FAIL (EMPTY);

@@ -548,6 +548,8 @@ API (Encoder_CreateChn) (int channel, const Attr *attr)
     return fail (ENOMEM);
   if (sim_fault (&control->busy_creates))
     return fail (EBUSY);
+  if (sim_create_code () != 0)
+    return -1;
   if (!understand (attr, &settings))
     return fail (EINVAL);
   if (!sim_channel_create ((unsigned)channel, &settings, NEW_KIND))
@@ -674,7 +676,7 @@ API (Encoder_GetStream) (int channel, Stream *stream, bool block)
   if (sim_fault (&control->eintr))
     return fail (EINTR);
   state[channel].starved = false;
-  if (sim_fault (&control->get_failures))
+  if (sim_fault (&control->get_failures) || sim_get_code () != 0)
     return -1;
   if (sim_channel_packs ((unsigned)channel) > 0)
     frame = sim_channel_get ((unsigned)channel);

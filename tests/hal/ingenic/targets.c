@@ -3,6 +3,8 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include <errno.h>
+
 #include "conformance.h"
 #include "ingenic/ingenic.h"
 
@@ -12,13 +14,27 @@
   "name=gc2053,i2c-address=0x37,i2c-adapter=0,width=1920,height=1080,fps=25"
 /* What T40 and T41 are told besides. */
 #define WIRED SENSOR ",interface=2,clock=2,mode=3,reset-gpio=91"
+/* Its functions say -1, and the rest by errno. */
+static const ConformanceError errors[] = {
+  { -1, ENOMEM, HAL_NO_MEMORY, "no memory" },
+  { -1, EBUSY, HAL_BUSY, "busy" },
+  { -1, EEXIST, HAL_BUSY, "exists already" },
+  { -1, EPERM, HAL_NO_PERMISSION, "not permitted" },
+  { -1, EACCES, HAL_NO_PERMISSION, "no permission" },
+  { -1, ENODEV, HAL_NO_DEVICE, "no such device" },
+  { -1, ENOENT, HAL_NO_DEVICE, "no such device" },
+  { -1, 0, HAL_VENDOR, "-1" },
+  { 0 },
+};
+
 #define TARGET(generation, newer, foreign, sensor, bad)                        \
   {                                                                            \
     .name = "ingenic-" generation, .family = &hal_ingenic,                     \
     .directory = "ingenic/" generation, .library = "libimp.so",                \
     .rate_tolerance = 8, .newer_version = newer, .foreign_version = foreign,   \
-    .needed_library = "libimp.so", .sensor_config = sensor,                    \
-    .bad_sensor_config = bad                                                   \
+    .needed_library = "libimp.so", .errors = errors,                           \
+    .gone = { -1, ENODEV, HAL_NO_DEVICE, "no such device" },                   \
+    .sensor_config = sensor, .bad_sensor_config = bad                          \
   }
 
 const ConformanceTarget conformance_targets[] = {

@@ -5,6 +5,7 @@
  */
 #include "simengine.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -83,6 +84,26 @@ sim_fault (atomic_uint *counter)
       return true;
   }
   return false;
+}
+
+int
+sim_create_code (void)
+{
+  int code = atomic_exchange (&control.create_code, 0);
+
+  if (code != 0)
+    errno = atomic_load (&control.create_errno);
+  return code;
+}
+
+int
+sim_get_code (void)
+{
+  int code = atomic_load (&control.get_code);
+
+  if (code != 0)
+    errno = atomic_load (&control.get_errno);
+  return code;
 }
 
 static uint64_t

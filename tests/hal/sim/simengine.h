@@ -61,6 +61,9 @@ typedef struct
   atomic_int jump_us;     /* added to the clock before the next frame */
   atomic_uint grow; /* bytes that the library writes past known structures */
   atomic_uint refuse_opens; /* of the device: no permission */
+  /* What the next creation of a channel fails with, and, until it is 0 again,
+   * getting a frame: the vendor's number, and errno. */
+  atomic_int create_code, create_errno, get_code, get_errno;
   atomic_bool no_front;     /* sensor and scaler do not run */
 
   /* What happened. */
@@ -117,6 +120,9 @@ typedef struct
 SimControl *sim_engine_control (void);
 /* Takes one from a counted fault; false: it is at 0. */
 bool sim_fault (atomic_uint *counter);
+/* The numbers above; 0: no failure. errno is set. */
+int sim_create_code (void);
+int sim_get_code (void);
 uint64_t sim_engine_now (void); /* us */
 /* Where the library is initialised. */
 void sim_engine_init (void);

@@ -14,6 +14,7 @@ const ConformanceTarget conformance_targets[] = {
       .family = &hal_x86,
       .config = { .width = 320, .height = 240, .device = "test:zone-plate" },
       .rate_tolerance = 40,
+      .bad_device = "/dev/no-such-camera",
   },
   {
       .name = "x86-openh264",
@@ -23,6 +24,7 @@ const ConformanceTarget conformance_targets[] = {
                   .device = "test:zone-plate",
                   .encoder = "openh264enc" },
       .rate_tolerance = 40,
+      .bad_device = "/dev/no-such-camera",
   },
 };
 const unsigned conformance_n_targets
