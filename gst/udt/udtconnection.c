@@ -100,6 +100,8 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
                  UDT_MAX_HOLES);
   udt_pool_init (&conn->protected_pool, &conn->env, sizeof (UdtProtected), 16,
                  UDT_MAX_PROTECTED);
+  udt_pool_init (&conn->twins_pool, &conn->env, sizeof (UdtTwins), 32,
+                 UDT_MAX_TWINS);
   udt_pool_init (&conn->repair_pool, &conn->env, sizeof (UdtRepair), 16,
                  UDT_MAX_REPAIRS_HELD);
   if (conn->sent == NULL || conn->law == NULL
@@ -115,6 +117,7 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
   conn->lost.head = conn->lost.tail = UDT_NUMBER_NONE;
   conn->largest_acked = conn->last_output = UDT_NUMBER_NONE;
   conn->loss_time = conn->ack_time = conn->nak_time = UDT_NEVER;
+  conn->copies_time = UDT_NEVER;
   conn->close_time = conn->life_end = UDT_NEVER;
   conn->mtu = conn->config.mtu;
   conn->max_mtu
@@ -154,6 +157,7 @@ udt_connection_free (UdtConnection *conn)
   udt_pool_clear (&conn->hole_pool);
   udt_pool_clear (&conn->protected_pool);
   udt_pool_clear (&conn->repair_pool);
+  udt_pool_clear (&conn->twins_pool);
   if (conn->law != NULL)
     env.free (env.user, conn->law);
   env.free (env.user, conn);

@@ -156,7 +156,8 @@ item_done (UdtConnection *conn, UdtItem *item)
 
   switch (item->kind) {
     case ITEM_DATA:
-      if (item->out->generation == item->out_generation) {
+      if (item->out->generation == item->out_generation
+          && udt_copies_first (conn, item)) {
         item->out->pieces--;
         udt_protect_piece_arrived (conn, item);
         /* It may have ended by that. */
@@ -191,7 +192,8 @@ item_lost (UdtConnection *conn, UdtItem *item)
 
   switch (item->kind) {
     case ITEM_DATA:
-      if (item->out->generation == item->out_generation) {
+      if (item->out->generation == item->out_generation
+          && !udt_copies_left (conn, item)) {
         if (!udt_protect_piece_lost (conn, item))
           udt_lost_insert (conn, flow, item);
         return;

@@ -9,8 +9,6 @@
  */
 #include "udtprivate.h"
 
-/* One packet lost of so many: a repeat is worth a copy. */
-#define LOSSY 200
 /* Not worth starting another piece below this room. */
 #define MIN_PIECE 64
 /* Bytes of a message's age, after any time that it may be repeated in. */
@@ -301,35 +299,6 @@ write_data (UdtConnection *conn, Builder *b, UdtFlowOut *flow, UdtOut *out,
   return true;
 }
 
-/* There is time for this repeat to arrive and not for another one. */
-static bool
-is_last_chance (const UdtConnection *conn, const UdtOut *out)
-{
-  UdtTime again = udt_arrival_time (conn, conn->now) + conn->srtt
-                  + conn->srtt / 4 + UDT_MAX_ACK_DELAY;
-
-  return out->deadline != UDT_NEVER && out->deadline < again
-         && conn->stats.packets_lost * LOSSY > conn->next_number;
-}
-
-/* It goes twice, in two packets: the second is lost next to it only if the
- * path is bad indeed. */
-static void
-copy_piece (UdtConnection *conn, UdtFlowOut *flow, const UdtItem *item)
-{
-  UdtItem *copy = udt_item_take (conn, ITEM_DATA, flow->slot);
-
-  /* Reserved by the caller. */
-  copy->out = item->out;
-  copy->out_generation = item->out_generation;
-  copy->offset = item->offset;
-  copy->len = item->len;
-  copy->copy = true;
-  item->out->pieces++;
-  udt_protect_piece_added (item->out, item->offset);
-  udt_lost_insert (conn, flow, copy);
-}
-
 /* A lost piece again; what does not fit stays lost. */
 static bool
 put_repeat (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
@@ -361,8 +330,8 @@ put_repeat (UdtConnection *conn, Builder *b, UdtFlowOut *flow, uint32_t *len)
   link_item (b, item);
   if (item->copy)
     item->copy = false;
-  else if (is_last_chance (conn, out))
-    copy_piece (conn, flow, item);
+  else
+    udt_copies_plan (conn, item);
   return true;
 }
 
@@ -615,8 +584,10 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
   if (conn->life == LIFE_FINISHED || capacity < UDT_MAX_PACKET
       || now < conn->blocked_until)
     return 0;
-  if (sends_data (conn))
+  if (sends_data (conn)) {
     udt_drop_late (conn, now);
+    udt_copies_tick (conn, now);
+  }
   control = control_due (conn, now);
   data = data_due (conn);
   if (!data)
@@ -689,6 +660,8 @@ udt_output_time (const UdtConnection *conn)
       time = conn->pace_time;
     if (repairs_later (conn) < time)
       time = repairs_later (conn);
+    if (sends_data (conn) && conn->copies_time < time)
+      time = conn->copies_time;
   }
   if (time != UDT_NEVER && time < conn->blocked_until)
     time = conn->blocked_until;

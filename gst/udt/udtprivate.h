@@ -6,12 +6,15 @@
  *   udtsend.c        flows and messages to send; udtdrop.c  giving them up
  *   udtschedule.c    whose turn it is
  *   udtoutput.c      building packets; udtpace.c  when
- *   udtloss.c        sent packets: acknowledged, lost; udtexpiry.c  not heard
- * of udtack.c         what to acknowledge and to ask for again udtinput.c
- * opening and reading packets udtreceive.c     reassembly and delivery;
- * udtwindow.c  flow control udtlate.c        giving up what comes too late
+ *   udtloss.c        sent packets: acknowledged, lost
+ *   udtexpiry.c      sent packets: not heard of
+ *   udtack.c         what to acknowledge and to ask for again
+ *   udtinput.c       opening and reading packets
+ *   udtreceive.c     reassembly and delivery; udtwindow.c  flow control
+ *   udtlate.c        giving up what comes too late
  *   udtrepair.c      redundancy: what to send; udtrecover.c  what to make of it
  *   udtfec.c         the erasure code of both
+ *   udtcopy.c        copies of what has no other chance
  *   udtpath.c        round trip, delay, MTU
  *   udtstats.c       counters
  *
@@ -46,6 +49,8 @@
 #define UDT_IN_BUCKETS 256
 #define UDT_REPAIR_SHARE 18      /* repair bytes per 100 live bytes */
 #define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
+#define UDT_MAX_COPIES 64        /* planned at a time */
+#define UDT_MAX_TWINS 256
 #define UDT_MAX_REPAIRS_HELD 128 /* received and of no use yet */
 
 /* --- Times --- */
@@ -75,6 +80,7 @@ typedef struct _UdtIn UdtIn;
 typedef struct _UdtHole UdtHole;
 typedef struct _UdtProtected UdtProtected;
 typedef struct _UdtRepair UdtRepair;
+typedef struct _UdtTwins UdtTwins;
 
 /* --- Sending --- */
 
@@ -130,6 +136,7 @@ struct _UdtItem
   UdtOut *out;          /* ITEM_DATA, ITEM_DROP, ITEM_REPAIR */
   uint32_t out_generation;
   uint64_t epoch; /* ITEM_WINDOW, ITEM_RESET */
+  UdtTwins *twins; /* ITEM_DATA that goes several times */
 };
 
 /* Redundancy of one block of a message. Pieces are those of its symbols. */
@@ -158,6 +165,25 @@ struct _UdtProtected
   UdtItem *parked;
   UdtBlock block[UDT_FEC_MAX_BLOCKS];
 };
+
+/* A piece that goes several times, because there is no time for another
+ * repeat. */
+struct _UdtTwins
+{
+  void *pool_next; /* while it is free */
+  UdtOut *out;
+  uint32_t out_generation;
+  uint32_t offset, len;
+  uint8_t slot;
+  uint8_t refs; /* items and planned copies */
+  bool arrived;
+};
+
+typedef struct
+{
+  UdtTime due;
+  UdtTwins *twins;
+} UdtCopy;
 
 /* Of commands and sound, by the second. */
 typedef struct
@@ -366,6 +392,11 @@ struct _UdtConnection
   int64_t repeat_debt; /* video repeats ahead of other bytes */
 
   /* Redundancy */
+  UdtPool twins_pool;
+  UdtCopy copies[UDT_MAX_COPIES];
+  uint32_t n_copies;
+  uint32_t copies_queued; /* in lost lists */
+  UdtTime copies_time; /* when the first is due */
   UdtPool protected_pool;
   UdtRepairQueue repair_queue[2]; /* of audio, of video */
   uint64_t repair_bytes_due;      /* in the queues */
@@ -574,6 +605,16 @@ void udt_repair_drop_late (UdtConnection *conn, UdtTime arrival);
 UdtTime udt_repair_deadline (const UdtConnection *conn);
 /* The rest of its repairs will not be sent. */
 void udt_repair_cancel (UdtConnection *conn, UdtProtected *p);
+
+/* --- udtcopy.c --- */
+/* `item` goes now; if that is its last chance, copies follow. */
+void udt_copies_plan (UdtConnection *conn, UdtItem *item);
+void udt_copies_tick (UdtConnection *conn, UdtTime now);
+/* `item` arrived: is it the first of its twins? */
+bool udt_copies_first (UdtConnection *conn, UdtItem *item);
+/* `item` is lost: are there others, or did one arrive? */
+bool udt_copies_left (UdtConnection *conn, UdtItem *item);
+void udt_copies_forget (UdtConnection *conn, UdtItem *item);
 
 /* --- udtpace.c --- */
 void udt_pace_refill (UdtConnection *conn, UdtTime now);

@@ -392,6 +392,7 @@ udt_item_take (UdtConnection *conn, UdtItemKind kind, uint8_t slot)
 void
 udt_item_give (UdtConnection *conn, UdtItem *item)
 {
+  udt_copies_forget (conn, item);
   item->generation++;
   udt_pool_give (&conn->item_pool, item);
 }
@@ -418,6 +419,7 @@ udt_lost_insert (UdtConnection *conn, UdtFlowOut *flow, UdtItem *item)
   else
     flow->lost_head = item;
   item->queued = true;
+  conn->copies_queued += item->copy;
   conn->mask_lost |= bit (flow);
 }
 
@@ -434,6 +436,7 @@ udt_lost_remove (UdtConnection *conn, UdtFlowOut *flow, UdtItem *item)
     flow->lost_tail = item->prev;
   item->next = item->prev = NULL;
   item->queued = false;
+  conn->copies_queued -= item->copy;
   if (flow->lost_head == NULL)
     conn->mask_lost &= ~bit (flow);
 }

@@ -165,7 +165,7 @@ short_2_busy (SimTest *test)
                 .video = 2 * MBIT,
                 .group = 30,
                 .audio = true,
-                .most = 500 };
+                .most = 100 };
 
   live.link.loss = 0.02;
   live.link.jitter = SIM_JITTER_GAUSS;
@@ -180,7 +180,7 @@ short_5 (SimTest *test)
                 .latency = 200 * SIM_MS,
                 .video = 2 * MBIT,
                 .group = 30,
-                .most = 1000 };
+                .most = 100 };
 
   live.link.loss = 0.05;
   run (test, &live);
@@ -193,7 +193,7 @@ short_bursts (SimTest *test)
                 .latency = 200 * SIM_MS,
                 .video = 2 * MBIT,
                 .group = 30,
-                .most = 1000 };
+                .most = 500 };
 
   /* Four packets at a time, two of a hundred in all. */
   live.link.burst_enter = 0.005;
@@ -223,7 +223,7 @@ far_5 (SimTest *test)
                 .latency = 400 * SIM_MS,
                 .video = 4 * MBIT,
                 .group = 60,
-                .most = 1000,
+                .most = 100,
                 .typical = 65 * SIM_MS,
                 .overhead = 1.25 };
 
