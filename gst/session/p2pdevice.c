@@ -226,8 +226,10 @@ on_rejected (P2pSignaller *signaller, guint count, const gchar *from,
   if (now < endpoint->next_rejected_us)
     return;
   endpoint->next_rejected_us = now + REJECTED_INTERVAL_US;
-  detail = g_strdup_printf ("%u attempts did not prove the key, the last one "
-                            "from %s",
+  detail = g_strdup_printf (endpoint->rejected_count == 1
+                                ? "%u attempt did not prove the key, from %s"
+                                : "%u attempts did not prove the key, the last "
+                                  "one from %s",
                             endpoint->rejected_count, from);
   endpoint->rejected_count = 0;
   step.step = P2P_STEP_AUTH;

@@ -77,7 +77,8 @@ p2p_device_id_check (const gchar *device_id, GError **error)
   return TRUE;
 }
 
-/* Takes the first line of `path` into `line`. */
+/* Takes the first line of `path` into `line`. Blanks at its end are no part of
+ * the key: nobody sees them, and editors and shells leave them behind. */
 static gboolean
 read_key_file (const gchar *path, guint8 *line, gsize size, gsize *len,
                GError **error)
@@ -122,7 +123,8 @@ read_key_file (const gchar *path, guint8 *line, gsize size, gsize *len,
 
   end = memchr (line, '\n', have);
   *len = end ? (gsize)(end - line) : have;
-  if (*len > 0 && line[*len - 1] == '\r')
+  while (*len > 0 && strchr (" \t\r", line[*len - 1]) != NULL
+         && line[*len - 1] != '\0')
     (*len)--;
   return TRUE;
 
@@ -171,7 +173,12 @@ p2p_credential_new (const gchar *device_id, const gchar *key,
     ok = read_key_file (key_file, line, sizeof line, &len, error);
     bytes = line;
   }
-  if (!ok || !check_key (bytes, len, error)) {
+  if (ok && !check_key (bytes, len, error)) {
+    if (key_file)
+      g_prefix_error (error, "key file %s: ", key_file);
+    ok = FALSE;
+  }
+  if (!ok) {
     OPENSSL_cleanse (line, sizeof line);
     return NULL;
   }

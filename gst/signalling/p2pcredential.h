@@ -46,7 +46,7 @@ typedef struct _P2pCredential P2pCredential;
 gboolean p2p_device_id_check (const gchar *device_id, GError **error);
 
 /* Exactly one of `key` and `key_file` is given; a key file's first line,
- * without the line end, is the key. Checks everything, stretches nothing:
+ * without blanks at its end, is the key. Checks everything, stretches nothing:
  * cheap. */
 P2pCredential *p2p_credential_new (const gchar *device_id, const gchar *key,
                                    const gchar *key_file, GError **error);

@@ -101,6 +101,7 @@ struct _GstP2pSinkPad
   /* Streaming thread. */
   GstSegment segment;
   gboolean have_caps;
+  gboolean refusal_told; /* of a format; sources go on offering it */
   gboolean live; /* upstream is */
   gboolean live_known;
   GList *headers; /* of the caps, still expected as buffers */

@@ -289,6 +289,7 @@ set_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
   }
 
   pad->have_caps = TRUE;
+  pad->refusal_told = FALSE;
   /* Only containers have headers that count as data: a codec's are in its
    * frames, or in its caps alone. */
   forget_headers (pad);
@@ -297,9 +298,11 @@ set_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
   return TRUE;
 
 refused:
-  GST_ELEMENT_ERROR (sink, STREAM, FORMAT, ("%s", error->message),
-                     ("pad %s, caps %" GST_PTR_FORMAT, GST_PAD_NAME (pad),
-                      caps));
+  if (!pad->refusal_told)
+    GST_ELEMENT_ERROR (sink, STREAM, FORMAT, ("%s", error->message),
+                       ("pad %s, caps %" GST_PTR_FORMAT, GST_PAD_NAME (pad),
+                        caps));
+  pad->refusal_told = TRUE;
   g_error_free (error);
   return FALSE;
 }
@@ -455,7 +458,7 @@ sink_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
   if (active) {
     /* No streaming thread yet. */
     gst_segment_init (&pad->segment, GST_FORMAT_UNDEFINED);
-    pad->have_caps = FALSE;
+    pad->have_caps = pad->refusal_told = FALSE;
     forget_headers (pad);
   }
   if (parent == NULL) {

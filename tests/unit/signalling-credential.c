@@ -99,7 +99,9 @@ test_key_files (void)
   assert_file_is (dir, KEY, KEY);
   assert_file_is (dir, KEY "\n", KEY);
   assert_file_is (dir, KEY "\r\n", KEY);
-  assert_file_is (dir, KEY " \nsecond line\n", KEY " ");
+  assert_file_is (dir, KEY "\nsecond line\n", KEY);
+  assert_file_is (dir, KEY " \t \r\nsecond line\n", KEY);
+  assert_file_is (dir, " " KEY " inside \n", " " KEY " inside");
   assert_file_is (dir, longest_line, longest);
 
   for (i = 0; i < G_N_ELEMENTS (open_modes); i++) {
