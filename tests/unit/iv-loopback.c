@@ -130,7 +130,7 @@ test_watermarks (void)
   Wish wish = { .refuse_new = TRUE };
   Received *r = NULL;
   Handle *h = &device.handles[0];
-  guint gets;
+  guint gets, lows;
   guint64 total = 300 * 60000;
 
   device.model.blocks = 300;
@@ -139,8 +139,9 @@ test_watermarks (void)
   wish_open (&wish, &viewer, LIVE);
   WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH] == 1);
   g_mutex_lock (&world);
-  g_assert_cmpuint (h->events[IV_AVT_EVENT_P2P_WATERMARK_WARN], ==, 1);
-  g_assert_cmpuint (h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW], ==, 0);
+  /* What came before may have risen above warn alone, and fallen again. */
+  lows = h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW];
+  g_assert_cmpuint (h->events[IV_AVT_EVENT_P2P_WATERMARK_WARN], ==, lows + 1);
   g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_WARN], >,
                     400 * 1024);
   g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_HIGH], >,
@@ -159,7 +160,7 @@ test_watermarks (void)
   r->refuse = FALSE;
   g_mutex_unlock (&world);
   p2p_in_stream_resume (r->in);
-  WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW] >= 1);
+  WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW] > lows);
   g_mutex_lock (&world);
   g_assert_cmpuint (h->gets_at[IV_AVT_EVENT_P2P_WATERMARK_LOW], >=, gets);
   g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_LOW], <,
