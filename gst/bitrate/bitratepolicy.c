@@ -116,7 +116,7 @@ static bool
 fall (BitratePolicy *policy, uint64_t wanted, uint64_t now_us)
 {
   policy->lowest = UINT64_MAX;
-  policy->rise_at = now_us + 2 * BITRATE_POLICY_RISE_US;
+  policy->rise_at = now_us + BITRATE_POLICY_HOLD_US;
   return set (policy, wanted);
 }
 

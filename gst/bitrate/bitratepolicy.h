@@ -18,8 +18,9 @@
  * when its path carries a quarter more than the limit, so that nobody sways
  * between the two. If nobody reaches `min` the bit rate is `min`.
  *
- * It falls at once, and rises by at most a fifth each half second, to what has
- * been there all that time; changes of less than a twentieth are not made.
+ * It falls at once, and rises by at most a fifth each quarter of a second, to
+ * what has been there all that time, and not within a second after a fall.
+ * Changes of less than a twentieth are not made.
  * Without viewers it is what it was at the beginning.
  */
 #ifndef BITRATE_POLICY_H
@@ -29,8 +30,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rises are so far apart, and a fall is followed by none for twice that. */
-#define BITRATE_POLICY_RISE_US 500000
+/* Rises are so far apart, and the first one from a fall so far. */
+#define BITRATE_POLICY_RISE_US 250000
+#define BITRATE_POLICY_HOLD_US 1000000
 #define BITRATE_POLICY_RISE_PERCENT 20
 #define BITRATE_POLICY_STEP_PERCENT 5
 /* Shares of what the median viewer can get, and of the viewers. */

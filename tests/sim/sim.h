@@ -12,6 +12,7 @@
 #ifndef SIM_H
 #define SIM_H
 
+#include "bitratepolicy.h"
 #include "simbase.h"
 
 typedef struct _Sim Sim;
@@ -356,7 +357,7 @@ typedef struct
   uint64_t min_bitrate;
   unsigned group;      /* frames from keyframe to keyframe */
   unsigned key_weight; /* a keyframe is so many times larger */
-  bool follow;         /* video: obey the engine's target */
+  bool follow;         /* video: obey the engine's target, as p2psink has it */
   uint32_t size;       /* of a message */
   uint64_t total;      /* bulk: bytes in all */
 } SimSourceConfig;
@@ -370,6 +371,8 @@ struct _SimSource
   uint64_t sent_bytes, frames, in_group;
   uint64_t keys_forced;
   bool done, stopped;
+  BitratePolicy policy; /* video that follows */
+  UdtTime policy_at;
 };
 
 void sim_source_video (SimSourceConfig *config, uint16_t flow,

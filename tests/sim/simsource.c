@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define FRAME_INTERVAL 33333 /* 30 a second */
+#define POLICY_INTERVAL (100 * SIM_MS)
 #define AUDIO_INTERVAL (20 * SIM_MS)
 #define AUDIO_SIZE 160
 #define COMMAND_INTERVAL (250 * SIM_MS)
@@ -65,21 +66,35 @@ sim_source_bulk (SimSourceConfig *config, uint16_t flow, uint64_t total)
                                            .order = UDT_ORDER_STRICT } };
 }
 
+/* As the elements do it: ten times a second, by the same policy. */
+static uint64_t
+followed_rate (SimSource *source)
+{
+  BitratePolicy *policy = &source->policy;
+  BitrateViewer viewer = { 0 };
+  UdtStats stats;
+
+  if (policy->current == 0) {
+    policy->min = source->config.min_bitrate;
+    policy->max = source->config.bitrate;
+    bitrate_policy_limit (policy);
+  }
+  if (source->sim->now >= source->policy_at) {
+    source->policy_at = source->sim->now + POLICY_INTERVAL;
+    sim_peer_stats (source->flow->sender, &stats);
+    viewer.bitrate = stats.target_bitrate;
+    bitrate_policy_update (policy, &viewer, 1, source->sim->now);
+  }
+  return policy->current;
+}
+
 static uint32_t
 frame_size (SimSource *source, bool key)
 {
   const SimSourceConfig *config = &source->config;
-  uint64_t rate = config->bitrate, units, bytes;
+  uint64_t units, bytes;
+  uint64_t rate = config->follow ? followed_rate (source) : config->bitrate;
 
-  if (config->follow) {
-    UdtStats stats;
-
-    sim_peer_stats (source->flow->sender, &stats);
-    if (stats.target_bitrate && stats.target_bitrate < rate)
-      rate = stats.target_bitrate;
-    if (rate < config->min_bitrate)
-      rate = config->min_bitrate;
-  }
   /* A group's bytes, shared out by weight. */
   units = config->group - 1 + config->key_weight;
   bytes = rate * config->interval / SIM_SECOND / 8 * config->group / units;

@@ -140,9 +140,9 @@ rises_in_steps (void)
   b.changes = 0;
   for (ticks = 0; b.policy.current < 4 * MBIT && ticks < 1000; ticks++)
     run (&b, 1);
-  /* Five steps of a fifth, half a second apart. */
+  /* Five steps of a fifth, a quarter of a second apart: three ticks. */
   CHECK_EQ (b.changes, 5);
-  CHECK_RANGE (ticks, 20, 32);
+  CHECK_RANGE (ticks, 13, 16);
 }
 
 static void
