@@ -31,12 +31,6 @@ def has_element(name):
                           capture_output=True).returncode == 0
 
 
-def has_property(element, name):
-    told = subprocess.run(['gst-inspect-1.0', element], check=False,
-                          capture_output=True, text=True)
-    return f'\n  {name} ' in told.stdout
-
-
 def congestion_controls():
     with open('/proc/sys/net/ipv4/tcp_available_congestion_control',
               encoding='ascii') as file:
@@ -51,8 +45,6 @@ def find_systems():
     wanted = (
         (('p2p', 'p2p-wide'), has_element('p2psink'), 'p2psink is not built'),
         (('udt',), has_element('udtsink'), 'udtsink is not built'),
-        (('p2p-follows',), has_property('p2psink', 'target-bitrate'),
-         'p2psink has no target-bitrate, so no encoder can follow it'),
         (('srt', 'srt-aes'), has_element('srtsink'),
          'no SRT elements for GStreamer'),
         (('srt-file',), shutil.which('srt-file-transmit'), 'no srt-tools'),

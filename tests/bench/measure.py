@@ -174,16 +174,15 @@ def step(run):
     variants = {'p2p': ('p2p', LATENCY, {}),
                 'p2p-follows': ('p2p', LATENCY, {'follow': True}),
                 'udt': ('udt', LATENCY, {}),
+                'udt-follows': ('udt', LATENCY, {'follow': True}),
                 'srt-125': ('srt', 125, {}), 'srt-400': ('srt', 400, {})}
-    if 'p2p-follows' not in run.systems:
-        del variants['p2p-follows']
     if run.mode == 'smoke':
         variants = {'p2p': variants['p2p']}
     events = [[3, f'both rate {2 * MBIT}'], [9, f'both rate {20 * MBIT}']]
     if run.mode == 'smoke':
         events = [[1, f'both rate {2 * MBIT}'], [2, f'both rate {20 * MBIT}']]
     return run.repeat(_live_calls(run, STEP_LINK, run.step_seconds, variants,
-                                  events=events), at_once=5)
+                                  events=events), at_once=6)
 
 
 def bulk(run):

@@ -11,8 +11,8 @@
  * "sent FRAMES KEYS BYTES". --log has a line for each frame: number, whether it
  * is a keyframe, time in us, bytes.
  *
- * Threads: each Maker has one; `key_wanted` and `stop` are atomic. Everything
- * else is the main thread's.
+ * Threads: each Maker has one; `key_wanted`, `target` and `stop` are atomic.
+ * Everything else is the main thread's.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -54,7 +54,7 @@ struct Sender
   GMainLoop *loop;
   GstElement *pipeline, *net;
   uint8_t *pattern;
-  gint key_wanted, stop;
+  gint key_wanted, target, stop;
   Maker video, file;
 };
 
@@ -82,16 +82,22 @@ static const GOptionEntry entries[] = {
   { NULL }
 };
 
+/* An encoder that follows. */
+static void
+on_target (GstElement *net, GParamSpec *spec, Sender *sender)
+{
+  guint target;
+
+  g_object_get (net, "target-bitrate", &target, NULL);
+  g_atomic_int_set (&sender->target, (gint)MIN (target, G_MAXINT));
+}
+
 static gint
 current_rate (Sender *sender)
 {
-  guint target = 0;
+  gint target = g_atomic_int_get (&sender->target);
 
-  if (option.follow)
-    g_object_get (sender->net, "target-bitrate", &target, NULL);
-  if (target == 0)
-    return option.rate;
-  return CLAMP ((gint)MIN (target, G_MAXINT), LEAST_RATE, option.rate);
+  return target == 0 ? option.rate : CLAMP (target, LEAST_RATE, option.rate);
 }
 
 /* Bytes of the next frame, so that a group of them has the rate asked for. */
@@ -303,6 +309,11 @@ build (Sender *sender, const gchar *description)
   if (g_signal_lookup ("request-added", G_OBJECT_TYPE (sender->net)))
     g_signal_connect (sender->net, "request-added", G_CALLBACK (on_request),
                       sender);
+  if (option.follow) {
+    g_object_set (sender->net, "max-bitrate", (guint)option.rate, NULL);
+    g_signal_connect (sender->net, "notify::target-bitrate",
+                      G_CALLBACK (on_target), sender);
+  }
   bus = gst_element_get_bus (sender->pipeline);
   gst_bus_add_watch (bus, on_message, sender);
   gst_object_unref (bus);
