@@ -22,7 +22,7 @@ import report
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # The order in which they are told.
 ORDER = ('connect', 'live', 'step', 'bulk', 'beside', 'cpu', 'viewers',
-         'memory', 'soc')
+         'memory', 'iv', 'soc')
 SMOKE = ('live', 'bulk')
 
 

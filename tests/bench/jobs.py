@@ -406,6 +406,71 @@ def stall_one(camera, watching, seconds):
     return most - before
 
 
+# --- a device on iv_av.h -------------------------------------------------------
+
+def iv(count, seconds, seed, rate):
+    """Memory of a device with so many apps, and how evenly it is asked for
+    data; then the link carries a tenth of that until every buffer is full."""
+    with new_lab({}, seed) as net:
+        settings = f'{net.directory}/iv-p2p.conf'
+        with open(settings, 'w', encoding='ascii') as file:
+            file.write(f'[p2p]\ndevice-id=bench\nkey={KEY}\n'
+                       f'signaller=tcp://{DEVICE}:7000\n')
+        os.chmod(settings, 0o600)
+        device = net.device.start('device', [
+            os.path.join(os.environ['LAB_BIN_DIR'], 'lab-ivprobe'),
+            str(rate)], stdin=subprocess.PIPE, env={'IV_P2P_CONF': settings})
+        device.expect('^event peer-ready', PATIENCE)
+        found = {'apps': count, 'empty': memory(device)}
+        apps = [net.app.start(f'app-{number}', [
+            'gst-launch-1.0', 'p2psrc', 'uri=p2p://bench', f'key={KEY}',
+            f'signaller=tcp://{DEVICE}:7000', '!', 'fakesink'])
+            for number in range(count)]
+        for _ in apps:
+            device.expect('^request', PATIENCE + count)
+        time.sleep(2)
+        device.send('reset')
+        device.expect('^ok', PATIENCE)
+        before = wake_ups(device)
+        time.sleep(seconds)
+        found['wake-ups'] = (wake_ups(device) - before) / seconds
+        found['good'] = memory(device)
+        device.send('stats')
+        words = device.expect('^stats (.*)', PATIENCE)[1]
+        found['stats'] = {name: float(value) for name, value in
+                          (word.split('=') for word in words.split())}
+        check_alive(device, *apps)
+        found['weak'] = fill_buffers(net, device, count, rate)
+    return found
+
+
+def wake_ups(process):
+    """How often threads that call the program have slept and gone on."""
+    tasks, total = f'/proc/{process.popen.pid}/task', 0
+    for thread in os.listdir(tasks):
+        with contextlib.suppress(OSError), \
+                open(f'{tasks}/{thread}/status', encoding='ascii') as file:
+            text = file.read()
+            if text.startswith('Name:\tiv-p2p\n'):
+                total += int(re.search(r'\nvoluntary_ctxt_switches:\s+(\d+)',
+                                       text)[1])
+    return total
+
+
+def fill_buffers(net, device, count, rate):
+    """KB at most, with every handle at its high mark."""
+    most = 0
+    net.links['device'].set(f'right rate {count * rate / 10}')
+    for _ in range(count):
+        device.expect('^event high', PATIENCE + 15)
+        most = max(most, memory(device))
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        most = max(most, memory(device))
+        time.sleep(0.05)
+    return most
+
+
 # --- connecting -----------------------------------------------------------------
 
 def connect(signaller, runs, seed, rtt):
@@ -494,7 +559,8 @@ def states(rounds, seed):
 
 
 JOBS = {job.__name__: job for job in (
-    live, beside, bulk, cpu_share, encoder, viewers, connect, nice, first_frame, states)}
+    live, beside, bulk, cpu_share, encoder, viewers, iv, connect, nice,
+    first_frame, states)}
 
 
 def main():

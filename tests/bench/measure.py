@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import ivapps
 import soc
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -233,6 +234,7 @@ def memory(run):
 PARTS = {part.__name__: part for part in (
     connect, viewers, live, step, bulk, beside, cpu, memory)}
 PARTS['soc'] = soc.measure
+PARTS['iv'] = ivapps.measure
 
 
 def describe(link):

@@ -9,6 +9,7 @@ SPDX-License-Identifier: LGPL-2.1-or-later
 
 import statistics
 
+import ivapps
 import soc as sources
 import svg
 from measure import (BESIDE_LINK, BESIDE_RATE, BULK_LINKS, CONNECT_RTT, CPU_RATE, LATENCY, LIVE_LINK,
@@ -403,6 +404,10 @@ def soc(results, facts, plots):
     return sources.report(results, facts, table, spread)
 
 
+def iv(results, facts, plots):
+    return ivapps.report(results, facts, table, spread)
+
+
 # --- connecting ------------------------------------------------------------------------
 
 def connect(results, facts, plots):
@@ -482,6 +487,10 @@ BUDGETS = (
      f'{CONNECT_RTT} ms RTT', '400 ms'),
     ('soc', 'sources of SoC encoders: four streams at 30 frames/s, beyond the '
      'copy', f'{sources.BUDGET} % of a core'),
+    ('iv-memory', 'memory of an app of a device on iv_av.h: good network; worst',
+     f'{ivapps.GOOD_KB} KB; {ivapps.WORST_KB} KB'),
+    ('iv-jitter', 'the same: jitter of its calls for data beside a bare timer\'s',
+     f'under {ivapps.JITTER} times'),
 )
 
 

@@ -13,8 +13,8 @@
 #   --seed N           of the links' losses (1)
 #   --no-install       installs nothing
 #
-# Parts: connect viewers live step bulk beside cpu memory soc. Those not asked for
-# keep the figures of the run before.
+# Parts: connect viewers live step bulk beside cpu memory iv soc. Those not asked
+# for keep the figures of the run before.
 #
 # Exit status: 0, measured; 1, something could not be; 77, no lab here.
 #
