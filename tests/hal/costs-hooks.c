@@ -55,7 +55,7 @@ hooks_blocks (void)
   return atomic_load (&blocks);
 }
 
-#ifndef COSTS_SANITIZED
+#if !COSTS_SANITIZED
 
 void *__libc_malloc (size_t size);
 void *__libc_calloc (size_t n, size_t size);

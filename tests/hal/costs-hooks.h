@@ -13,7 +13,9 @@
 
 /* Sanitizers have functions of their own in the same places. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COSTS_SANITIZED
+#define COSTS_SANITIZED 1
+#else
+#define COSTS_SANITIZED 0
 #endif
 
 void hooks_start (void);

@@ -391,11 +391,7 @@ bench (guint seconds)
 
 /* --- Starts -------------------------------------------------------------- */
 
-#ifdef COSTS_SANITIZED
-#define N_CYCLES 100
-#else
-#define N_CYCLES 1000
-#endif
+#define N_CYCLES (COSTS_SANITIZED ? 100 : 1000)
 
 static void
 test_cycles (void)
@@ -431,16 +427,19 @@ test_cycles (void)
   drop (&camera);
 }
 
-static const CheckCase cases[] = {
-  { "released-first", test_released_first },
-#ifndef COSTS_SANITIZED
-  { "copies", test_copies },
-  { "allocations", test_allocations },
-  { "load", test_load },
-#endif
-  { "first-frame", test_first_frame },
-  { "bitrate-next-frame", test_bitrate_next_frame },
-  { "cycles", test_cycles },
+static const struct
+{
+  const char *name;
+  void (*run) (void);
+  bool exact; /* not with a sanitizer's own functions around */
+} cases[] = {
+  { "released-first", test_released_first, false },
+  { "copies", test_copies, true },
+  { "allocations", test_allocations, true },
+  { "load", test_load, true },
+  { "first-frame", test_first_frame, false },
+  { "bitrate-next-frame", test_bitrate_next_frame, false },
+  { "cycles", test_cycles, false },
 };
 
 int
@@ -456,6 +455,11 @@ main (int argc, char **argv)
   for (i = 0; i < G_N_ELEMENTS (cases); i++) {
     if (argc > 2 && strstr (cases[i].name, argv[2]) == NULL)
       continue;
+    if (cases[i].exact && COSTS_SANITIZED) {
+      printf ("ok %u - %s # SKIP a sanitizer counts differently\n", ++n,
+              cases[i].name);
+      continue;
+    }
     sim->reset ();
     check_failures = 0;
     cases[i].run ();
