@@ -126,7 +126,7 @@ struct _UdtLink
   gboolean nobody;              /* [lock] the same, for want of a peer */
   gboolean end_pushed;          /* [lock] */
   guint n_up;                   /* [lock] peers that take the stream */
-  guint64 most;                 /* [lock] backlog */
+  guint64 least, most;          /* [lock] backlog */
   guint key_units, key_headers; /* [lock] to ask the sender for */
   guint key_count;              /* [lock] */
   UdtLinkStats *snapshot;       /* [lock] */

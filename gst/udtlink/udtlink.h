@@ -145,6 +145,8 @@ void udt_link_end (UdtLink *link);
 /* Bytes not yet sent to the most backlogged peer; after udt_link_end(), not yet
  * acknowledged. 0: all is gone, or there is nobody. */
 guint64 udt_link_get_backlog (UdtLink *link);
+/* The same for the least backlogged peer: what nobody has got yet. */
+guint64 udt_link_get_level (UdtLink *link);
 
 /* -- Receiver -------------------------------------------------------------- */
 

@@ -87,7 +87,7 @@ void
 udt_out_publish (UdtLink *link, guint64 taken)
 {
   guint high = link->config.high_watermark;
-  guint64 most = 0;
+  guint64 least = G_MAXUINT64, most = 0, backlog;
   gboolean tell;
   guint i, up = 0;
 
@@ -97,9 +97,12 @@ udt_out_publish (UdtLink *link, guint64 taken)
     if (peer->state != UDT_PEER_UP || peer->overflowed)
       continue;
     up++;
-    most = MAX (most, udt_out_backlog (peer));
+    backlog = udt_out_backlog (peer);
+    least = MIN (least, backlog);
+    most = MAX (most, backlog);
   }
   g_mutex_lock (&link->lock);
+  link->least = least;
   link->most = most;
   link->n_up = up;
   link->items.bytes -= taken;
@@ -470,13 +473,25 @@ udt_link_end (UdtLink *link)
   unlock_and_wake (link, p2p_items_add_end (&link->items));
 }
 
+static guint64
+with_items (UdtLink *link, const guint64 *backlog)
+{
+  guint64 bytes;
+
+  g_mutex_lock (&link->lock);
+  bytes = link->n_up > 0 ? *backlog + link->items.bytes : 0;
+  g_mutex_unlock (&link->lock);
+  return bytes;
+}
+
 guint64
 udt_link_get_backlog (UdtLink *link)
 {
-  guint64 backlog;
+  return with_items (link, &link->most);
+}
 
-  g_mutex_lock (&link->lock);
-  backlog = link->n_up > 0 ? link->most + link->items.bytes : 0;
-  g_mutex_unlock (&link->lock);
-  return backlog;
+guint64
+udt_link_get_level (UdtLink *link)
+{
+  return with_items (link, &link->least);
 }

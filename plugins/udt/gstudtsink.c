@@ -218,6 +218,48 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
   return GST_BASE_SINK_CLASS (gst_udt_sink_parent_class)->event (base, event);
 }
 
+/* iv-sink-level: what the least backlogged receiver has still to get. */
+static gboolean
+answer_level (GstUdtSink *sink, GstQuery *query)
+{
+  guint64 level = 0;
+
+  GST_OBJECT_LOCK (sink);
+  if (sink->settings.link != NULL)
+    level = udt_link_get_level (sink->settings.link);
+  GST_OBJECT_UNLOCK (sink);
+  gst_structure_set (gst_query_writable_structure (query), "level-bytes",
+                     G_TYPE_UINT64, level, NULL);
+  return TRUE;
+}
+
+static gboolean
+is_level (GstQuery *query)
+{
+  return GST_QUERY_TYPE (query) == GST_QUERY_CUSTOM
+         && gst_query_get_structure (query) != NULL
+         && gst_structure_has_name (gst_query_get_structure (query),
+                                    "iv-sink-level");
+}
+
+/* Of the pad. */
+static gboolean
+gst_udt_sink_query (GstBaseSink *base, GstQuery *query)
+{
+  if (is_level (query))
+    return answer_level (GST_UDT_SINK (base), query);
+  return GST_BASE_SINK_CLASS (gst_udt_sink_parent_class)->query (base, query);
+}
+
+/* Of the element. */
+static gboolean
+gst_udt_sink_element_query (GstElement *element, GstQuery *query)
+{
+  if (is_level (query))
+    return answer_level (GST_UDT_SINK (element), query);
+  return GST_ELEMENT_CLASS (gst_udt_sink_parent_class)->query (element, query);
+}
+
 /* -- Object ---------------------------------------------------------------- */
 
 static gboolean
@@ -363,6 +405,7 @@ gst_udt_sink_class_init (GstUdtSinkClass *klass)
   install_properties (object_class);
 
   element_class->change_state = gst_udt_sink_change_state;
+  element_class->query = gst_udt_sink_element_query;
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_set_static_metadata (
       element_class, "UDT sink", "Sink/Network",
@@ -374,6 +417,7 @@ gst_udt_sink_class_init (GstUdtSinkClass *klass)
   base_class->unlock = gst_udt_sink_unlock;
   base_class->unlock_stop = gst_udt_sink_unlock_stop;
   base_class->event = gst_udt_sink_event;
+  base_class->query = gst_udt_sink_query;
   base_class->set_caps = gst_udt_sink_set_caps;
   base_class->get_times = gst_udt_sink_get_times;
   base_class->render = gst_udt_sink_render;

@@ -361,6 +361,60 @@ GST_START_TEST (test_latency)
 
 GST_END_TEST;
 
+#ifdef HAVE_WATERMARK
+static void
+expect_mark (GstBus *bus, const gchar *event, guint64 bytes)
+{
+  GstMessage *message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
+                                                    GST_MESSAGE_ELEMENT);
+  const GstStructure *s = gst_message_get_structure (message);
+  guint64 level;
+
+  fail_unless (gst_structure_has_name (s, "iv-watermark"));
+  fail_unless_equals_string (gst_structure_get_string (s, "event"), event);
+  fail_unless (gst_structure_get_uint64 (s, "level-bytes", &level));
+  fail_unless_equals_uint64 (level, bytes);
+  gst_message_unref (message);
+}
+
+/* A watermark queue in front counts what the least backlogged viewer waits
+ * for. */
+GST_START_TEST (test_behind_watermark_queue)
+{
+  GstElement *bin = gst_bin_new (NULL), *sink = make_sink ();
+  GstElement *queue = gst_element_factory_make ("iv-watermark-queue", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstHarness *h;
+  GstPad *pad;
+
+  fail_unless (queue != NULL);
+  g_object_set (queue, "low-watermark", 100, "warn-watermark", 1000,
+                "high-watermark", 3000, NULL);
+  gst_bin_add_many (GST_BIN (bin), queue, sink, NULL);
+  fail_unless (gst_element_link_pads (queue, "src", sink, "video_0"));
+  pad = gst_element_get_static_pad (queue, "sink");
+  gst_element_add_pad (bin, gst_ghost_pad_new ("sink", pad));
+  gst_object_unref (pad);
+  h = gst_harness_new_with_element (bin, "sink", NULL);
+  gst_element_set_bus (bin, bus);
+  gst_harness_set_src_caps_str (h, H264);
+  fake_stream_set_backlog (fake_stream ("video_0"), 2000, 90000);
+  gst_harness_push (h, make_buffer ("frame", 0));
+  expect_mark (bus, "warn", 2000);
+  fake_stream_set_backlog (fake_stream ("video_0"), 3001, 90000);
+  expect_mark (bus, "high", 3001);
+  fake_stream_set_backlog (fake_stream ("video_0"), 0, 90000);
+  expect_mark (bus, "low", 0);
+  fake_stream_set_backlog (fake_stream ("video_0"), 0, 0);
+  gst_element_set_bus (bin, NULL);
+  gst_harness_teardown (h);
+  gst_object_unref (bus);
+  gst_object_unref (bin);
+}
+
+GST_END_TEST;
+#endif
+
 /* How much the least backlogged viewer still has to get: of the element, and of
  * one pad. */
 GST_START_TEST (test_sink_level)
@@ -415,6 +469,9 @@ sink_suite (void)
   tcase_add_test (tcase, test_key_unit);
   tcase_add_test (tcase, test_latency);
   tcase_add_test (tcase, test_sink_level);
+#ifdef HAVE_WATERMARK
+  tcase_add_test (tcase, test_behind_watermark_queue);
+#endif
   return suite;
 }
 

@@ -594,6 +594,106 @@ GST_START_TEST (test_port_taken)
 }
 GST_END_TEST;
 
+#ifdef HAVE_WATERMARK
+/* -- Behind a watermark queue ---------------------------------------------- */
+
+static GstPadProbeReturn
+hold (GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+expect_mark (GstBus *bus, const gchar *event, guint64 least, guint64 most)
+{
+  GstMessage *message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
+                                                    GST_MESSAGE_ELEMENT);
+  const GstStructure *s;
+  guint64 level;
+
+  while (message != NULL && !gst_message_has_name (message, "iv-watermark")) {
+    gst_message_unref (message);
+    message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
+                                          GST_MESSAGE_ELEMENT);
+  }
+  fail_unless (message != NULL);
+  s = gst_message_get_structure (message);
+  fail_unless_equals_string (gst_structure_get_string (s, "event"), event);
+  fail_unless (gst_structure_get_uint64 (s, "level-bytes", &level));
+  fail_unless (level >= least && level <= most);
+  gst_message_unref (message);
+}
+
+/* Without anybody, in NULL, and while all is taken, nothing is held. */
+static void
+expect_no_level (GstElement *sink)
+{
+  GstQuery *query
+      = gst_query_new_custom (GST_QUERY_CUSTOM,
+                              gst_structure_new_empty ("iv-sink-level"));
+  guint64 level = 1;
+
+  fail_unless (gst_element_query (sink, query));
+  fail_unless (gst_structure_get_uint64 (gst_query_get_structure (query),
+                                         "level-bytes", &level));
+  fail_unless_equals_uint64 (level, 0);
+  gst_query_unref (query);
+}
+
+/* The receiver takes nothing: what piles up in udtsink counts for the queue,
+ * which drops long before the sink would let the receiver go. */
+GST_START_TEST (test_watermark_queue)
+{
+  GstElement *bin, *udtsink;
+  GstHarness *sink, *src;
+  GError *error = NULL;
+  GstBus *bus;
+  gulong probe;
+  gchar *uri;
+  guint i;
+
+  bin = gst_parse_bin_from_description (
+      "iv-watermark-queue name=q when-full=drop low-watermark=100000 "
+      "warn-watermark=200000 high-watermark=300000 ! "
+      "udtsink name=u uri=\"udt://127.0.0.1:0?mode=listener\" deadline=0 "
+      "key=" KEY,
+      TRUE, &error);
+  fail_unless (bin != NULL && error == NULL);
+  udtsink = gst_bin_get_by_name (GST_BIN (bin), "u");
+  expect_no_level (udtsink);
+  bus = gst_bus_new ();
+  sink = gst_harness_new_with_element (bin, "sink", NULL);
+  gst_element_set_bus (bin, bus);
+  gst_harness_use_systemclock (sink);
+  gst_harness_play (sink);
+  expect_no_level (udtsink);
+  g_object_get (udtsink, "bound-port", &i, NULL);
+  uri = g_strdup_printf ("udt://127.0.0.1:%u", i);
+  src = make_end ("udtsrc", uri, KEY);
+  probe = gst_pad_add_probe (GST_PAD_PEER (src->sinkpad),
+                             GST_PAD_PROBE_TYPE_BLOCK
+                                 | GST_PAD_PROBE_TYPE_BUFFER,
+                             hold, NULL, NULL);
+  gst_harness_play (src);
+  gst_harness_set_src_caps_str (sink, H264);
+  wait_for_key_unit_request (sink);
+  for (i = 0; i < 400; i++)
+    gst_harness_push (sink, make_frame (i, 50000, 0));
+  expect_mark (bus, "warn", 200001, 300000 + 100000);
+  expect_mark (bus, "high", 300001, 300000 + 100000);
+  gst_pad_remove_probe (GST_PAD_PEER (src->sinkpad), probe);
+  expect_mark (bus, "low", 0, 99999);
+  gst_element_set_bus (bin, NULL);
+  gst_harness_teardown (sink);
+  gst_harness_teardown (src);
+  gst_object_unref (bus);
+  gst_object_unref (udtsink);
+  gst_object_unref (bin);
+  g_free (uri);
+}
+GST_END_TEST;
+#endif
+
 GST_START_TEST (test_stats)
 {
   Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
@@ -640,6 +740,9 @@ udt_loopback_suite (void)
   tcase_add_test (tc, test_states_do_not_block);
   tcase_add_test (tc, test_port_taken);
   tcase_add_test (tc, test_stats);
+#ifdef HAVE_WATERMARK
+  tcase_add_test (tc, test_watermark_queue);
+#endif
   return suite;
 }
 

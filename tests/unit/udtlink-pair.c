@@ -340,6 +340,50 @@ several_callers (void)
   end_free (sender);
 }
 
+/* The level is what nobody has got yet, the backlog what somebody has not. */
+static void
+level_and_backlog (void)
+{
+  static const guint8 zeros[40000];
+  P2pWireFrame frame = { 0 };
+  UdtLinkConfig config;
+  End *sender, *receivers[2];
+  GBytes *payload = g_bytes_new_static (zeros, sizeof zeros);
+  guint n, pushed = 0;
+
+  end_config (&config, TRUE, TRUE, 0);
+  config.high_watermark = 200000;
+  sender = end_new (&config, END_KEY);
+  CHECK_EQ (udt_link_get_level (sender->link), 0);
+  set_kind (sender, P2P_WIRE_DATA, 0);
+  end_config (&config, FALSE, FALSE, udt_link_get_port (sender->link));
+  for (n = 0; n < 2; n++)
+    receivers[n] = end_new (&config, END_KEY);
+  CHECK (END_WAIT (sender, e_->connected == 2));
+  g_mutex_lock (&receivers[1]->lock);
+  receivers[1]->full = TRUE;
+  g_mutex_unlock (&receivers[1]->lock);
+  /* Until one has all, and the other takes no more. */
+  for (;;) {
+    if (udt_link_push (sender->link, payload, &frame, FALSE, FALSE)
+        == UDT_LINK_PUSH_OK)
+      pushed++;
+    else if (udt_link_get_level (sender->link) == 0
+             && udt_link_get_backlog (sender->link) >= 200000)
+      break;
+    else
+      g_thread_yield ();
+    if (!CHECK (pushed < 10000))
+      break;
+  }
+  CHECK (END_WAIT (receivers[0], e_->frames->len == pushed));
+  CHECK_EQ (receivers[1]->frames->len, 0);
+  g_bytes_unref (payload);
+  for (n = 0; n < 2; n++)
+    end_free (receivers[n]);
+  end_free (sender);
+}
+
 static void
 too_many_callers (void)
 {
@@ -420,6 +464,7 @@ static const CheckCase cases[] = {
   { "settings that disagree", settings_that_disagree },
   { "the listener comes back", reconnect },
   { "the caller comes first", early_caller },
+  { "level and backlog", level_and_backlog },
   { "several callers, one stalled", several_callers },
   { "more callers than there may be", too_many_callers },
   { "key units", key_units },
