@@ -128,12 +128,15 @@ test_wrong_caps (void)
 static void
 test_together (void)
 {
+  gchar *sound
+      = g_strdup_printf ("%s library-path=%s num-buffers=20 ! fakesink",
+                         soc->audio_source, path);
   gchar *text = g_strdup_printf (
       "%s library-path=%s %s num-buffers=20 ! fakesink "
       "%s stream-id=1 codec=h265 library-path=%s %s num-buffers=20 ! "
-      "fakesink %s library-path=%s num-buffers=20 ! fakesink",
+      "fakesink %s",
       soc->source, path, soc->settings, soc->source, path, soc->settings,
-      soc->audio_source, path);
+      soc->audio_source != NULL ? sound : "");
   Camera camera = { gst_parse_launch (text, NULL), NULL, NULL };
   GstBus *bus = gst_element_get_bus (camera.pipeline);
   GstMessage *message;
@@ -146,10 +149,11 @@ test_together (void)
   if (message != NULL)
     gst_message_unref (message);
   CHECK_EQ (sim->creates, 2);
-  CHECK_EQ (sim->audio_gets, 20);
+  CHECK_EQ (sim->audio_gets, soc->audio_source != NULL ? 20 : 0);
   gst_element_set_state (camera.pipeline, GST_STATE_NULL);
   gst_object_unref (bus);
   gst_object_unref (camera.pipeline);
+  g_free (sound);
   g_free (text);
 }
 
@@ -546,7 +550,14 @@ test_snapshot (void)
   CHECK (play (&camera));
   pull_one (&camera);
   g_signal_emit_by_name (camera.src, "snapshot", &sample);
-  if (CHECK (sample != NULL)) {
+  if (soc->audio_source == NULL) {
+    GQuark domain;
+    gint code;
+    gchar *words = wait_message (&camera, GST_MESSAGE_WARNING, &domain, &code);
+
+    CHECK (sample == NULL && strstr (words, "codec=jpeg") != NULL);
+    g_free (words);
+  } else if (CHECK (sample != NULL)) {
     gst_buffer_map (gst_sample_get_buffer (sample), &map, GST_MAP_READ);
     CHECK (map.size > 4 && map.data[0] == 0xff && map.data[1] == 0xd8);
     gst_buffer_unmap (gst_sample_get_buffer (sample), &map);
@@ -556,17 +567,72 @@ test_snapshot (void)
   drop (&camera);
 }
 
+/* A stream that another program runs has its own settings, which properties
+ * show; what belongs to that program is refused, and the stream goes on. */
+static void
+test_attach (void)
+{
+  HalStreamConfig theirs;
+  Camera camera = { NULL, NULL, NULL };
+  guint bitrate, gop;
+  GQuark domain;
+  gint code;
+  gchar *text;
+
+  if (sim->run_elsewhere == NULL)
+    return;
+  hal_stream_config_init (&theirs);
+  theirs.width = 640;
+  theirs.height = 360;
+  theirs.bitrate = 1234000;
+  theirs.gop = 17;
+  /* It ends with the last one that has the device open, which is simulated. */
+  camera = make ("attach=true bitrate=8000000 rate-control=vbr");
+  CHECK_EQ (gst_element_set_state (camera.pipeline, GST_STATE_READY),
+            GST_STATE_CHANGE_SUCCESS);
+  sim->run_elsewhere (0, &theirs);
+  CHECK (play (&camera));
+  pull_one (&camera);
+  g_object_get (camera.src, "bitrate", &bitrate, "gop-size", &gop, NULL);
+  CHECK_EQ (bitrate, 1234000);
+  CHECK_EQ (gop, 17);
+  gst_util_set_object_arg (G_OBJECT (camera.src), "framerate", "5/1");
+  text = wait_message (&camera, GST_MESSAGE_WARNING, &domain, &code);
+  CHECK (domain == GST_RESOURCE_ERROR && code == GST_RESOURCE_ERROR_SETTINGS);
+  CHECK (strstr (text, "framerate of an attached stream") != NULL);
+  g_free (text);
+  g_object_set (camera.src, "bitrate", 500000, NULL);
+  {
+    uint32_t is;
+    unsigned is_gop, fps;
+    int min, max;
+
+    sim->settings (0, &is, &is_gop, &fps, &min, &max);
+    CHECK_EQ (is, 500000);
+    CHECK_EQ (fps, 25);
+  }
+  CHECK_EQ (gst_element_set_state (camera.pipeline, GST_STATE_READY),
+            GST_STATE_CHANGE_SUCCESS);
+  CHECK (sim->is_elsewhere (0));
+  drop (&camera);
+}
+
 static void
 test_talk (void)
 {
-  gchar *text = g_strdup_printf (
-      "audiotestsrc num-buffers=20 samplesperbuffer=333 ! "
-      "audio/x-raw,rate=8000 ! %s library-path=%s sync=false",
-      soc->audio_sink, path);
-  Camera camera = { gst_parse_launch (text, NULL), NULL, NULL };
-  GstBus *bus = gst_element_get_bus (camera.pipeline);
+  gchar *text;
+  Camera camera = { NULL, NULL, NULL };
   GstMessage *message;
+  GstBus *bus;
 
+  if (soc->audio_sink == NULL)
+    return;
+  text = g_strdup_printf ("audiotestsrc num-buffers=20 samplesperbuffer=333 ! "
+                          "audio/x-raw,rate=8000 ! %s library-path=%s "
+                          "sync=false",
+                          soc->audio_sink, path);
+  camera.pipeline = gst_parse_launch (text, NULL);
+  bus = gst_element_get_bus (camera.pipeline);
   CHECK (play (&camera));
   message = gst_bus_timed_pop_filtered (bus, PATIENCE,
                                         GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
@@ -602,6 +668,7 @@ static const struct
   { "latency", test_latency },
   { "snapshot", test_snapshot },
   { "talk", test_talk },
+  { "attach", test_attach },
 };
 
 int

@@ -66,6 +66,20 @@ static const SocTarget targets[] = {
       .copies = 1,
       .audio_samples = 160,
   },
+  {
+      .name = "ambarella",
+      .source = "ambavencsrc",
+      .directory = "ambarella",
+      .library = "libiav.so",
+      .settings = "",
+      .caps = VIDEO "width=1280, height=720",
+      .create_call = "IAV_IOC_SET_STREAM_CONFIG",
+      .set_call = "IAV_IOC_SET_STREAM_CONFIG",
+      .get_error = "IAV_IOC_QUERY_DESC failed",
+      .memory = "set aside",
+      .told_max = TRUE,
+      .copies = 1,
+  },
 };
 
 const SocTarget *soc;

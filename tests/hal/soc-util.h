@@ -18,7 +18,8 @@
 typedef struct
 {
   const gchar *name; /* "hisi-v4" */
-  const gchar *source, *audio_source, *audio_sink;
+  const gchar *source;
+  const gchar *audio_source, *audio_sink; /* NULL: has none, nor snapshots */
   const gchar *directory, *library; /* below HAL_SIM_DIR */
   const gchar *settings;            /* of the source */
   const gchar *caps;                /* of its first frames */
