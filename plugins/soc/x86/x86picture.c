@@ -244,16 +244,17 @@ x86_picture_remove (X86Picture *picture, GstElement *branch)
   GstPad *sink = gst_element_get_static_pad (branch, "sink");
   GstPad *src = gst_pad_get_peer (sink);
 
-  /* The branch is stopped first, so that nothing waits in it; the tee goes on
-   * without it. */
-  gst_element_set_locked_state (branch, TRUE);
-  gst_element_set_state (branch, GST_STATE_NULL);
+  /* The tee lets go first, which it can at any time, as the branch begins with
+   * a queue that never waits. A branch that is stopped and still linked refuses
+   * the next picture, and that would end the source for all. */
   if (src != NULL) {
     gst_pad_unlink (src, sink);
     gst_element_release_request_pad (picture->tee, src);
     gst_object_unref (src);
   }
   gst_object_unref (sink);
+  gst_element_set_locked_state (branch, TRUE);
+  gst_element_set_state (branch, GST_STATE_NULL);
   gst_bin_remove (GST_BIN (picture->pipeline), branch);
 }
 
