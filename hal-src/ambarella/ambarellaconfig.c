@@ -213,13 +213,12 @@ apply (AmbStream *stream, const HalStreamConfig *want, uint32_t what,
           & (HAL_SET_BITRATE | HAL_SET_MAX_BITRATE | HAL_SET_QP
              | HAL_SET_RATE_CONTROL))
              != 0) {
-    if (stream->attached) {
-      rate = stream->usual;
-      rate.bitrate = want->bitrate;
-    } else {
-      fill_rate (stream, want, &rate);
-    }
-    status = amb_iav_set_rate (device, stream->id, want->codec, &rate, error);
+    fill_rate (stream, want, &rate);
+    status = stream->attached
+                 ? amb_iav_set_bitrate (device, stream->id, want->codec,
+                                        want->bitrate, error)
+                 : amb_iav_set_rate (device, stream->id, want->codec, &rate,
+                                     error);
   }
   return status;
 }

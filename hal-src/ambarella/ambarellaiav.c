@@ -289,6 +289,23 @@ amb_iav_set_rate (AmbDevice *device, unsigned id, HalCodec codec,
 }
 
 HalStatus
+amb_iav_set_bitrate (AmbDevice *device, unsigned id, HalCodec codec,
+                     uint32_t bitrate, HalError *error)
+{
+  bool h265 = codec == HAL_CODEC_H265;
+  struct iav_bitrate *rc;
+  WITH_ROOM (struct iav_stream_cfg, cfg);
+
+  rc = h265 ? &cfg.s.arg.h265_rc : &cfg.s.arg.h264_rc;
+  cfg.s.id = id;
+  cfg.s.cid = h265 ? IAV_H265_CFG_BITRATE : IAV_H264_CFG_BITRATE;
+  TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
+  PUT (rc->average_bitrate, bitrate, "bitrate", error);
+  TRY (device, IAV_IOC_SET_STREAM_CONFIG, &cfg, error);
+  return HAL_OK;
+}
+
+HalStatus
 amb_iav_get_gop (AmbDevice *device, unsigned id, HalCodec codec,
                  unsigned *ret_gop, HalError *error)
 {

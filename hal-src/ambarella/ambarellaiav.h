@@ -94,6 +94,9 @@ HalStatus amb_iav_get_rate (AmbDevice *device, unsigned id, HalCodec codec,
                             AmbRate *ret_rate, HalError *error);
 HalStatus amb_iav_set_rate (AmbDevice *device, unsigned id, HalCodec codec,
                             const AmbRate *rate, HalError *error);
+/* Leaves all else of another program's rate control as it is. */
+HalStatus amb_iav_set_bitrate (AmbDevice *device, unsigned id, HalCodec codec,
+                               uint32_t bitrate, HalError *error);
 /* Frames from one IDR to the next: idle, and while it encodes. */
 HalStatus amb_iav_get_gop (AmbDevice *device, unsigned id, HalCodec codec,
                            unsigned *ret_gop, HalError *error);

@@ -35,6 +35,7 @@ typedef struct
   AmbPiece pieces[AMB_MAX_PIECES];
   unsigned n_pieces;
   bool whole;
+  bool end_seen; /* which may be that of the time before */
   bool need_key; /* what comes before the first keyframe is left out */
 } AmbStream;
 

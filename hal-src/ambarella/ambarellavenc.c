@@ -109,6 +109,7 @@ amb_stream_start (HalStream *base, HalError *error)
   AmbStream *stream = (AmbStream *)base;
 
   stream->need_key = true;
+  stream->end_seen = false;
   if (!stream->attached)
     return amb_iav_start (device_of (stream), stream->id, error);
   /* If it is refused, the next one of the stream will do. */
@@ -234,6 +235,22 @@ is_early (AmbStream *stream)
   return stream->need_key;
 }
 
+/* The end may be one that nobody has read, of the time before the last start;
+ * the stream's state tells. */
+static HalStatus
+check_ended (AmbStream *stream, HalError *error)
+{
+  AmbState state = AMB_ENCODING;
+  HalStatus status
+      = amb_iav_state (device_of (stream), stream->id, &state, error);
+
+  if (status == HAL_OK && state == AMB_IDLE)
+    return hal_fail (error, HAL_ENDED, "IAV_IOC_QUERY_DESC", 0,
+                     "another program stopped it", "stream %u ended",
+                     stream->id);
+  return status;
+}
+
 HalStatus
 amb_stream_wait (HalStream *base, uint64_t slice, HalError *error)
 {
@@ -247,12 +264,16 @@ amb_stream_wait (HalStream *base, uint64_t slice, HalError *error)
     HalStatus status
         = amb_iav_get_piece (device_of (stream), stream->id, ms, &piece, error);
 
-    if (status == HAL_OK && piece.ended)
-      return hal_fail (error, HAL_ENDED, "IAV_IOC_QUERY_DESC", 0,
-                       "another program stopped it", "stream %u ended",
-                       stream->id);
-    if (status == HAL_OK)
+    if (status == HAL_OK && !piece.ended)
       status = gather (stream, &piece, error);
+    if (status == HAL_OK)
+      stream->end_seen = piece.ended;
+    if (stream->end_seen && (status == HAL_OK || status == HAL_AGAIN)) {
+      HalStatus ended = check_ended (stream, error);
+
+      if (ended != HAL_OK)
+        return ended;
+    }
     if (status == HAL_OK && stream->whole && is_early (stream))
       amb_release_frame (base, NULL);
     spent = hal_monotonic () - start;

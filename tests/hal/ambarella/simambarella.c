@@ -30,6 +30,8 @@
 #define MAX_PIECES 32
 #define N_STREAMS SIM_MAX_CHANNELS
 #define PIC_TYPE_FRAME_END 7
+/* Rate control of another program, which is not ours to change. */
+#define THEIR_MODE 93
 #define TICKS(us) ((us)*9 / 100)
 #define WRAP (UINT64_C (1) << 32)
 
@@ -37,7 +39,7 @@ typedef struct
 {
   enum iav_stream_state state;
   bool elsewhere; /* started by another program */
-  bool ended;     /* that program stopped it, which is not yet said */
+  bool ended;     /* it was stopped, which nobody has read yet */
   SimSettings settings;
   struct iav_bitrate rate;
   u32 profile, source;
@@ -92,7 +94,6 @@ run (unsigned id)
   sim_channel_create (id, &stream->settings, true);
   sim_channel_start (id, 0);
   stream->state = IAV_STREAM_STATE_ENCODING;
-  stream->ended = false;
 }
 
 /* With the lock. */
@@ -111,6 +112,8 @@ halt (unsigned id)
   sim_channel_destroy (id);
   stream->state = IAV_STREAM_STATE_IDLE;
   stream->elsewhere = false;
+  /* Which whoever comes next reads first, if nobody does now. */
+  stream->ended = true;
 }
 
 /* What another program does. config: NULL, it stops the stream. */
@@ -122,7 +125,6 @@ run_elsewhere (unsigned id, const HalStreamConfig *config)
   pthread_mutex_lock (&lock);
   if (config == NULL && stream->state == IAV_STREAM_STATE_ENCODING) {
     halt (id);
-    stream->ended = true;
   } else if (config != NULL && !stream->elsewhere) {
     if (stream->state == IAV_STREAM_STATE_ENCODING)
       halt (id);
@@ -134,6 +136,8 @@ run_elsewhere (unsigned id, const HalStreamConfig *config)
     stream->settings.gop = config->gop;
     stream->rate.average_bitrate = config->bitrate;
     stream->rate.qp_max_on_I = stream->rate.qp_max_on_P = 51;
+    stream->rate.vbr_setting = THEIR_MODE;
+    stream->rate.skip_flag = 1;
     stream->elsewhere = true;
     run (id);
   }
@@ -430,6 +434,16 @@ set_format (Stream *stream, const struct iav_stream_format *format)
 static int
 set_rate (Stream *stream, const struct iav_bitrate *rc, HalCodec codec)
 {
+  if (stream->elsewhere) {
+    struct iav_bitrate same = *rc;
+
+    same.average_bitrate = stream->rate.average_bitrate;
+    if (memcmp (&same, &stream->rate, sizeof same) != 0)
+      return EPERM;
+    stream->rate = *rc;
+    stream->settings.bitrate = rc->average_bitrate;
+    return 0;
+  }
   if (stream->settings.codec != codec || rc->vbr_setting != IAV_BRC_SCBR
       || rc->average_bitrate < 1000 || rc->qp_max_on_I > 51
       || rc->qp_max_on_P > 51 || rc->qp_min_on_I > rc->qp_max_on_I
