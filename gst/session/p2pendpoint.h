@@ -24,7 +24,7 @@
 #define P2P_ENDPOINT_H
 
 #include <glib.h>
-#include "bitratepolicy.h"
+#include "ivbitrate.h"
 #include "ivwatermark.h"
 #include "p2pcredential.h"
 #include "p2psignaller.h"

@@ -20,7 +20,7 @@
 #define UDT_LINK_H
 
 #include <glib.h>
-#include "bitratepolicy.h"
+#include "ivbitrate.h"
 #include "p2pcredential.h"
 #include "p2pwire.h"
 #include "udt.h"

@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A GstP2pFollow belongs to one pad that video comes in by. The network thread
- * says what the paths carry, bitratepolicy.h decides, and one of GStreamer's
+ * says what the paths carry, ivbitrate.h decides, and one of GStreamer's
  * workers acts: events, properties and notifies of others run there and nowhere
  * else, one after the other, with no lock held.
  *
@@ -16,7 +16,7 @@
 #define GST_P2P_FOLLOW_H
 
 #include <gst/gst.h>
-#include "bitratepolicy.h"
+#include "ivbitrate.h"
 
 G_BEGIN_DECLS
 

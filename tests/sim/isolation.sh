@@ -1,10 +1,10 @@
 #!/bin/sh
-# The engine, the watermark policy and the HAL stand on the C library alone.
+# The engine, the policies and the HAL stand on the C library alone.
 #
 #   isolation.sh [--check-itself] COMPILER ROOT
 #
-# gst/udt, gst/watermark: include nothing but a few standard headers and their
-# own; compile with -std=c11 and no include path but their own; call nothing but
+# gst/udt, gst/watermark, gst/bitrate: include nothing but a few standard headers
+# and their own; compile with -std=c11 and no include path but their own; call nothing but
 # memory functions: no allocator, clock, socket, thread, stdio or errno; have no
 # variable that can change. hal-src: no header of GLib or GStreamer, and each
 # file compiles without their paths.
@@ -92,6 +92,7 @@ if [ $mode = itself ]; then
 else
   check_pure "$root/gst/udt"
   check_pure "$root/gst/watermark"
+  check_pure "$root/gst/bitrate"
   check_hal "$root/hal-src"
 fi
 exit $status

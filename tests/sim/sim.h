@@ -12,7 +12,7 @@
 #ifndef SIM_H
 #define SIM_H
 
-#include "bitratepolicy.h"
+#include "ivbitrate.h"
 #include "simbase.h"
 
 typedef struct _Sim Sim;

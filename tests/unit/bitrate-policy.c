@@ -6,7 +6,7 @@
  */
 #include "check.h"
 
-#include "bitratepolicy.h"
+#include "ivbitrate.h"
 
 #define KBIT 1000u
 #define MBIT 1000000u
@@ -356,6 +356,39 @@ random_paths (void)
   CHECK (all_good > 100 && few_bad > 100 && many_bad > 100);
 }
 
+/* The median, against a naive one: with a viewer that gets next to nothing the
+ * rest is what it was. Many equal ones, too. */
+static void
+random_medians (void)
+{
+  uint64_t random = 99;
+  unsigned round;
+
+  for (round = 0; round < 3000; round++) {
+    Bench b = bench (1, 0, 0);
+    uint64_t sorted[MAX_VIEWERS], median, limit, expected = UINT64_MAX;
+    size_t i, k, below = 0;
+
+    b.n = 1 + round % MAX_VIEWERS;
+    for (i = 0; i < b.n; i++) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      b.viewers[i].bitrate = 1000 + (random >> 40) % (round % 3 ? 5 : 100000);
+      for (k = i; k > 0 && sorted[k - 1] > b.viewers[i].bitrate; k--)
+        sorted[k] = sorted[k - 1];
+      sorted[k] = b.viewers[i].bitrate;
+    }
+    median = sorted[b.n / 2];
+    for (i = 0; i < b.n; i++)
+      below += sorted[i] < median / 2;
+    limit = 4 * below < b.n ? median / 2 : median / 8;
+    for (i = b.n; i-- > 0;)
+      if (sorted[i] >= limit)
+        expected = sorted[i];
+    run (&b, 1);
+    CHECK_EQ (b.policy.current, expected);
+  }
+}
+
 static const CheckCase cases[] = {
   { "begins-at-the-maximum", begins_at_the_maximum },
   { "begins-at-the-start", begins_at_the_start },
@@ -377,6 +410,7 @@ static const CheckCase cases[] = {
   { "the-many-decide", the_many_decide },
   { "comes-back-when-clearly-better", comes_back_when_clearly_better },
   { "random-paths", random_paths },
+  { "random-medians", random_medians },
 };
 
 CHECK_MAIN (cases)

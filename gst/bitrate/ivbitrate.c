@@ -3,11 +3,10 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Pure, see bitratepolicy.h.
+ * Pure, see ivbitrate.h.
  */
-#include "bitratepolicy.h"
+#include "ivbitrate.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void
@@ -31,25 +30,48 @@ beginning (const BitratePolicy *policy)
 
 /* -- What the viewers can get, together ------------------------------------ */
 
-static int
-compare (const void *a, const void *b)
+/* Of `values`, whose order it changes, the one that would be at `rank` if they
+ * were sorted: each round leaves the part in which it is. */
+static uint64_t
+select_rank (uint64_t *values, size_t n, size_t rank)
 {
-  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  size_t first = 0, last = n - 1;
 
-  return x < y ? -1 : x > y;
+  while (first < last) {
+    uint64_t pivot = values[first + (last - first) / 2];
+    size_t low = first, high = last;
+
+    for (;;) {
+      uint64_t value;
+
+      while (values[low] < pivot)
+        low++;
+      while (values[high] > pivot)
+        high--;
+      if (low >= high)
+        break;
+      value = values[low];
+      values[low++] = values[high];
+      values[high--] = value;
+    }
+    if (rank <= high)
+      last = high;
+    else
+      first = high + 1;
+  }
+  return values[rank];
 }
 
 /* The upper one of two; more than the maximum is of no use to anybody. */
 static uint64_t
 median (const BitratePolicy *policy, const BitrateViewer *viewers, size_t n)
 {
-  uint64_t sorted[BITRATE_POLICY_MAX_VIEWERS];
+  uint64_t values[BITRATE_POLICY_MAX_VIEWERS];
   size_t i;
 
   for (i = 0; i < n; i++)
-    sorted[i] = at_most (policy, viewers[i].bitrate);
-  qsort (sorted, n, sizeof *sorted, compare);
-  return sorted[n / 2];
+    values[i] = at_most (policy, viewers[i].bitrate);
+  return select_rank (values, n, n / 2);
 }
 
 /* Who has been left out has to be clearly above `limit`. */

@@ -23,8 +23,8 @@
  * Changes of less than a twentieth are not made.
  * Without viewers it is what it was at the beginning.
  */
-#ifndef BITRATE_POLICY_H
-#define BITRATE_POLICY_H
+#ifndef IV_BITRATE_H
+#define IV_BITRATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,4 +71,4 @@ bool bitrate_policy_limit (BitratePolicy *policy);
 bool bitrate_policy_update (BitratePolicy *policy, BitrateViewer *viewers,
                             size_t n, uint64_t now_us);
 
-#endif /* BITRATE_POLICY_H */
+#endif /* IV_BITRATE_H */
