@@ -10,13 +10,20 @@
  *
  * The program's blocks are copied: it gets them back at once, and a viewer that
  * stalls cannot hold its memory. A big block goes out in pieces, which costs
- * nothing, since to the receiver the stream is bytes.
+ * nothing, since to the receiver the stream is bytes. Small ones that would
+ * have to wait anyhow are gathered before they go, as each costs some hundred
+ * bytes wherever it waits.
  */
 #include "ivmodule.h"
 
 #include <string.h>
 
 #define CHUNK (64 * 1024)
+/* With so much ahead of it, a small block waits until there are so many bytes.
+ */
+#define GATHER_BEHIND (64 * 1024)
+#define GATHER_BYTES (16 * 1024)
+#define SMALL_BLOCK (GATHER_BYTES / 4)
 #define SAMPLES 16
 #define SAMPLE_US (100 * 1000)
 #define WINDOW_US G_USEC_PER_SEC
@@ -56,6 +63,8 @@ struct _IvChannel
   guint marks_generation; /* of those taken */
   gint64 opened_us;
   guint64 limit;           /* nothing is asked for beyond this */
+  GByteArray *gathered;    /* NULL: nothing */
+  gint gathered_len;       /* [atomic] to read */
   Sample samples[SAMPLES]; /* [module's lock] newest at `newest` */
   guint newest, n_samples; /* likewise */
 };
@@ -71,6 +80,8 @@ channel_free (IvSerial *serial)
 {
   IvChannel *channel = from_serial (serial);
 
+  if (channel->gathered != NULL)
+    g_byte_array_unref (channel->gathered);
   g_free (channel->peer);
   g_free (channel->params);
   iv_module_unref (channel->module);
@@ -113,13 +124,14 @@ take_marks (IvChannel *channel)
   channel->limit = MAX (marks.high, IV_CHANNEL_BYTES);
 }
 
+/* With the module's lock, or in run(). */
 static guint64
-get_level (P2pStream *stream)
+get_level (IvChannel *channel)
 {
   guint64 least, most;
 
-  p2p_stream_get_backlog (stream, &least, &most);
-  return most;
+  p2p_stream_get_backlog (channel->stream, &least, &most);
+  return most + (guint64)g_atomic_int_get (&channel->gathered_len);
 }
 
 static void
@@ -138,7 +150,7 @@ tell (IvChannel *channel, unsigned events)
 static guint64
 look_at_level (IvChannel *channel)
 {
-  guint64 level = get_level (channel->stream);
+  guint64 level = get_level (channel);
 
   tell (channel, iv_watermark_update (&channel->watermark, level, 0));
   return level;
@@ -188,7 +200,7 @@ sent_rate (const IvChannel *channel, guint64 acked, gint64 now)
 /* -- Data ------------------------------------------------------------------ */
 
 static void
-push (IvChannel *channel, const guint8 *data, gsize len)
+push (IvChannel *channel, GBytes *bytes)
 {
   P2pWireFrame frame = { .pts = P2P_WIRE_TIME_NONE,
                          .dts = P2P_WIRE_TIME_NONE,
@@ -197,27 +209,58 @@ push (IvChannel *channel, const guint8 *data, gsize len)
   /* Bytes have no time to be shown at; when they set off tells the receiver
    * how long the way is. */
   frame.sent = (g_get_monotonic_time () - channel->opened_us) * 1000;
-  while (len > 0) {
-    gsize n = MIN (len, CHUNK);
-    GBytes *bytes = g_bytes_new (data, n);
+  /* Forced, which cannot overrun: our limit is far below the endpoint's. */
+  p2p_stream_push (channel->stream, bytes, &frame, TRUE);
+  g_bytes_unref (bytes);
+}
 
-    /* Forced, which cannot overrun: our limit is far below the endpoint's. */
-    p2p_stream_push (channel->stream, bytes, &frame, TRUE);
-    g_bytes_unref (bytes);
-    data += n;
-    len -= n;
+static void
+push_gathered (IvChannel *channel)
+{
+  if (channel->gathered == NULL)
+    return;
+  push (channel, g_byte_array_free_to_bytes (channel->gathered));
+  channel->gathered = NULL;
+  g_atomic_int_set (&channel->gathered_len, 0);
+}
+
+static void
+gather (IvChannel *channel, const guint8 *data, gsize len)
+{
+  if (channel->gathered == NULL)
+    channel->gathered = g_byte_array_sized_new (GATHER_BYTES);
+  g_byte_array_append (channel->gathered, data, (guint)len);
+  g_atomic_int_set (&channel->gathered_len, (gint)channel->gathered->len);
+}
+
+/* `level`: what is ahead of it. */
+static void
+take_block (IvChannel *channel, const guint8 *data, gsize len, guint64 level)
+{
+  gsize have = channel->gathered != NULL ? channel->gathered->len : 0;
+
+  if (have + len > GATHER_BYTES || len > SMALL_BLOCK || level < GATHER_BEHIND)
+    push_gathered (channel);
+  if (len > 0 && len <= SMALL_BLOCK && level >= GATHER_BEHIND) {
+    gather (channel, data, len);
+    return;
   }
+  for (; len > CHUNK; data += CHUNK, len -= CHUNK)
+    push (channel, g_bytes_new (data, CHUNK));
+  if (len > 0)
+    push (channel, g_bytes_new (data, len));
 }
 
 static void
 end (IvChannel *channel)
 {
   channel->state = CHANNEL_ENDED;
+  push_gathered (channel);
   p2p_stream_end (channel->stream);
 }
 
 static void
-pull (IvChannel *channel)
+pull (IvChannel *channel, guint64 level)
 {
   iv_cm_memory_s memory = channel->module->calls.send_get (channel->handle);
   gboolean last = memory.size == (size_t)-1;
@@ -231,7 +274,7 @@ pull (IvChannel *channel)
   }
   if (memory.buf != NULL) {
     if (!last)
-      push (channel, memory.buf, memory.size);
+      take_block (channel, memory.buf, memory.size, level);
     if (memory.buf_free_fn != NULL)
       memory.buf_free_fn (memory.buf, memory.size);
   }
@@ -246,11 +289,13 @@ on_tick (IvChannel *channel)
 
   sample (channel, g_get_monotonic_time ());
   take_marks (channel);
+  if (get_level (channel) - (guint64)channel->gathered_len < GATHER_BEHIND)
+    push_gathered (channel);
   level = look_at_level (channel);
   if (channel->state != CHANNEL_OPEN || level >= channel->limit
       || iv_watermark_is_paused (&channel->watermark))
     return;
-  pull (channel);
+  pull (channel, level);
   look_at_level (channel);
 }
 
@@ -423,7 +468,7 @@ iv_channel_get_level (void *handle)
   g_mutex_lock (&module->lock);
   channel = find (module, handle);
   if (channel != NULL)
-    level = get_level (channel->stream);
+    level = get_level (channel);
   g_mutex_unlock (&module->lock);
   iv_module_unref (module);
   return (size_t)MIN (level, SIZE_MAX);

@@ -121,9 +121,10 @@ test_stream (gconstpointer keep)
 }
 
 /* A viewer that takes nothing: warn, high and a pause within one interval; when
- * it goes on, low, and data again. */
+ * it goes on, low, and data again. From `small_above` on in small blocks, which
+ * are gathered. */
 static void
-test_watermarks (void)
+test_watermarks (gconstpointer small_above)
 {
   guint port = device_open ();
   Side viewer;
@@ -131,10 +132,10 @@ test_watermarks (void)
   Received *r = NULL;
   Handle *h = &device.handles[0];
   guint gets, lows;
-  guint64 total = 300 * 60000;
 
-  device.model.blocks = 300;
+  device.model.blocks = 200;
   device.model.block_size = 60000;
+  device.model.small_above = GPOINTER_TO_UINT (small_above);
   viewer_open (&viewer, port);
   wish_open (&wish, &viewer, LIVE);
   WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH] == 1);
@@ -166,8 +167,8 @@ test_watermarks (void)
   g_assert_cmpuint (h->levels_at[IV_AVT_EVENT_P2P_WATERMARK_LOW], <,
                     200 * 1024);
   g_mutex_unlock (&world);
-  WAIT_FOR (h->blocks == 0 && count_bytes (r) == total);
-  check_bytes (r, total);
+  WAIT_FOR (h->blocks == 0 && count_bytes (r) == h->given);
+  check_bytes (r, h->given);
   wish_close (&wish);
   side_close (&viewer);
   end_device ();
@@ -514,7 +515,9 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_data_func ("/iv/stream", NULL, test_stream);
   g_test_add_data_func ("/iv/stream-own-memory", "", test_stream);
-  g_test_add_func ("/iv/watermarks", test_watermarks);
+  g_test_add_data_func ("/iv/watermarks", NULL, test_watermarks);
+  g_test_add_data_func ("/iv/watermarks-small-blocks",
+                        GUINT_TO_POINTER (128 * 1024), test_watermarks);
   g_test_add_func ("/iv/no-marks", test_no_marks);
   g_test_add_func ("/iv/blocked", test_blocked);
   g_test_add_func ("/iv/exit-open", test_exit_open);

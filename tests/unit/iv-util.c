@@ -65,21 +65,23 @@ on_free (uint8_t *buf, size_t size)
 
 /* Each byte follows from its place in the stream. */
 static iv_cm_memory_s
-make_block (Handle *h)
+make_block (Handle *h, gsize level)
 {
-  iv_cm_memory_s m = { NULL, h->block_size, NULL };
+  gboolean small = h->small_above > 0 && level >= h->small_above;
+  guint size = small ? SMALL_BLOCK : h->block_size;
+  iv_cm_memory_s m = { NULL, size, NULL };
   guint i;
 
   if (h->keep_memory) {
     m.buf = kept;
   } else {
-    m.buf = g_malloc (h->block_size + sizeof h);
-    memcpy (m.buf + h->block_size, &h, sizeof h);
+    m.buf = g_malloc (size + sizeof h);
+    memcpy (m.buf + size, &h, sizeof h);
     m.buf_free_fn = on_free;
   }
-  for (i = 0; i < h->block_size; i++)
+  for (i = 0; i < size; i++)
     m.buf[i] = (uint8_t)((h->given + i) * 2654435761u >> 13);
-  h->given += h->block_size;
+  h->given += size;
   h->blocks--;
   return m;
 }
@@ -89,6 +91,7 @@ on_send_get (void *handle)
 {
   Handle *h = handle;
   iv_cm_memory_s m = { NULL, 0, NULL };
+  size_t level = iv_avt_p2p_get_send_buf (h);
   gboolean leave;
 
   lock ();
@@ -102,7 +105,7 @@ on_send_get (void *handle)
   h->holding = FALSE;
   g_assert_cmpuint (h->stops, ==, 0);
   if (h->blocks > 0)
-    m = make_block (h);
+    m = make_block (h, level);
   else if (h->end)
     m.size = (size_t)-1;
   leave = h->exit_in_get;

@@ -12,6 +12,7 @@
 #include "session-util.h"
 
 #define MAX_HANDLES 32
+#define SMALL_BLOCK 4000
 
 /* What a handle of the device is: it gives `blocks` blocks of `block_size`
  * bytes, then `end` or nothing. */
@@ -21,6 +22,7 @@ typedef struct
   guint inits, gets, stops, inside, most_inside;
   guint blocks, block_size; /* still to give */
   gboolean end;
+  guint small_above;    /* with such a level blocks are SMALL_BLOCK; 0: never */
   gboolean keep_memory; /* gives no free function */
   guint64 given;
   guint frees;
