@@ -373,7 +373,8 @@ expect_mark (GstBus *bus, const gchar *event, guint64 bytes)
   fail_unless (gst_structure_has_name (s, "iv-watermark"));
   fail_unless_equals_string (gst_structure_get_string (s, "event"), event);
   fail_unless (gst_structure_get_uint64 (s, "level-bytes", &level));
-  fail_unless_equals_uint64 (level, bytes);
+  /* What is being pushed may count for the queue still. */
+  fail_unless (level >= bytes && level <= bytes + strlen ("frame"));
   gst_message_unref (message);
 }
 

@@ -36,7 +36,6 @@ line_open (Line *line, const gchar *sink)
   memset (line, 0, sizeof *line);
   line->bin = gst_parse_bin_from_description (text, TRUE, &error);
   fail_unless (line->bin != NULL && error == NULL);
-  gst_object_ref (line->bin);
   line->bus = gst_bus_new ();
   line->h = gst_harness_new_with_element (line->bin, "sink", NULL);
   gst_element_set_bus (line->bin, line->bus);
