@@ -15,6 +15,9 @@
 #include "gstp2pfollow.h"
 #include "gstp2pproperties.h"
 
+GST_DEBUG_CATEGORY_STATIC (gst_p2p_follow_debug);
+#define GST_CAT_DEFAULT gst_p2p_follow_debug
+
 #define DEFAULT_MIN_BITRATE 128000
 #define LEAST_MIN_BITRATE 1000
 #define NEVER_TOLD G_MAXUINT64
@@ -80,6 +83,8 @@ gst_p2p_follow_install (GObjectClass *klass, guint first_id)
   const GParamFlags flags
       = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
+  GST_DEBUG_CATEGORY_INIT (gst_p2p_follow_debug, "p2pfollow", 0,
+                           "encoders that follow");
   g_object_class_install_property (
       klass, first_id + GST_P2P_FOLLOW_ADAPT,
       g_param_spec_boolean (

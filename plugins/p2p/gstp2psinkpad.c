@@ -192,18 +192,35 @@ is_first_video (GstP2pSinkPad *pad, GstP2pSink *sink)
   return first;
 }
 
+static void
+follow_stop (GstP2pSinkPad *pad, GstP2pSink *sink)
+{
+  if (pad->follow != NULL)
+    gst_p2p_follow_stop (pad->follow, GST_ELEMENT_CAST (sink),
+                         GST_PAD_CAST (pad));
+}
+
 /* Pictures that each stand alone have a quality, not a bit rate. */
 static void
 follow_caps (GstP2pSinkPad *pad, GstP2pSink *sink, GstCaps *caps)
 {
+  const GstStructure *structure = gst_caps_get_structure (caps, 0);
+  gboolean flushing;
+
   if (pad->follow == NULL)
     return;
-  if (gst_structure_has_name (gst_caps_get_structure (caps, 0), "image/jpeg"))
-    gst_p2p_follow_stop (pad->follow, GST_ELEMENT_CAST (sink),
-                         GST_PAD_CAST (pad));
-  else
-    gst_p2p_follow_start (pad->follow, GST_ELEMENT_CAST (sink),
-                          GST_PAD_CAST (pad), is_first_video (pad, sink));
+  if (gst_structure_has_name (structure, "image/jpeg")) {
+    follow_stop (pad, sink);
+    return;
+  }
+  gst_p2p_follow_start (pad->follow, GST_ELEMENT_CAST (sink),
+                        GST_PAD_CAST (pad), is_first_video (pad, sink));
+  /* The pad may have become inactive meanwhile, and nothing stops it then. */
+  g_mutex_lock (&sink->lock);
+  flushing = pad->flushing;
+  g_mutex_unlock (&sink->lock);
+  if (flushing)
+    follow_stop (pad, sink);
 }
 
 void
@@ -466,9 +483,9 @@ sink_pad_activate_mode (GstPad *gpad, GstObject *parent, GstPadMode mode,
     pad->flushing = !active;
     return TRUE;
   }
-  if (!active && pad->follow != NULL)
-    gst_p2p_follow_stop (pad->follow, GST_ELEMENT_CAST (parent), gpad);
   set_flushing (pad, GST_P2P_SINK (parent), !active);
+  if (!active)
+    follow_stop (pad, GST_P2P_SINK (parent));
   if (active)
     stream_start (pad, GST_P2P_SINK (parent));
   return TRUE;

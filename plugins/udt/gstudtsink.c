@@ -156,8 +156,6 @@ gst_udt_sink_stop (GstBaseSink *base)
   GstUdtSink *sink = GST_UDT_SINK (base);
 
   gst_udt_settings_stop_link (&sink->settings, GST_ELEMENT_CAST (sink));
-  gst_p2p_follow_stop (sink->follow, GST_ELEMENT_CAST (sink),
-                       GST_BASE_SINK_PAD (sink));
   gst_caps_replace (&sink->caps, NULL);
   g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
   sink->headers = NULL;
@@ -167,9 +165,16 @@ gst_udt_sink_stop (GstBaseSink *base)
 static GstStateChangeReturn
 gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
 {
-  return gst_udt_settings_change_state (&GST_UDT_SINK (element)->settings,
-                                        element, transition,
-                                        gst_udt_sink_parent_class, make_link);
+  GstUdtSink *sink = GST_UDT_SINK (element);
+
+  GstStateChangeReturn result
+      = gst_udt_settings_change_state (&sink->settings, element, transition,
+                                       gst_udt_sink_parent_class, make_link);
+
+  /* The link begins and ends with READY, data does with PAUSED. */
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_p2p_follow_stop (sink->follow, element, GST_BASE_SINK_PAD (sink));
+  return result;
 }
 
 static void
