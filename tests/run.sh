@@ -31,8 +31,8 @@ element      p2psink and p2psrc one by one
 loopback     camera and viewer in one process over 127.0.0.1
 leaks        element and loopback under GStreamer's leaks tracer
 lab          hosts, NATs, relays and brokers in network namespaces
-asan         unit, element, loopback under ASan and UBSan (sim too: --soak)
-tsan         the engine under TSan
+asan         unit, element, loopback, hal under ASan and UBSan (sim too: --soak)
+tsan         the engine under TSan (the back ends of SoC encoders too: --soak)
 valgrind     unit and element under valgrind memcheck
 fuzz         every parser, a few seconds each, from the corpus
 END
@@ -105,11 +105,14 @@ job_asan () {
   for suite in $suites; do
     run asan $suite --setup=asan || return 1
   done
+  # Not what runs programs that are built without it, or real encoders.
+  run asan hal --setup=asan --no-suite launch --no-suite cross --no-suite real
 }
 job_tsan () {
   # shellcheck disable=SC2086
   tree tsan gcc -Db_sanitize=thread $sanitizers || return 1
-  run tsan sim --setup=tsan
+  run tsan sim --setup=tsan || return 1
+  [ $soak = no ] || run tsan family --setup=tsan
 }
 job_valgrind () {
   gcc_tree && run gcc unit --setup=valgrind && run gcc element --setup=valgrind

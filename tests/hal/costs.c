@@ -24,9 +24,10 @@
 #define SINK "fakesink sync=false async=false enable-last-sample=false"
 /* Of a core, for four streams at 30 frames/s, beyond the copy. */
 #define LOAD_BUDGET 2.0
-/* Blocks that the heap may have more of after 900 starts: none of them, but a
- * thread that ended may not be gone quite yet. */
-#define HEAP_SLACK 20
+/* What there may be more of after 900 starts: threads of GLib's pools come and
+ * go, with what they hold. What each start leaves would be much more. */
+#define HEAP_SLACK 200
+#define THREAD_SLACK 4
 
 typedef struct
 {
@@ -391,7 +392,7 @@ bench (guint seconds)
 
 /* --- Starts -------------------------------------------------------------- */
 
-#define N_CYCLES (COSTS_SANITIZED ? 100 : 1000)
+#define N_CYCLES (COSTS_SANITIZED ? 200 : 1000)
 
 static void
 test_cycles (void)
@@ -421,7 +422,7 @@ test_cycles (void)
   }
   gst_element_set_state (camera.pipeline, GST_STATE_NULL);
   CHECK_RANGE (count_fds (), 0, fds);
-  CHECK_RANGE (count_threads (), 0, threads);
+  CHECK_RANGE (count_threads (), 0, threads + THREAD_SLACK);
   printf ("# heap: %ld blocks, then %ld\n", blocks, hooks_blocks ());
   CHECK_RANGE (hooks_blocks (), 0, blocks + HEAP_SLACK);
   drop (&camera);
