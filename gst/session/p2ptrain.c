@@ -8,7 +8,7 @@
  *
  * Threads: one at a time.
  */
-#define _GNU_SOURCE /* sendmmsg */
+#define _GNU_SOURCE /* sendmmsg, in_pktinfo */
 #include "p2ptrain.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@ typedef union
 
 typedef struct
 {
-  Address to;
+  Address to, from; /* family 0: from anywhere */
   guint32 start, len;
   guint16 segment; /* size of each, but for the last */
   guint16 count;
@@ -153,7 +153,7 @@ p2p_train_reserve (P2pTrain *train)
 }
 
 static gboolean
-joins_last (P2pTrain *train, gsize len, const Address *to)
+joins_last (P2pTrain *train, gsize len, const Address *to, const Address *from)
 {
   const Message *last;
 
@@ -163,17 +163,22 @@ joins_last (P2pTrain *train, gsize len, const Address *to)
   last = &train->messages[train->n_messages - 1];
   return len <= last->segment && last->count < MAX_SEGMENTS
          && last->len + len <= MAX_SEGMENTED_BYTES
-         && memcmp (&last->to, to, sizeof *to) == 0;
+         && memcmp (&last->to, to, sizeof *to) == 0
+         && memcmp (&last->from, from, sizeof *from) == 0;
 }
 
 void
-p2p_train_add (P2pTrain *train, gsize len, const struct sockaddr *to)
+p2p_train_add_from (P2pTrain *train, gsize len, const struct sockaddr *to,
+                    const struct sockaddr *from)
 {
   Message *message;
-  Address address;
+  Address address, source;
 
   copy_address (&address, to);
-  if (joins_last (train, len, &address)) {
+  memset (&source, 0, sizeof source);
+  if (from != NULL)
+    copy_address (&source, from);
+  if (joins_last (train, len, &address, &source)) {
     message = &train->messages[train->n_messages - 1];
     message->len += (guint32)len;
     message->count++;
@@ -181,6 +186,7 @@ p2p_train_add (P2pTrain *train, gsize len, const struct sockaddr *to)
   } else {
     message = &train->messages[train->n_messages++];
     message->to = address;
+    message->from = source;
     message->start = train->used;
     message->len = (guint32)len;
     message->segment = (guint16)len;
@@ -188,6 +194,12 @@ p2p_train_add (P2pTrain *train, gsize len, const struct sockaddr *to)
     train->closed_last = FALSE;
   }
   train->used += (guint32)len;
+}
+
+void
+p2p_train_add (P2pTrain *train, gsize len, const struct sockaddr *to)
+{
+  p2p_train_add_from (train, len, to, NULL);
 }
 
 gboolean
@@ -226,15 +238,48 @@ p2p_train_drop_first (P2pTrain *train)
 typedef union
 {
   struct cmsghdr header;
-  guint8 space[CMSG_SPACE (sizeof (guint16))];
+  guint8 space[CMSG_SPACE (sizeof (guint16))
+               + CMSG_SPACE (sizeof (struct in6_pktinfo))];
 } Control;
+
+static void
+add_control (struct msghdr *header, Control *control, int level, int type,
+             gconstpointer data, gsize size)
+{
+  struct cmsghdr *c;
+
+  if (header->msg_controllen == 0)
+    memset (control, 0, sizeof *control);
+  c = (struct cmsghdr *)(control->space + header->msg_controllen);
+  c->cmsg_level = level;
+  c->cmsg_type = type;
+  c->cmsg_len = CMSG_LEN (size);
+  memcpy (CMSG_DATA (c), data, size);
+  header->msg_control = control;
+  header->msg_controllen += CMSG_SPACE (size);
+}
+
+static void
+add_source (struct msghdr *header, Control *control, const Address *from)
+{
+  struct in_pktinfo v4 = { 0 };
+  struct in6_pktinfo v6 = { 0 };
+
+  if (from->any.sa_family == AF_INET) {
+    v4.ipi_spec_dst = from->v4.sin_addr;
+    add_control (header, control, IPPROTO_IP, IP_PKTINFO, &v4, sizeof v4);
+  } else if (from->any.sa_family == AF_INET6) {
+    v6.ipi6_addr = from->v6.sin6_addr;
+    v6.ipi6_ifindex = from->v6.sin6_scope_id;
+    add_control (header, control, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof v6);
+  }
+}
 
 static void
 fill_header (P2pTrain *train, Message *message, struct msghdr *header,
              struct iovec *part, Control *control)
 {
   guint16 segment = message->segment;
-  struct cmsghdr *c;
 
   part->iov_base = train->arena + message->start;
   part->iov_len = message->len;
@@ -242,22 +287,31 @@ fill_header (P2pTrain *train, Message *message, struct msghdr *header,
   header->msg_iovlen = 1;
   header->msg_name = &message->to;
   header->msg_namelen = address_len (&message->to);
-  if (message->count == 1)
-    return;
-  memset (control, 0, sizeof *control);
-  header->msg_control = control;
-  header->msg_controllen = CMSG_SPACE (sizeof segment);
-  c = CMSG_FIRSTHDR (header);
-  c->cmsg_level = IPPROTO_UDP;
-  c->cmsg_type = UDP_SEGMENT;
-  c->cmsg_len = CMSG_LEN (sizeof segment);
-  memcpy (CMSG_DATA (c), &segment, sizeof segment);
+  if (message->count > 1)
+    add_control (header, control, IPPROTO_UDP, UDP_SEGMENT, &segment,
+                 sizeof segment);
+  add_source (header, control, &message->from);
 }
 
 static gboolean
 would_block (gint code)
 {
   return code == EAGAIN || code == EWOULDBLOCK;
+}
+
+static gssize
+send_one (int fd, const guint8 *data, gsize size, Address *to,
+          const Address *from)
+{
+  struct iovec part = { (gpointer)data, size };
+  struct msghdr header = { .msg_name = to,
+                           .msg_namelen = address_len (to),
+                           .msg_iov = &part,
+                           .msg_iovlen = 1 };
+  Control control;
+
+  add_source (&header, &control, from);
+  return sendmsg (fd, &header, MSG_DONTWAIT);
 }
 
 /* The kernel does not take the first message. One datagram is lost then, as on
@@ -267,29 +321,31 @@ send_in_pieces (P2pTrain *train, int fd, gint code, P2pTrainStats *stats)
 {
   guint left = train->messages[train->first].count;
   Address to = train->messages[train->first].to;
+  Address from = train->messages[train->first].from;
+  gboolean suspect = code == EIO || code == EINVAL || code == ENOPROTOOPT
+                     || code == EOPNOTSUPP;
 
   if (left == 1) {
     stats->errors++;
     p2p_train_drop_first (train);
     return TRUE;
   }
-  /* Not of this message, but of its being one. */
-  if (code == EIO || code == EINVAL || code == ENOPROTOOPT
-      || code == EOPNOTSUPP)
-    train->segmentation = FALSE;
   for (; left > 0; left--) {
     gsize size = 0;
     const guint8 *data = p2p_train_first (train, &size);
-    gssize sent
-        = sendto (fd, data, size, MSG_DONTWAIT, &to.any, address_len (&to));
+    gssize sent = send_one (fd, data, size, &to, &from);
 
     stats->calls++;
     if (sent < 0 && would_block (errno))
       return FALSE;
-    if (sent < 0)
+    if (sent < 0) {
       stats->errors++;
-    else
+    } else {
       stats->datagrams++;
+      /* Not these were wrong, but their being one message. */
+      if (suspect)
+        train->segmentation = FALSE;
+    }
     p2p_train_drop_first (train);
   }
   return TRUE;

@@ -50,6 +50,10 @@ gboolean p2p_train_get_segmentation (P2pTrain *train);
 guint8 *p2p_train_reserve (P2pTrain *train);
 /* `to`: of IPv4 or IPv6. */
 void p2p_train_add (P2pTrain *train, gsize len, const struct sockaddr *to);
+/* The same, with that address of this host as its source (of the same family as
+ * `to`; the port does not count). NULL: the kernel chooses. */
+void p2p_train_add_from (P2pTrain *train, gsize len, const struct sockaddr *to,
+                         const struct sockaddr *from);
 gboolean p2p_train_is_empty (P2pTrain *train);
 /* The first datagram; NULL: none is left. For who sends them another way. */
 const guint8 *p2p_train_first (P2pTrain *train, gsize *len);

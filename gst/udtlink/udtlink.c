@@ -614,6 +614,8 @@ udt_link_new (const UdtLinkConfig *config, const UdtLinkCallbacks *callbacks,
       link_free (link);
       return NULL;
     }
+    if (config->listener)
+      udt_socket_note_called (link->socket);
     link->port = udt_socket_get_port (link->socket);
   }
   return link;

@@ -403,7 +403,9 @@ udt_peer_input (UdtLinkPeer *peer, guint8 *data, gsize len,
   peer->due = 0;
   if (peer->repeat.type != 0)
     peer->repeat.type = 0; /* it has our answer */
-  if (!udt_address_equal (from, &peer->address))
+  if (udt_address_equal (from, &peer->address))
+    peer->address.called = from->called;
+  else
     consider_address (peer, from);
 }
 

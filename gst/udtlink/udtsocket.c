@@ -9,7 +9,7 @@
  *
  * Threads: one at a time.
  */
-#define _GNU_SOURCE /* recvmmsg */
+#define _GNU_SOURCE /* recvmmsg, in_pktinfo */
 #include "udtsocket.h"
 #include "p2ptrain.h"
 
@@ -223,6 +223,15 @@ udt_socket_new (const UdtAddress *address, GError **error)
 }
 
 void
+udt_socket_note_called (UdtSocket *self)
+{
+  if (self->v6)
+    set_int (self->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  else
+    set_int (self->fd, IPPROTO_IP, IP_PKTINFO, 1);
+}
+
+void
 udt_socket_free (UdtSocket *self)
 {
   if (self == NULL)
@@ -258,7 +267,8 @@ udt_socket_get_port (UdtSocket *self)
 typedef union
 {
   struct cmsghdr header;
-  guint8 space[CMSG_SPACE (sizeof (int))];
+  guint8 space[CMSG_SPACE (sizeof (int))
+               + CMSG_SPACE (sizeof (struct in6_pktinfo))];
 } Control;
 
 /* 0: one datagram. */
@@ -275,6 +285,29 @@ segment_size (struct msghdr *message)
     }
   }
   return 0;
+}
+
+static void
+note_called (struct msghdr *message, UdtSockaddr *called)
+{
+  struct in6_pktinfo v6;
+  struct in_pktinfo v4;
+  struct cmsghdr *c;
+
+  memset (called, 0, sizeof *called);
+  for (c = CMSG_FIRSTHDR (message); c != NULL; c = CMSG_NXTHDR (message, c)) {
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+      memcpy (&v4, CMSG_DATA (c), sizeof v4);
+      called->v4.sin_family = AF_INET;
+      called->v4.sin_addr = v4.ipi_spec_dst;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+      memcpy (&v6, CMSG_DATA (c), sizeof v6);
+      called->v6.sin6_family = AF_INET6;
+      called->v6.sin6_addr = v6.ipi6_addr;
+      if (IN6_IS_ADDR_LINKLOCAL (&v6.ipi6_addr))
+        called->v6.sin6_scope_id = v6.ipi6_ifindex;
+    }
+  }
 }
 
 static guint
@@ -314,7 +347,7 @@ receive_some (UdtSocket *self, UdtSocketFunc func, gpointer user)
     header->msg_iov = &parts[i];
     header->msg_iovlen = 1;
     header->msg_name = &from[i];
-    header->msg_namelen = sizeof from[i];
+    header->msg_namelen = sizeof (UdtSockaddr);
     header->msg_control = &controls[i];
     header->msg_controllen = sizeof controls[i];
   }
@@ -327,6 +360,7 @@ receive_some (UdtSocket *self, UdtSocketFunc func, gpointer user)
   for (i = 0; i < n; i++) {
     if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
       continue;
+    note_called (&messages[i].msg_hdr, &from[i].called);
     total += (gint)deliver (parts[i].iov_base, messages[i].msg_len,
                             segment_size (&messages[i].msg_hdr), &from[i], func,
                             user);
@@ -368,6 +402,7 @@ udt_socket_reserve (UdtSocket *self)
 void
 udt_socket_commit (UdtSocket *self, gsize len, const UdtAddress *to)
 {
+  const UdtSockaddr *from;
   UdtAddress mapped;
 
   if (len == 0)
@@ -380,9 +415,12 @@ udt_socket_commit (UdtSocket *self, gsize len, const UdtAddress *to)
     mapped.v6.sin6_addr.s6_addr[10] = 0xff;
     mapped.v6.sin6_addr.s6_addr[11] = 0xff;
     memcpy (mapped.v6.sin6_addr.s6_addr + 12, &to->v4.sin_addr, 4);
+    mapped.called = to->called;
     to = &mapped;
   }
-  p2p_train_add (self->train, len, &to->any);
+  from = &to->called;
+  p2p_train_add_from (self->train, len, &to->any,
+                      from->any.sa_family != 0 ? &from->any : NULL);
 }
 
 gboolean

@@ -24,10 +24,24 @@ typedef union
   struct sockaddr any;
   struct sockaddr_in v4;
   struct sockaddr_in6 v6;
+} UdtSockaddr;
+
+typedef struct
+{
+  union
+  {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  };
+  /* The address of this host that it has called, from which answers have to
+   * leave. Family 0: whatever the route says. */
+  UdtSockaddr called;
 } UdtAddress;
 
 #define UDT_ADDRESS_TEXT 64
 
+/* `called` does not count. */
 gboolean udt_address_equal (const UdtAddress *a, const UdtAddress *b);
 /* Same host, any port. */
 gboolean udt_address_same_host (const UdtAddress *a, const UdtAddress *b);
@@ -42,6 +56,9 @@ typedef struct _UdtSocket UdtSocket;
 
 /* `address` any of IPv6: both families. */
 UdtSocket *udt_socket_new (const UdtAddress *address, GError **error);
+/* From now on datagrams come with the address that was called: for a listener
+ * at all addresses of a host that has several. */
+void udt_socket_note_called (UdtSocket *socket);
 void udt_socket_free (UdtSocket *socket);
 int udt_socket_get_fd (UdtSocket *socket);
 guint udt_socket_get_port (UdtSocket *socket);

@@ -121,15 +121,25 @@ dual_stack (void)
 {
   UdtLinkConfig config;
   End *sender, *receiver;
+  UdtLinkStats *stats;
 
   end_config (&config, TRUE, TRUE, 0);
   config.host = NULL;
   sender = end_new (&config, END_KEY);
   end_config (&config, FALSE, FALSE, udt_link_get_port (sender->link));
+  /* Not the address that the kernel would answer from. */
+  config.host = "127.0.0.2";
   receiver = end_new (&config, END_KEY);
   end_push (sender, 1, 5000, 0);
   CHECK (END_WAIT (receiver, e_->connected == 1));
   end_push (sender, 2, 5000, 0);
+  CHECK (END_WAIT (receiver, e_->frames->len > 0));
+  stats = udt_link_get_stats (receiver->link);
+  CHECK_EQ (stats->peers->len, 1);
+  CHECK (g_str_has_prefix (
+      ((UdtLinkPeerStats *)g_ptr_array_index (stats->peers, 0))->address,
+      "127.0.0.2:"));
+  udt_link_stats_free (stats);
   udt_link_end (sender->link);
   CHECK (END_WAIT (receiver, e_->ended == 1));
   CHECK (end_has (receiver, receiver->frames->len - 1, 2, 5000));

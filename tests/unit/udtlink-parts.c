@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 #include "udtauth.h"
 #include "udtchecksum.h"
 #include "udthello.h"
@@ -291,6 +292,96 @@ move (const gchar *host, gboolean offload)
 }
 
 static void
+echo (guint8 *data, gsize len, const UdtAddress *from, gpointer user)
+{
+  guint8 *room = udt_socket_reserve (user);
+
+  CHECK (room != NULL);
+  memcpy (room, data, len);
+  udt_socket_commit (user, len, from);
+}
+
+/* A caller that, as a firewall does, hears only the address that it called. */
+static void
+answer (const gchar *listen, const gchar *call, gboolean offload)
+{
+  UdtAddress local, remote;
+  UdtSocket *listener;
+  GError *error = NULL;
+  guint8 data[1200] = { 0 };
+  struct pollfd fd = { -1, POLLIN, 0 };
+  guint i, n = 0;
+
+  CHECK (udt_address_parse (listen, 0, &local));
+  listener = udt_socket_new (&local, &error);
+  g_assert_no_error (error);
+  udt_socket_note_called (listener);
+  if (!offload)
+    udt_socket_disable_offload (listener);
+  udt_address_parse (call, udt_socket_get_port (listener), &remote);
+  fd.fd = socket (remote.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  CHECK_EQ (connect (fd.fd, &remote.any,
+                     remote.any.sa_family == AF_INET6 ? sizeof remote.v6
+                                                      : sizeof remote.v4),
+            0);
+  for (i = 0; i < 20; i++)
+    CHECK_EQ (send (fd.fd, data, sizeof data, 0), sizeof data);
+  /* Over loopback they are there by now. */
+  CHECK_EQ (udt_socket_receive (listener, 64, echo, listener), 20);
+  CHECK (udt_socket_flush (listener));
+  while (n < 20 && poll (&fd, 1, 10000) == 1
+         && recv (fd.fd, data, sizeof data, 0) == sizeof data)
+    n++;
+  CHECK_EQ (n, 20);
+  close (fd.fd);
+  udt_socket_free (listener);
+}
+
+static void
+many_addresses (void)
+{
+  guint i;
+
+  for (i = 0; i < 2; i++) {
+    answer (NULL, "127.0.0.2", i == 0);
+    answer ("0.0.0.0", "127.0.0.2", i == 0);
+    answer (NULL, "127.0.0.1", i == 0);
+    answer (NULL, "::1", i == 0);
+    answer ("127.0.0.3", "127.0.0.3", i == 0);
+  }
+}
+
+/* A source that this host does not have (any more) costs the datagrams that
+ * name it, and no others their segmentation. */
+static void
+lost_address (void)
+{
+  UdtAddress local, remote;
+  UdtSocket *socket;
+  UdtSocketStats before, after;
+  GError *error = NULL;
+  guint i;
+
+  udt_address_parse ("0.0.0.0", 0, &local);
+  socket = udt_socket_new (&local, &error);
+  g_assert_no_error (error);
+  udt_socket_get_stats (socket, &before);
+  udt_address_parse ("127.0.0.1", udt_socket_get_port (socket), &remote);
+  remote.called.v4.sin_family = AF_INET;
+  remote.called.v4.sin_addr.s_addr = g_htonl (0xc0000201);
+  for (i = 0; i < 5; i++) {
+    memset (udt_socket_reserve (socket), 0, 1000);
+    udt_socket_commit (socket, 1000, &remote);
+  }
+  CHECK (udt_socket_flush (socket));
+  udt_socket_get_stats (socket, &after);
+  CHECK_EQ (after.send_errors, 5);
+  CHECK_EQ (after.datagrams_sent, 0);
+  CHECK_EQ (after.segmentation, before.segmentation);
+  udt_socket_free (socket);
+}
+
+static void
 sockets (void)
 {
   move ("127.0.0.1", TRUE);
@@ -325,6 +416,8 @@ static const CheckCase cases[] = {
   { "probes and answers", macs },
   { "the checksum finds every bit", checksum_finds_every_bit },
   { "sockets", sockets },
+  { "answers leave from the address that was called", many_addresses },
+  { "a source address that is gone", lost_address },
   { "addresses", addresses },
 };
 
