@@ -26,8 +26,11 @@ codec_caps (void)
 static void
 fill_info (HalInfo *info)
 {
+  gchar *version = gst_version_string ();
+
   g_strlcpy (info->generation, "gstreamer", sizeof info->generation);
-  g_snprintf (info->version, sizeof info->version, "%s", gst_version_string ());
+  g_snprintf (info->version, sizeof info->version, "%s", version);
+  g_free (version);
   info->caps = codec_caps () | HAL_CAP_SET_BITRATE | HAL_CAP_SET_GOP
                | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR | HAL_CAP_CLOCK
                | HAL_CAP_STREAM_FD | HAL_CAP_AUDIO_IN;
