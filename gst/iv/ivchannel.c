@@ -511,6 +511,9 @@ iv_channel_get_stats (void *handle, IvSendStats *stats)
                                  : channel->samples[channel->newest].acked;
     stats->sent_rate
         = sent_rate (channel, stats->acked, g_get_monotonic_time ());
+    /* So little that it says nothing of the path. */
+    if (stats->net_rate == 0)
+      stats->net_rate = stats->sent_rate;
     stats->link_mode = get_link_mode (module, channel->peer);
   }
   g_mutex_unlock (&module->lock);

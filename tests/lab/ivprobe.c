@@ -10,8 +10,8 @@
  *
  *   event NAME [LEVEL]       and, of a handle, its bytes then
  *   paused GETS              gets between a high and the next low
- *   resumed MICROSECONDS     from that low to the next get
- *   acked BYTES LINK-MODE    when a handle stops
+ *   resumed MICROSECONDS N   from that low to the next get; the link's mode
+ *   acked BYTES              when a handle stops
  *
  * and answers to lines on its input:
  *
@@ -166,7 +166,8 @@ on_send_get (void *handle)
 
   h->paused_gets += h->paused != 0;
   if (h->low_us != 0) {
-    printf ("resumed %lld\n", (long long)(now - h->low_us));
+    printf ("resumed %lld %u\n", (long long)(now - h->low_us),
+            iv_avt_p2p_get_send_status (h).link_mode);
     h->low_us = h->last_us = 0; /* the pause is no deviation */
   }
   pthread_mutex_lock (&lock);
@@ -188,8 +189,7 @@ on_send_stop (void *handle)
 {
   iv_p2p_send_stats_s stats = iv_avt_p2p_get_send_status (handle);
 
-  printf ("acked %llu %u\n", (unsigned long long)stats.sum_sent_acked,
-          stats.link_mode);
+  printf ("acked %llu\n", (unsigned long long)stats.sum_sent_acked);
   free (handle);
   return 0;
 }
@@ -292,6 +292,9 @@ main (int argc, char **argv)
   parm.p2p_handle_recv_init_cb = on_recv_init;
   parm.p2p_handle_recv_voice_cb = on_recv_voice;
   parm.p2p_handle_command_cb = on_command;
+  /* Who is dead is noticed soon. */
+  parm.p2p_keep_alive.time_inter_s = 1;
+  parm.p2p_keep_alive.max_attempt_num = 2;
   parm.p2p_init_params.log_level = IV_AVT_P2P_LOG_WARN;
   status = iv_avt_p2p_init (&parm);
   if (status != IV_ERR_NONE) {

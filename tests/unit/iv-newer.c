@@ -221,6 +221,7 @@ test_newer (void)
   WAIT_FOR (seen.gets > 5);
   WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).link_mode == 1);
   WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).ave_sent_rate > 0);
+  WAIT_FOR (iv_avt_p2p_get_send_status (&the_handle).inst_net_rate > 0);
   check_commands (seen.peer);
   check_sizes (seen.peer);
   talk (&viewer);

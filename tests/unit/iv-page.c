@@ -2,6 +2,43 @@
  * with IV_AV_API 2: that it compiles, that every name has the size and the
  * value it had, and that the library answers.
  *
+ * What covers each row of the page's tables, here and elsewhere:
+ *
+ *   iv_avt_p2p_init          null, settings; iv-calls: ask, exit-and-init
+ *   iv_avt_p2p_exit          outside, settings; iv-loopback: exit-…;
+ *                            iv-calls: exit/…, blocked; iv-newer:
+ *                            exit-while-asking
+ *   ..._set_buf_watermark    marks; iv-loopback: watermarks, no-marks
+ *   ..._get_send_buf         outside; iv-loopback: watermarks, no-marks,
+ *                            stream (not a handle any more); iv-calls: stopped
+ *   ..._get_send_status      the same, and its structure below
+ *   p2p_handle_send_init_cb  iv-loopback: stream (params, peer), params,
+ *                            refused (NULL)
+ *   p2p_handle_send_get_cb   iv-loopback: stream (the end, its order, every
+ *                            byte), stream-own-memory (no free function),
+ *                            watermarks (the pause), blocked; every 10 ms:
+ *                            the bench's part iv
+ *   p2p_handle_send_stop_cb  iv-loopback: stream, exit-open; iv-calls: stopped
+ *   ..._event_notify_cb      its enumeration below; iv-util.c (a handle with
+ *                            marks, and with nothing else)
+ *   p2p_handle_recv_init_cb  iv-loopback: talk
+ *   p2p_handle_recv_voice_cb iv-loopback: talk (its end too); iv-newer (stop)
+ *   p2p_handle_command_cb    iv-loopback: commands (lengths both ways, NULL,
+ *                            free); fuzz-iv-command
+ *   iv_p2p_parm_s            sizes, null
+ *   p2p_keep_alive_cfg       sizes; lab, iv_test.py: pulling-pauses-… (a
+ *                            viewer that dies without a word)
+ *   iv_avt_event_e           values; and that they happen:
+ *     PEER_READY             iv-util.c, each device; again: lab, flv-…-nats
+ *     PEER_CONNECT_FAIL      lab, flv-…-nats: no broker
+ *     PEER_ERROR             lab, flv-…-nats: the broker goes
+ *     PEER_ADDR_CHANGED      lab, flv-…-nats: the host has one more address
+ *     WATERMARK_…            iv-loopback: watermarks; lab: a throttled link
+ *     7 to 9                 iv-newer
+ *   iv_p2p_send_stats_s      sizes; iv-loopback: stream (sum_sent_acked);
+ *                            iv-newer (both rates, link_mode)
+ *   memory                   the bench's part iv
+ *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
