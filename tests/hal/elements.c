@@ -4,6 +4,7 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
+#include <errno.h>
 #include <gst/video/video.h>
 #include <stdlib.h>
 
@@ -346,6 +347,15 @@ test_faults (void)
   atomic_store (&sim->refuse_creates, 1);
   expect_failure ("", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
                   soc->memory);
+  atomic_store (&sim->create_errno, EACCES);
+  atomic_store (&sim->create_code, soc->denied);
+  expect_failure ("", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
+                  "no permission");
+  atomic_store (&sim->get_errno, ENODEV);
+  atomic_store (&sim->get_code, soc->gone);
+  expect_failure ("", GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND,
+                  "failed: ");
+  atomic_store (&sim->get_code, 0);
   atomic_store (&sim->stop_after, 3);
   expect_failure ("timeout=50000000 ! fakesink async=false fakesrc is-live=1",
                   GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_READ,

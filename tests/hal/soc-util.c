@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ static const SocTarget targets[] = {
       .set_call = "VENC_SetChnAttr",
       .get_error = "VENC_GetStream failed: no buffer",
       .memory = "mmz",
+      .denied = 16,
+      .gone = 5,
       .told_max = TRUE,
       .copies = 1,
       .audio_samples = 160,
@@ -47,6 +50,8 @@ static const SocTarget targets[] = {
       .set_call = "FH_VENC_SetRcChangeParam",
       .get_error = "FH_VENC_GetStream failed",
       .memory = "memory",
+      .denied = -1001,
+      .gone = -ENODEV,
       .copies = 2,
       .audio_samples = 160,
   },
@@ -63,6 +68,8 @@ static const SocTarget targets[] = {
       .set_call = "IMP_Encoder_SetChnBitRate",
       .get_error = "IMP_Encoder_GetStream failed",
       .memory = "rmem",
+      .denied = -1,
+      .gone = -1,
       .copies = 1,
       .audio_samples = 160,
   },
@@ -77,6 +84,8 @@ static const SocTarget targets[] = {
       .set_call = "IAV_IOC_SET_STREAM_CONFIG",
       .get_error = "IAV_IOC_QUERY_DESC failed",
       .memory = "set aside",
+      .denied = -1,
+      .gone = -1,
       .told_max = TRUE,
       .copies = 1,
   },

@@ -20,11 +20,14 @@ typedef struct
   const gchar *name; /* "hisi-v4" */
   const gchar *source;
   const gchar *audio_source, *audio_sink; /* NULL: has none, nor snapshots */
-  const gchar *directory, *library; /* below HAL_SIM_DIR */
-  const gchar *settings;            /* of the source */
-  const gchar *caps;                /* of its first frames */
+  const gchar *directory, *library;       /* below HAL_SIM_DIR */
+  const gchar *settings;                  /* of the source */
+  const gchar *caps;                      /* of its first frames */
   /* What errors name: calls of the vendor, and what is said of its memory. */
   const gchar *create_call, *set_call, *get_error, *memory;
+  /* The vendor's numbers of a node that may not be opened, with errno EACCES,
+   * and of a device that is gone, with ENODEV. */
+  gint denied, gone;
   /* Of bitrate and max-bitrate, what an encoder with a variable rate is told.
    */
   gboolean told_max;
