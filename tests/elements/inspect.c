@@ -9,6 +9,8 @@
  */
 #include <string.h>
 #include <glib/gstdio.h>
+#include <gst/base/gstbasesink.h>
+#include <gst/base/gstpushsrc.h>
 #include <gst/check/gstcheck.h>
 
 #include "describe.h"
@@ -17,6 +19,10 @@ GST_START_TEST (test_golden)
 {
   compare_element ("p2psink", GST_TYPE_ELEMENT);
   compare_element ("p2psrc", GST_TYPE_ELEMENT);
+#ifdef HAVE_UDT
+  compare_element ("udtsink", GST_TYPE_BASE_SINK);
+  compare_element ("udtsrc", GST_TYPE_PUSH_SRC);
+#endif
 }
 
 GST_END_TEST;
