@@ -36,10 +36,11 @@ fill_info (HalInfo *info)
 {
   if (amb_iav_is_stand_in ())
     snprintf (info->version, sizeof info->version, "stand-in for the SDK");
-  info->caps = HAL_CAP_H264 | HAL_CAP_H265 | HAL_CAP_JPEG | HAL_CAP_SET_BITRATE
-               | HAL_CAP_SET_GOP | HAL_CAP_SET_QP | HAL_CAP_SET_RATE_CONTROL
-               | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR | HAL_CAP_RING
-               | HAL_CAP_ATTACH;
+  snprintf (info->generation, sizeof info->generation, AMB_NEW ? "cv" : "s");
+  info->caps = HAL_CAP_H264 | (AMB_NEW ? HAL_CAP_H265 : 0u) | HAL_CAP_JPEG
+               | HAL_CAP_SET_BITRATE | HAL_CAP_SET_GOP | HAL_CAP_SET_QP
+               | HAL_CAP_SET_RATE_CONTROL | HAL_CAP_SET_FRAMERATE | HAL_CAP_IDR
+               | HAL_CAP_RING | HAL_CAP_ATTACH;
 }
 
 static HalStatus

@@ -120,7 +120,7 @@ amb_config_read (AmbStream *stream, HalError *error)
     return status;
   config->width = format.width;
   config->height = format.height;
-  status = amb_iav_get_fps (device, stream->id, &fps, error);
+  status = amb_iav_get_fps (device, stream->id, config->input_fps, &fps, error);
   if (fps > 0) {
     config->fps_num = fps;
     config->fps_den = 1;
@@ -165,6 +165,9 @@ amb_config_write (AmbStream *stream, HalError *error)
   AmbFormat format = { 0 };
   HalStatus status = check_mode (config, error);
 
+  stream->src_fps = whole_fps (config);
+  if (config->input_fps > stream->src_fps)
+    stream->src_fps = config->input_fps;
   if (status == HAL_OK)
     status = amb_iav_get_format (device, stream->id, &format, error);
   if (status != HAL_OK)
@@ -187,7 +190,8 @@ amb_config_write (AmbStream *stream, HalError *error)
                                         config->jpeg_quality, error)
                  : write_rates (stream, error);
   if (status == HAL_OK)
-    status = amb_iav_set_fps (device, stream->id, whole_fps (config), error);
+    status = amb_iav_set_fps (device, stream->id, whole_fps (config),
+                              stream->src_fps, error);
   config->fps_num = whole_fps (config);
   config->fps_den = 1;
   return status;
@@ -202,7 +206,8 @@ apply (AmbStream *stream, const HalStreamConfig *want, uint32_t what,
   AmbRate rate;
 
   if ((what & HAL_SET_FRAMERATE) != 0)
-    status = amb_iav_set_fps (device, stream->id, whole_fps (want), error);
+    status = amb_iav_set_fps (device, stream->id, whole_fps (want),
+                              stream->src_fps, error);
   if (want->codec == HAL_CODEC_JPEG)
     return status;
   if (status == HAL_OK && (what & HAL_SET_GOP) != 0)
@@ -230,7 +235,12 @@ amb_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
   AmbStream *stream = (AmbStream *)base;
   HalStatus status = check_mode (want, error);
 
-  if (status == HAL_OK && stream->attached && (what & NOT_ATTACHED) != 0)
+  /* A frame rate is a share of the canvas's. */
+  if (status == HAL_OK && !AMB_NEW && !stream->attached)
+    status = hal_check_framerate (want, what, stream->src_fps, error);
+  if (status != HAL_OK)
+    return status;
+  if (stream->attached && (what & NOT_ATTACHED) != 0)
     return hal_fail (error, HAL_UNSUPPORTED, "", 0,
                      "bitrate, gop-size and keyframes on request are possible",
                      "%s of an attached stream belongs to the program that "
@@ -238,8 +248,7 @@ amb_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
                      (what & HAL_SET_FRAMERATE) != 0      ? "framerate"
                      : (what & HAL_SET_RATE_CONTROL) != 0 ? "rate-control"
                                                           : "the quantiser");
-  if (status == HAL_OK)
-    status = apply (stream, want, what, error);
+  status = apply (stream, want, what, error);
   /* Of several changes the first may have been taken. */
   if (status != HAL_OK)
     apply (stream, &base->config, what, NULL);

@@ -10,9 +10,11 @@
 
 #include "halbackend.h"
 
+#if AMB_NEW
 /* What says that the pieces before were the whole frame; the header has no
  * name for it. */
 #define PIC_TYPE_FRAME_END 7
+#endif
 
 /* A structure with room behind it, zeroed. */
 #define WITH_ROOM(type, name)                                                  \
@@ -120,6 +122,8 @@ HalStatus
 amb_iav_memory (AmbDevice *device, uint64_t *ret_offset, size_t *ret_length,
                 HalError *error)
 {
+#if AMB_NEW
+  const char *name = "IAV_IOC_QUERY_MEMBLOCK";
   WITH_ROOM (struct iav_querymem, query);
 
   query.s.mid = IAV_MEM_PARTITION;
@@ -127,8 +131,17 @@ amb_iav_memory (AmbDevice *device, uint64_t *ret_offset, size_t *ret_length,
   TRY (device, IAV_IOC_QUERY_MEMBLOCK, &query, error);
   *ret_offset = query.s.arg.partition.mem.addr;
   *ret_length = query.s.arg.partition.mem.length;
+#else
+  const char *name = "IAV_IOC_QUERY_BUF";
+  WITH_ROOM (struct iav_querybuf, query);
+
+  query.s.buf = IAV_BUFFER_BSB;
+  TRY (device, IAV_IOC_QUERY_BUF, &query, error);
+  *ret_offset = query.s.offset;
+  *ret_length = query.s.length;
+#endif
   if (*ret_length == 0 || *ret_length > SIZE_MAX / 2)
-    return hal_fail (error, HAL_NO_DEVICE, "IAV_IOC_QUERY_MEMBLOCK", 0,
+    return hal_fail (error, HAL_NO_DEVICE, name, 0,
                      "start the program that sets up sensor and DSP first",
                      "the driver has no memory for frames yet");
   return HAL_OK;
@@ -148,23 +161,26 @@ HalStatus
 amb_iav_state (AmbDevice *device, unsigned id, AmbState *ret_state,
                HalError *error)
 {
+  int state;
+#if AMB_NEW
   WITH_ROOM (struct iav_queryinfo, query);
 
   query.s.qid = IAV_INFO_STREAM;
   query.s.arg.stream.id = id;
   TRY (device, IAV_IOC_QUERY_INFO, &query, error);
-  switch (query.s.arg.stream.state) {
-    case IAV_STREAM_STATE_ENCODING:
-      *ret_state = AMB_ENCODING;
-      break;
-    case IAV_STREAM_STATE_STARTING:
-    case IAV_STREAM_STATE_STOPPING:
-      *ret_state = AMB_CHANGING;
-      break;
-    default:
-      *ret_state = AMB_IDLE;
-      break;
-  }
+  state = (int)query.s.arg.stream.state;
+#else
+  WITH_ROOM (struct iav_stream_info, query);
+
+  query.s.id = id;
+  TRY (device, IAV_IOC_GET_STREAM_INFO, &query, error);
+  state = (int)query.s.state;
+#endif
+  *ret_state = state == IAV_STREAM_STATE_ENCODING ? AMB_ENCODING
+               : state == IAV_STREAM_STATE_STARTING
+                       || state == IAV_STREAM_STATE_STOPPING
+                   ? AMB_CHANGING
+                   : AMB_IDLE;
   return HAL_OK;
 }
 
@@ -190,70 +206,127 @@ amb_iav_stop (AmbDevice *device, unsigned id, HalError *error)
   return status;
 }
 
+/* The structure of formats, and how it is read and written. */
+#if AMB_NEW
+#define FORMAT struct iav_stream_cfg
+#define FORMAT_OF(cfg) (&(cfg).arg.format)
+#else
+#define FORMAT struct iav_stream_format
+#define FORMAT_OF(cfg) (&(cfg))
+#endif
+
+static HalStatus
+get_format (AmbDevice *device, unsigned id, FORMAT *cfg, HalError *error)
+{
+  cfg->id = id;
+#if AMB_NEW
+  cfg->cid = IAV_STMCFG_FORMAT;
+  TRY (device, IAV_IOC_GET_STREAM_CONFIG, cfg, error);
+#else
+  TRY (device, IAV_IOC_GET_STREAM_FORMAT, cfg, error);
+#endif
+  cfg->id = id;
+  return HAL_OK;
+}
+
+static HalStatus
+set_format (AmbDevice *device, FORMAT *cfg, HalError *error)
+{
+#if AMB_NEW
+  TRY (device, IAV_IOC_SET_STREAM_CONFIG, cfg, error);
+#else
+  TRY (device, IAV_IOC_SET_STREAM_FORMAT, cfg, error);
+#endif
+  return HAL_OK;
+}
+
+static const struct
+{
+  int type;
+  HalCodec codec;
+} types[] = {
+  { IAV_STREAM_TYPE_H264, HAL_CODEC_H264 },
+#if AMB_NEW
+  { IAV_STREAM_TYPE_H265, HAL_CODEC_H265 },
+#endif
+  { IAV_STREAM_TYPE_MJPEG, HAL_CODEC_JPEG },
+};
+
 HalStatus
 amb_iav_get_format (AmbDevice *device, unsigned id, AmbFormat *ret_format,
                     HalError *error)
 {
-  WITH_ROOM (struct iav_stream_cfg, cfg);
+  HalStatus status;
+  size_t i;
+  WITH_ROOM (FORMAT, cfg);
 
-  cfg.s.id = id;
-  cfg.s.cid = IAV_STMCFG_FORMAT;
-  TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
-  ret_format->known = true;
-  switch (cfg.s.arg.format.type) {
-    case IAV_STREAM_TYPE_H264:
-      ret_format->codec = HAL_CODEC_H264;
-      break;
-    case IAV_STREAM_TYPE_H265:
-      ret_format->codec = HAL_CODEC_H265;
-      break;
-    case IAV_STREAM_TYPE_MJPEG:
-      ret_format->codec = HAL_CODEC_JPEG;
-      break;
-    default:
-      ret_format->known = false;
-      break;
+  status = get_format (device, id, &cfg.s, error);
+  ret_format->known = false;
+  for (i = 0; i < HAL_N_ELEMENTS (types); i++) {
+    if (types[i].type == (int)FORMAT_OF (cfg.s)->type) {
+      ret_format->known = true;
+      ret_format->codec = types[i].codec;
+    }
   }
-  ret_format->width = cfg.s.arg.format.enc_win.width;
-  ret_format->height = cfg.s.arg.format.enc_win.height;
-  return HAL_OK;
+  ret_format->width = FORMAT_OF (cfg.s)->enc_win.width;
+  ret_format->height = FORMAT_OF (cfg.s)->enc_win.height;
+  return status;
 }
 
 HalStatus
 amb_iav_set_format (AmbDevice *device, unsigned id, const AmbFormat *format,
                     int canvas, HalError *error)
 {
-  WITH_ROOM (struct iav_stream_cfg, cfg);
+  HalStatus status;
+  size_t i;
+  WITH_ROOM (FORMAT, cfg);
 
-  cfg.s.id = id;
-  cfg.s.cid = IAV_STMCFG_FORMAT;
-  TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
-  cfg.s.arg.format.type = format->codec == HAL_CODEC_H264 ? IAV_STREAM_TYPE_H264
-                          : format->codec == HAL_CODEC_H265
-                              ? IAV_STREAM_TYPE_H265
-                              : IAV_STREAM_TYPE_MJPEG;
-  PUT (cfg.s.arg.format.enc_win.width, format->width, "width", error);
-  PUT (cfg.s.arg.format.enc_win.height, format->height, "height", error);
+  status = get_format (device, id, &cfg.s, error);
+  if (status != HAL_OK)
+    return status;
+  for (i = 0; i < HAL_N_ELEMENTS (types); i++) {
+    if (types[i].codec == format->codec)
+      FORMAT_OF (cfg.s)->type
+          = (__typeof__ (FORMAT_OF (cfg.s)->type))types[i].type;
+  }
+  PUT (FORMAT_OF (cfg.s)->enc_win.width, format->width, "width", error);
+  PUT (FORMAT_OF (cfg.s)->enc_win.height, format->height, "height", error);
+#if AMB_NEW
   if (canvas >= 0) {
     PUT (cfg.s.arg.format.enc_src_id, (unsigned)canvas, "input-channel", error);
     cfg.s.arg.format.use_enc_src_map = 0;
     cfg.s.arg.format.enc_src_map = 0;
   }
-  TRY (device, IAV_IOC_SET_STREAM_CONFIG, &cfg, error);
-  return HAL_OK;
+#else
+  if (canvas >= 0)
+    cfg.s.buf_id = (__typeof__ (cfg.s.buf_id))canvas;
+#endif
+  return set_format (device, &cfg.s, error);
 }
+
+/* Which part of a stream's settings it is, by codec; both are of one type. */
+#if AMB_NEW
+#define BY_CODEC(codec, name)                                                  \
+  ((codec) == HAL_CODEC_H265 ? IAV_H265_CFG_##name : IAV_H264_CFG_##name)
+#define ARG_BY_CODEC(codec, cfg, name)                                         \
+  ((codec) == HAL_CODEC_H265 ? &(cfg).arg.h265_##name : &(cfg).arg.h264_##name)
+#else
+#define BY_CODEC(codec, name) ((void)(codec), IAV_H264_CFG_##name)
+#define ARG_BY_CODEC(codec, cfg, name) (&(cfg).arg.h264_##name)
+#endif
+#define RATE __typeof__ (((struct iav_stream_cfg *)0)->arg.h264_rc)
+#define GOP __typeof__ (((struct iav_stream_cfg *)0)->arg.h264_gop)
 
 HalStatus
 amb_iav_get_rate (AmbDevice *device, unsigned id, HalCodec codec,
                   AmbRate *ret_rate, HalError *error)
 {
-  bool h265 = codec == HAL_CODEC_H265;
-  struct iav_bitrate *rc;
+  RATE *rc;
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
-  rc = h265 ? &cfg.s.arg.h265_rc : &cfg.s.arg.h264_rc;
+  rc = ARG_BY_CODEC (codec, cfg.s, rc);
   cfg.s.id = id;
-  cfg.s.cid = h265 ? IAV_H265_CFG_BITRATE : IAV_H264_CFG_BITRATE;
+  cfg.s.cid = BY_CODEC (codec, BITRATE);
   TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
   ret_rate->bitrate = rc->average_bitrate;
   ret_rate->min_i = rc->qp_min_on_I;
@@ -268,22 +341,25 @@ HalStatus
 amb_iav_set_rate (AmbDevice *device, unsigned id, HalCodec codec,
                   const AmbRate *rate, HalError *error)
 {
-  bool h265 = codec == HAL_CODEC_H265;
-  struct iav_bitrate *rc;
+  RATE *rc;
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
-  rc = h265 ? &cfg.s.arg.h265_rc : &cfg.s.arg.h264_rc;
+  rc = ARG_BY_CODEC (codec, cfg.s, rc);
   cfg.s.id = id;
-  cfg.s.cid = h265 ? IAV_H265_CFG_BITRATE : IAV_H264_CFG_BITRATE;
+  cfg.s.cid = BY_CODEC (codec, BITRATE);
   TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
   rc->vbr_setting = IAV_BRC_SCBR;
   PUT (rc->average_bitrate, rate->bitrate, "bitrate", error);
   rc->qp_min_on_I = (uint8_t)rate->min_i;
   rc->qp_max_on_I = (uint8_t)rate->max_i;
-  rc->qp_min_on_P = rc->qp_min_on_B = rc->qp_min_on_Q = (uint8_t)rate->min;
-  rc->qp_max_on_P = rc->qp_max_on_B = rc->qp_max_on_Q = (uint8_t)rate->max;
+  rc->qp_min_on_P = rc->qp_min_on_B = (uint8_t)rate->min;
+  rc->qp_max_on_P = rc->qp_max_on_B = (uint8_t)rate->max;
+#if AMB_NEW
+  rc->qp_min_on_Q = (uint8_t)rate->min;
+  rc->qp_max_on_Q = (uint8_t)rate->max;
   /* Frames are never left out to keep the rate. */
   rc->skip_flag = 0;
+#endif
   TRY (device, IAV_IOC_SET_STREAM_CONFIG, &cfg, error);
   return HAL_OK;
 }
@@ -292,16 +368,50 @@ HalStatus
 amb_iav_set_bitrate (AmbDevice *device, unsigned id, HalCodec codec,
                      uint32_t bitrate, HalError *error)
 {
-  bool h265 = codec == HAL_CODEC_H265;
-  struct iav_bitrate *rc;
+  RATE *rc;
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
-  rc = h265 ? &cfg.s.arg.h265_rc : &cfg.s.arg.h264_rc;
+  rc = ARG_BY_CODEC (codec, cfg.s, rc);
   cfg.s.id = id;
-  cfg.s.cid = h265 ? IAV_H265_CFG_BITRATE : IAV_H264_CFG_BITRATE;
+  cfg.s.cid = BY_CODEC (codec, BITRATE);
   TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
   PUT (rc->average_bitrate, bitrate, "bitrate", error);
   TRY (device, IAV_IOC_SET_STREAM_CONFIG, &cfg, error);
+  return HAL_OK;
+}
+
+/* What an encoder has before it starts. */
+#if AMB_NEW
+#define ENCODER struct iav_h26x_cfg
+#else
+#define ENCODER struct iav_h264_cfg
+#endif
+
+static HalStatus
+get_encoder (AmbDevice *device, HalCodec codec, ENCODER *cfg, HalError *error)
+{
+#if AMB_NEW
+  if (codec == HAL_CODEC_H265) {
+    TRY (device, IAV_IOC_GET_H265_CONFIG, cfg, error);
+    return HAL_OK;
+  }
+#endif
+  (void)codec;
+  TRY (device, IAV_IOC_GET_H264_CONFIG, cfg, error);
+  return HAL_OK;
+}
+
+static HalStatus
+set_encoder (AmbDevice *device, HalCodec codec, ENCODER *cfg, HalError *error)
+{
+#if AMB_NEW
+  if (codec == HAL_CODEC_H265) {
+    TRY (device, IAV_IOC_SET_H265_CONFIG, cfg, error);
+    return HAL_OK;
+  }
+#endif
+  (void)codec;
+  TRY (device, IAV_IOC_SET_H264_CONFIG, cfg, error);
   return HAL_OK;
 }
 
@@ -309,52 +419,46 @@ HalStatus
 amb_iav_get_gop (AmbDevice *device, unsigned id, HalCodec codec,
                  unsigned *ret_gop, HalError *error)
 {
-  WITH_ROOM (struct iav_h26x_cfg, cfg);
+  HalStatus status;
+  WITH_ROOM (ENCODER, cfg);
 
   cfg.s.id = id;
-  if (codec == HAL_CODEC_H265)
-    TRY (device, IAV_IOC_GET_H265_CONFIG, &cfg, error);
-  else
-    TRY (device, IAV_IOC_GET_H264_CONFIG, &cfg, error);
-  *ret_gop = (unsigned)cfg.s.N
-             * (cfg.s.idr_interval > 1 ? (unsigned)cfg.s.idr_interval : 1u);
-  return HAL_OK;
+  status = get_encoder (device, codec, &cfg.s, error);
+  if (status == HAL_OK)
+    *ret_gop = (unsigned)cfg.s.N
+               * (cfg.s.idr_interval > 1 ? (unsigned)cfg.s.idr_interval : 1u);
+  return status;
 }
 
 HalStatus
 amb_iav_set_gop (AmbDevice *device, unsigned id, HalCodec codec, unsigned gop,
                  HalError *error)
 {
-  WITH_ROOM (struct iav_h26x_cfg, cfg);
+  HalStatus status;
+  WITH_ROOM (ENCODER, cfg);
 
   cfg.s.id = id;
-  if (codec == HAL_CODEC_H265)
-    TRY (device, IAV_IOC_GET_H265_CONFIG, &cfg, error);
-  else
-    TRY (device, IAV_IOC_GET_H264_CONFIG, &cfg, error);
+  status = get_encoder (device, codec, &cfg.s, error);
+  if (status != HAL_OK)
+    return status;
   cfg.s.id = id;
   /* No B frames, and every I frame an IDR. */
   cfg.s.M = 1;
   PUT (cfg.s.N, gop, "gop-size", error);
   cfg.s.idr_interval = 1;
-  if (codec == HAL_CODEC_H265)
-    TRY (device, IAV_IOC_SET_H265_CONFIG, &cfg, error);
-  else
-    TRY (device, IAV_IOC_SET_H264_CONFIG, &cfg, error);
-  return HAL_OK;
+  return set_encoder (device, codec, &cfg.s, error);
 }
 
 HalStatus
 amb_iav_change_gop (AmbDevice *device, unsigned id, HalCodec codec,
                     unsigned gop, HalError *error)
 {
-  bool h265 = codec == HAL_CODEC_H265;
-  struct iav_h26x_gop *change;
+  GOP *change;
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
-  change = h265 ? &cfg.s.arg.h265_gop : &cfg.s.arg.h264_gop;
+  change = ARG_BY_CODEC (codec, cfg.s, gop);
   cfg.s.id = id;
-  cfg.s.cid = h265 ? IAV_H265_CFG_GOP : IAV_H264_CFG_GOP;
+  cfg.s.cid = BY_CODEC (codec, GOP);
   change->id = id;
   PUT (change->N, gop, "gop-size", error);
   change->idr_interval = 1;
@@ -363,28 +467,42 @@ amb_iav_change_gop (AmbDevice *device, unsigned id, HalCodec codec,
 }
 
 HalStatus
-amb_iav_get_fps (AmbDevice *device, unsigned id, unsigned *ret_fps,
-                 HalError *error)
+amb_iav_get_fps (AmbDevice *device, unsigned id, unsigned input_fps,
+                 unsigned *ret_fps, HalError *error)
 {
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
   cfg.s.id = id;
   cfg.s.cid = IAV_STMCFG_FPS;
   TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
+#if AMB_NEW
+  (void)input_fps;
   *ret_fps = cfg.s.arg.fps.abs_fps_enable ? cfg.s.arg.fps.abs_fps : 0;
+#else
+  *ret_fps = cfg.s.arg.fps.fps_div != 0
+                 ? input_fps * cfg.s.arg.fps.fps_multi / cfg.s.arg.fps.fps_div
+                 : 0;
+#endif
   return HAL_OK;
 }
 
 HalStatus
-amb_iav_set_fps (AmbDevice *device, unsigned id, unsigned fps, HalError *error)
+amb_iav_set_fps (AmbDevice *device, unsigned id, unsigned fps,
+                 unsigned input_fps, HalError *error)
 {
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
   cfg.s.id = id;
   cfg.s.cid = IAV_STMCFG_FPS;
   TRY (device, IAV_IOC_GET_STREAM_CONFIG, &cfg, error);
+#if AMB_NEW
+  (void)input_fps;
   cfg.s.arg.fps.abs_fps_enable = 1;
   PUT (cfg.s.arg.fps.abs_fps, fps, "framerate", error);
+#else
+  PUT (cfg.s.arg.fps.fps_multi, fps, "framerate", error);
+  PUT (cfg.s.arg.fps.fps_div, input_fps, "input-framerate", error);
+#endif
   TRY (device, IAV_IOC_SET_STREAM_CONFIG, &cfg, error);
   return HAL_OK;
 }
@@ -410,13 +528,8 @@ amb_iav_request_idr (AmbDevice *device, unsigned id, HalCodec codec,
   WITH_ROOM (struct iav_stream_cfg, cfg);
 
   cfg.s.id = id;
-  if (codec == HAL_CODEC_H265) {
-    cfg.s.cid = IAV_H265_CFG_FORCE_IDR;
-    cfg.s.arg.h265_force_idr = 1;
-  } else {
-    cfg.s.cid = IAV_H264_CFG_FORCE_IDR;
-    cfg.s.arg.h264_force_idr = 1;
-  }
+  cfg.s.cid = BY_CODEC (codec, FORCE_IDR);
+  *ARG_BY_CODEC (codec, cfg.s, force_idr) = 1;
   TRY (device, IAV_IOC_SET_STREAM_CONFIG, &cfg, error);
   return HAL_OK;
 }
@@ -449,13 +562,20 @@ amb_iav_get_piece (AmbDevice *device, unsigned id, unsigned ms,
   ret_piece->offset = desc->data_addr_offset;
   ret_piece->size = desc->size;
   ret_piece->ticks = desc->arm_pts;
-  ret_piece->number = desc->encoded_frame_num;
   ret_piece->ended = desc->stream_end != 0;
+#if AMB_NEW
+  ret_piece->number = desc->encoded_frame_num;
   ret_piece->frame_end = desc->pic_type == PIC_TYPE_FRAME_END;
   ret_piece->slice = desc->slice_id;
   ret_piece->n_slices = desc->slice_num;
   ret_piece->tile = desc->tile_id;
   ret_piece->n_tiles = desc->tile_num;
+#else
+  ret_piece->number = desc->frame_num;
+  ret_piece->frame_end = false;
+  ret_piece->slice = ret_piece->n_slices = 0;
+  ret_piece->tile = ret_piece->n_tiles = 0;
+#endif
   return HAL_OK;
 }
 

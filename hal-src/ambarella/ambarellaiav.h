@@ -24,6 +24,17 @@
 
 #include "ambarellaops.h"
 
+/* Two generations of the driver, which name some things differently. The older
+ * one (S2L, S3L) has a command for each of them, takes no frames back, and is
+ * used for H.264 and JPEG. */
+#if defined(IAV_IOC_QUERY_MEMBLOCK)
+#define AMB_NEW 1
+#elif defined(IAV_IOC_QUERY_BUF)
+#define AMB_NEW 0
+#else
+#error "this iav_ioctl.h is of a generation that is not known"
+#endif
+
 #define AMB_MAX_STREAMS IAV_STREAM_MAX_NUM_ALL
 /* Behind each structure that the driver fills in. */
 #define AMB_ROOM 256
@@ -104,11 +115,12 @@ HalStatus amb_iav_set_gop (AmbDevice *device, unsigned id, HalCodec codec,
                            unsigned gop, HalError *error);
 HalStatus amb_iav_change_gop (AmbDevice *device, unsigned id, HalCodec codec,
                               unsigned gop, HalError *error);
-/* Whole frames a second; 0: a share of the canvas's, which is not known. */
-HalStatus amb_iav_get_fps (AmbDevice *device, unsigned id, unsigned *ret_fps,
-                           HalError *error);
+/* Whole frames a second; 0: not known. input_fps: of the canvas, of which the
+ * older generation has shares; 0: not known. */
+HalStatus amb_iav_get_fps (AmbDevice *device, unsigned id, unsigned input_fps,
+                           unsigned *ret_fps, HalError *error);
 HalStatus amb_iav_set_fps (AmbDevice *device, unsigned id, unsigned fps,
-                           HalError *error);
+                           unsigned input_fps, HalError *error);
 HalStatus amb_iav_set_quality (AmbDevice *device, unsigned id, unsigned quality,
                                HalError *error);
 HalStatus amb_iav_request_idr (AmbDevice *device, unsigned id, HalCodec codec,

@@ -29,8 +29,9 @@ typedef struct
 {
   HalStream base;
   unsigned id;
-  bool attached; /* another program runs it */
-  AmbRate usual; /* limits of the quantiser, if none are given */
+  bool attached;    /* another program runs it */
+  unsigned src_fps; /* of the canvas, as far as it was said */
+  AmbRate usual;    /* limits of the quantiser, if none are given */
   /* Of the reading thread: the frame that comes, or is out. */
   AmbPiece pieces[AMB_MAX_PIECES];
   unsigned n_pieces;

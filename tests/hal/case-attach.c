@@ -47,6 +47,7 @@ test_settings (void)
   want.bitrate = 3000000;
   want.gop = 77;
   want.fps_num = 10;
+  want.input_fps = 25;
   want.rate_control = HAL_RC_VBR;
   want.qp_min = 30;
   stream = attach (context, &want);
@@ -86,9 +87,9 @@ test_mismatch (void)
   HalError error = { 0 };
 
   config = theirs;
-  config.codec = HAL_CODEC_H265;
+  config.codec = HAL_CODEC_JPEG;
   CHECK_EQ (try_attach (context, &config, &error), HAL_INVALID);
-  CHECK (strstr (error.text, "H.264, not H.265") != NULL);
+  CHECK (strstr (error.text, "H.264, not JPEG") != NULL);
   config = theirs;
   config.width = 1920;
   config.height = 1080;

@@ -24,10 +24,14 @@ static const ConformanceError errors[] = {
   { 0 },
 };
 
+/* Which header the back end was built with; by cross.sh: */
+#ifndef GENERATION
+#define GENERATION "ambarella"
+#endif
 #define TARGET(kind, ...)                                                      \
   {                                                                            \
-    .name = "ambarella-" kind, .family = &hal_ambarella,                       \
-    .directory = "ambarella", .library = "libiav.so", .rate_tolerance = 8,     \
+    .name = GENERATION "-" kind, .family = &hal_ambarella,                     \
+    .directory = GENERATION, .library = "libiav.so", .rate_tolerance = 8,      \
     .newer_version = "newer", .foreign_version = "another SDK",                \
     .needed_library = "libiav.so", .errors = errors,                           \
     .gone = { -1, ENODEV, HAL_NO_DEVICE, "no such device" }, __VA_ARGS__       \
