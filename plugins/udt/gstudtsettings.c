@@ -43,6 +43,7 @@ void
 gst_udt_settings_clear (GstUdtSettings *settings)
 {
   g_clear_pointer (&settings->uri, g_free);
+  g_clear_pointer (&settings->uri_error, g_free);
   g_clear_pointer (&settings->host, g_free);
   g_clear_pointer (&settings->local_address, g_free);
   g_clear_pointer (&settings->key, gst_p2p_secret_free);
@@ -160,8 +161,12 @@ gst_udt_settings_set_property (GstUdtSettings *settings, GstElement *element,
     return TRUE;
   if (!gst_udt_settings_set_uri (settings, element, g_value_get_string (value),
                                  &error)) {
-    /* Told when the element is started: it has no usable one then. */
-    GST_ERROR_OBJECT (element, "%s", error->message);
+    /* An error when the element is started. */
+    GST_WARNING_OBJECT (element, "%s", error->message);
+    GST_OBJECT_LOCK (element);
+    g_free (settings->uri_error);
+    settings->uri_error = g_strdup (error->message);
+    GST_OBJECT_UNLOCK (element);
     g_error_free (error);
   }
   return TRUE;
@@ -252,8 +257,7 @@ post_settings_error (GstElement *element, const GError *error)
     GST_ELEMENT_ERROR (element, RESOURCE, BUSY, ("%s", error->message), (NULL));
   else
     GST_ELEMENT_ERROR (element, RESOURCE, SETTINGS, ("%s", error->message),
-                       ("%s, code %d", g_quark_to_string (error->domain),
-                        error->code));
+                       (NULL));
 }
 
 gboolean
@@ -267,14 +271,19 @@ gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
   if (settings->link != NULL)
     return TRUE;
   GST_OBJECT_LOCK (element);
-  if (settings->uri == NULL) {
+  if (settings->uri_error != NULL) {
+    g_set_error (&error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS, "uri: %s",
+                 settings->uri_error);
+  } else if (settings->uri == NULL) {
     g_set_error (&error, UDT_LINK_ERROR, UDT_LINK_ERROR_SETTINGS,
-                 "No usable \"uri\" is set: udt://HOST:PORT to call, "
+                 "No \"uri\" is set: udt://HOST:PORT to call, "
                  "udt://:PORT?mode=listener to be called");
   } else if (settle_key (settings, &config->credential, &error)) {
     config->listener = settings->mode == GST_UDT_MODE_LISTENER;
     config->host = settings->host;
     config->port = settings->port;
+    if (config->listener && config->port == 0)
+      config->port = settings->same_port;
     config->local_host = settings->local_address;
     config->local_port = settings->local_port;
     config->keep_alive_interval_s = settings->keep_alive_interval;
@@ -326,6 +335,19 @@ gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element)
   GST_OBJECT_UNLOCK (element);
   if (link != NULL)
     udt_link_stop (link);
+}
+
+gboolean
+gst_udt_settings_renew_link (GstUdtSettings *settings, GstElement *element,
+                             gboolean (*make_link) (GstElement *element))
+{
+  gboolean ok;
+
+  settings->same_port = udt_link_get_port (settings->link);
+  gst_udt_settings_stop_link (settings, element);
+  ok = make_link (element);
+  settings->same_port = 0;
+  return ok && gst_udt_settings_start_link (settings, element);
 }
 
 GstStateChangeReturn

@@ -42,13 +42,15 @@ enum {
 
 typedef struct
 {
-  gchar *uri;  /* as it was given */
+  gchar *uri;       /* as it was given */
+  gchar *uri_error; /* what was wrong with the last one, or NULL */
   gchar *host; /* of it, or NULL */
   guint port;
   GstUdtMode mode;
   gboolean mode_given; /* by the property, not by the URI */
   gchar *local_address;
   guint local_port;
+  guint same_port; /* of the link before, which a new one is to have */
   gchar *key;
   gchar *key_file;
   gboolean insecure;
@@ -88,6 +90,10 @@ gboolean gst_udt_settings_make_link (GstUdtSettings *settings,
 /* Starts it; posts what the user has to know. */
 gboolean gst_udt_settings_start_link (GstUdtSettings *settings,
                                       GstElement *element);
+/* In the streaming thread: a new link, started, at the port of the old one. */
+gboolean gst_udt_settings_renew_link (GstUdtSettings *settings,
+                                      GstElement *element,
+                                      gboolean (*make_link) (GstElement *));
 /* If there is one. */
 void gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element);
 /* An element's change_state(). `make_link` calls the above. */

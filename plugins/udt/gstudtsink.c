@@ -142,7 +142,7 @@ gst_udt_sink_start (GstBaseSink *base)
 {
   GstUdtSink *sink = GST_UDT_SINK (base);
 
-  sink->live_known = FALSE;
+  sink->live_known = sink->ended = FALSE;
   gst_base_sink_set_ts_offset (base, 0);
   if (!make_link (GST_ELEMENT_CAST (sink)))
     return FALSE;
@@ -200,10 +200,27 @@ gst_udt_sink_unlock_stop (GstBaseSink *base)
   return TRUE;
 }
 
+/* A flush behind the end: what follows is another stream. Those who have got
+ * the end are done with us; whoever comes now gets the new one. */
+static gboolean
+begin_again (GstUdtSink *sink)
+{
+  GST_INFO_OBJECT (sink, "a new stream behind the end of the last one");
+  sink->ended = sink->live_known = FALSE;
+  gst_base_sink_set_ts_offset (GST_BASE_SINK_CAST (sink), 0);
+  if (!gst_udt_settings_renew_link (&sink->settings, GST_ELEMENT_CAST (sink),
+                                    make_link))
+    return FALSE;
+  gst_udt_sink_apply_deadline (sink);
+  return sink->caps == NULL
+         || gst_udt_sink_set_caps (GST_BASE_SINK_CAST (sink), sink->caps);
+}
+
 static gboolean
 gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
 {
   GstUdtSink *sink = GST_UDT_SINK (base);
+  gboolean again = FALSE, ok;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -214,13 +231,18 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
       gst_udt_sink_render_gap (sink, event);
       break;
     case GST_EVENT_EOS:
+      sink->ended = TRUE;
       udt_link_end (sink->settings.link);
       gst_udt_sink_drain (sink);
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      again = sink->ended;
       break;
     default:
       break;
   }
-  return GST_BASE_SINK_CLASS (gst_udt_sink_parent_class)->event (base, event);
+  ok = GST_BASE_SINK_CLASS (gst_udt_sink_parent_class)->event (base, event);
+  return again ? begin_again (sink) && ok : ok;
 }
 
 /* iv-sink-level: what the least backlogged receiver has still to get. */

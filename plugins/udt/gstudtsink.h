@@ -31,7 +31,6 @@ struct _GstUdtSink
   guint high_watermark; /* bytes */
   gboolean wait_for_connection;
 
-  gboolean started;
   GstP2pFollow *follow;                 /* has a lock of its own */
   GstP2pFollowSettings follow_settings; /* OBJECT_LOCK */
 
@@ -41,7 +40,7 @@ struct _GstUdtSink
   guint writable_count; /* [lock] */
 
   gboolean live, live_known;
-  gboolean have_caps;
+  gboolean ended; /* EOS came */
   GstCaps *caps;
   GList *headers; /* of the caps, that the stream repeats */
 };

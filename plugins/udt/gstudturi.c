@@ -172,6 +172,7 @@ take_uri (GstUdtSettings *settings, GstElement *element, const gchar *text,
   GST_OBJECT_LOCK (element);
   g_free (settings->uri);
   settings->uri = g_strdup (text);
+  g_clear_pointer (&settings->uri_error, g_free);
   g_free (settings->host);
   settings->host = plain_host (gst_uri_get_host (uri));
   settings->port = gst_uri_get_port (uri);
@@ -194,6 +195,7 @@ gst_udt_settings_set_uri (GstUdtSettings *settings, GstElement *element,
   if (text == NULL || *text == '\0') {
     GST_OBJECT_LOCK (element);
     g_clear_pointer (&settings->uri, g_free);
+    g_clear_pointer (&settings->uri_error, g_free);
     GST_OBJECT_UNLOCK (element);
     return TRUE;
   }

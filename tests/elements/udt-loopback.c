@@ -220,6 +220,51 @@ GST_START_TEST (test_source_listens)
 }
 GST_END_TEST;
 
+/* As for any sink: nothing is taken behind the end until a flush, and then it is
+ * a new stream, for whoever comes. */
+GST_START_TEST (test_flush_after_the_end)
+{
+  Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
+  guint port = bound_port (pair.sink);
+  GstSegment segment;
+  GstEvent *event;
+  GstBuffer *got;
+  gchar *uri;
+
+  gst_harness_set_src_caps_str (pair.sink, H264);
+  wait_for_key_unit_request (pair.sink);
+  gst_harness_push (pair.sink, make_frame (0, 1000, 0));
+  gst_buffer_unref (gst_harness_pull (pair.src));
+  fail_unless (gst_harness_push_event (pair.sink, gst_event_new_eos ()));
+  event = pull_event_of_type (pair.src, GST_EVENT_EOS);
+  fail_unless (event != NULL);
+  gst_event_unref (event);
+  fail_unless_equals_int (gst_harness_push (pair.sink, make_frame (1, 10, 0)),
+                          GST_FLOW_EOS);
+  gst_harness_teardown (pair.src);
+
+  gst_harness_push_event (pair.sink, gst_event_new_flush_start ());
+  fail_unless (
+      gst_harness_push_event (pair.sink, gst_event_new_flush_stop (TRUE)));
+  fail_unless_equals_int (bound_port (pair.sink), port);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  fail_unless (
+      gst_harness_push_event (pair.sink, gst_event_new_segment (&segment)));
+  uri = g_strdup_printf ("udt://127.0.0.1:%u", port);
+  pair.src = make_end ("udtsrc", uri, KEY);
+  g_free (uri);
+  gst_harness_play (pair.src);
+  wait_for_key_unit_request (pair.sink);
+  fail_unless_equals_int (gst_harness_push (pair.sink, make_frame (2, 2000, 0)),
+                          GST_FLOW_OK);
+  got = gst_harness_pull (pair.src);
+  check_frame (got, 2, 2000, 0);
+  gst_buffer_unref (got);
+  fail_unless_caps (pair.src, H264);
+  free_pair (&pair);
+}
+GST_END_TEST;
+
 GST_START_TEST (test_insecure)
 {
   run_stream (TRUE, "127.0.0.1", NULL);
@@ -445,6 +490,8 @@ GST_START_TEST (test_refused_settings)
     expect_error (names[i], "udt://camera.example:7001?mode=listener", KEY,
                   FALSE, GST_RESOURCE_ERROR_SETTINGS);
     expect_error (names[i], "udt://:0?mode=caller", KEY, FALSE,
+                  GST_RESOURCE_ERROR_SETTINGS);
+    expect_error (names[i], "udt://127.0.0.1:7001?key=" KEY, KEY, FALSE,
                   GST_RESOURCE_ERROR_SETTINGS);
   }
 }
@@ -728,6 +775,7 @@ udt_loopback_suite (void)
   suite_add_tcase (suite, tc);
   tcase_add_test (tc, test_sink_listens);
   tcase_add_test (tc, test_source_listens);
+  tcase_add_test (tc, test_flush_after_the_end);
   tcase_add_test (tc, test_insecure);
   tcase_add_test (tc, test_ipv6);
   tcase_add_test (tc, test_file);
