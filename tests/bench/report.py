@@ -190,7 +190,10 @@ def step(results, facts, plots):
             all(statistics.median(p99s[key]) <= limits[key]
                 and statistics.median(back[key]) <= 1 for key in ours),
             'What is in the queue of the link when it falls takes its time to '
-            'leave, whatever the sender does then.')
+            'leave, whatever the sender does then. After the return an encoder '
+            'that follows sends little, by which more is found slowly: until '
+            'then its keyframes, five times as large as other frames, take '
+            'longer than 60 ms.')
     return f'''## A link that falls and returns
 
 {LIVE_RATE / MBIT:g} Mbit/s of video; {describe(STEP_LINK)}; from 3 s to 9 s the
@@ -478,7 +481,7 @@ BUDGETS = (
      'bytes beyond the payload', '15 ms; 25 %'),
     ('step', 'the link falls from 20 to 2 Mbit/s for 6 s: p99 of the delay of '
      'what is delivered', '300 ms with an encoder that follows, 600 ms with '
-     'one that cannot'),
+     'one that cannot; normal again within 1 s of the return'),
     ('cpu', 'CPU at 20 Mbit/s, encrypted, each side, beside SRT in the clear',
      'a fifth'),
     ('memory', 'memory a viewer adds: good network; worst',
