@@ -37,6 +37,7 @@
 #define HAL_MAX_GOP 65535u
 #define HAL_MAX_FPS 240u
 #define HAL_MAX_QP 51
+#define HAL_MAX_ROI 8
 /* Far beyond what an encoder cuts an access unit into; a count above it is
  * garbage, not a frame. */
 #define HAL_MAX_SEGMENTS 1024u
@@ -117,6 +118,7 @@ enum {
   HAL_CAP_DEMUX = 1u << 14,     /* one reader for all channels */
   HAL_CAP_RING = 1u << 15,      /* packs may wrap round a ring */
   HAL_CAP_ATTACH = 1u << 16,    /* can join a stream that already runs */
+  HAL_CAP_SET_ROI = 1u << 17,   /* regions of interest */
 };
 
 /* Where a family looks; tests put their own in place. */
@@ -147,6 +149,14 @@ typedef struct
   const char *sensor_config;
 } HalContextConfig;
 
+/* A part of the picture that gets more bits than the rest, or fewer. */
+typedef struct
+{
+  unsigned x, y, width, height;
+  bool absolute; /* qp is the quantiser, otherwise what is added to it */
+  int qp;
+} HalRoi;
+
 typedef struct
 {
   unsigned id; /* 0 main, 1 sub, ... */
@@ -161,6 +171,8 @@ typedef struct
   HalRateControl rate_control;
   int qp_min, qp_max;    /* -1: the encoder's choice */
   unsigned jpeg_quality; /* 1 to 100 */
+  HalRoi roi[HAL_MAX_ROI];
+  unsigned n_roi;
   /* Which output of the scaler feeds the encoder; -1: the usual one. */
   int input_group, input_channel;
   bool attach; /* join the stream that already runs */
@@ -178,6 +190,7 @@ enum {
   HAL_SET_QP = 1u << 3,
   HAL_SET_RATE_CONTROL = 1u << 4,
   HAL_SET_FRAMERATE = 1u << 5,
+  HAL_SET_ROI = 1u << 6,
 };
 
 /* A contiguous part of a pack; a pack that wraps round a ring has two. */

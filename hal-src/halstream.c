@@ -73,6 +73,35 @@ check_qp (const HalStreamConfig *config, HalError *error)
   return HAL_OK;
 }
 
+static HalStatus
+check_roi (const HalStreamConfig *config, HalError *error)
+{
+  unsigned i;
+
+  if (config->n_roi > HAL_MAX_ROI)
+    return hal_fail (error, HAL_INVALID, "", 0, NULL,
+                     "roi: %u regions are more than %u", config->n_roi,
+                     HAL_MAX_ROI);
+  for (i = 0; i < config->n_roi; i++) {
+    const HalRoi *roi = &config->roi[i];
+
+    if (roi->width == 0 || roi->height == 0 || roi->width > UINT16_MAX
+        || roi->height > UINT16_MAX || roi->x > UINT16_MAX
+        || roi->y > UINT16_MAX
+        || (config->width != 0 && roi->x + roi->width > config->width)
+        || (config->height != 0 && roi->y + roi->height > config->height))
+      return hal_fail (error, HAL_INVALID, "", 0, NULL,
+                       "roi: %ux%u at %u,%u is not in the picture", roi->width,
+                       roi->height, roi->x, roi->y);
+    if (roi->qp > HAL_MAX_QP || roi->qp < (roi->absolute ? 0 : -HAL_MAX_QP))
+      return hal_fail (error, HAL_INVALID, "", 0, NULL,
+                       "roi: a quantiser goes from 0 to %d, a difference from "
+                       "-%d to %d, not %d",
+                       HAL_MAX_QP, HAL_MAX_QP, HAL_MAX_QP, roi->qp);
+  }
+  return HAL_OK;
+}
+
 HalStatus
 hal_stream_config_check (const HalStreamConfig *config, HalError *error)
 {
@@ -106,7 +135,8 @@ hal_stream_config_check (const HalStreamConfig *config, HalError *error)
     return hal_fail (error, HAL_INVALID, "", 0, NULL,
                      "gop-size %u: it goes from 1 to %u frames", config->gop,
                      HAL_MAX_GOP);
-  return check_qp (config, error);
+  status = check_roi (config, error);
+  return status == HAL_OK ? check_qp (config, error) : status;
 }
 
 void
@@ -167,6 +197,16 @@ codec_cap (HalCodec codec)
                                    : HAL_CAP_JPEG;
 }
 
+static HalStatus
+check_roi_known (const HalContext *context, HalError *error)
+{
+  if ((context->info.caps & HAL_CAP_SET_ROI) != 0)
+    return HAL_OK;
+  return hal_fail (error, HAL_UNSUPPORTED, "", 0, "leave roi empty",
+                   "regions of interest are not supported on %s %s",
+                   context->family->long_name, context->info.generation);
+}
+
 HalStatus
 hal_stream_create (HalContext *context, const HalStreamConfig *config,
                    HalStream **ret_stream, HalError *error)
@@ -175,6 +215,8 @@ hal_stream_create (HalContext *context, const HalStreamConfig *config,
   HalStream *stream = NULL;
   HalStatus status = hal_stream_config_check (config, error);
 
+  if (status == HAL_OK && config->n_roi > 0)
+    status = check_roi_known (context, error);
   if (status != HAL_OK)
     return status;
   if ((info->caps & codec_cap (config->codec)) == 0)
@@ -252,6 +294,22 @@ hal_stream_get_config (HalStream *stream, HalStreamConfig *ret_config)
   pthread_mutex_unlock (&stream->lock);
 }
 
+static bool
+same_roi (const HalStreamConfig *a, const HalStreamConfig *b)
+{
+  unsigned i;
+
+  for (i = 0; i < a->n_roi && i < b->n_roi; i++) {
+    const HalRoi *x = &a->roi[i], *y = &b->roi[i];
+
+    if (x->x != y->x || x->y != y->y || x->width != y->width
+        || x->height != y->height || x->absolute != y->absolute
+        || x->qp != y->qp)
+      return false;
+  }
+  return a->n_roi == b->n_roi;
+}
+
 /* What of want differs from now, as far as what asks for it. */
 static uint32_t
 merge (HalStreamConfig *now, const HalStreamConfig *want, uint32_t what)
@@ -275,6 +333,12 @@ merge (HalStreamConfig *now, const HalStreamConfig *want, uint32_t what)
     now->fps_num = want->fps_num;
     now->fps_den = want->fps_den;
   }
+  if (what & HAL_SET_ROI) {
+    memcpy (now->roi, want->roi, sizeof now->roi);
+    now->n_roi = want->n_roi;
+  }
+  if (!same_roi (now, &old))
+    changed |= HAL_SET_ROI;
   if (now->bitrate != old.bitrate)
     changed |= HAL_SET_BITRATE;
   if (now->max_bitrate != old.max_bitrate)
@@ -306,6 +370,12 @@ check_settable (const HalStream *stream, uint32_t what, HalError *error)
   };
   size_t i;
 
+  if (what & HAL_SET_ROI) {
+    HalStatus status = check_roi_known (stream->context, error);
+
+    if (status != HAL_OK)
+      return status;
+  }
   for (i = 0; i < HAL_N_ELEMENTS (rules); i++) {
     if ((what & rules[i].what) != 0
         && (stream->context->info.caps & rules[i].cap) == 0)

@@ -57,6 +57,8 @@ caps_of (const HisiLibrary *library)
     caps |= HAL_CAP_H265;
   if (api->get_rc_param != NULL && api->set_rc_param != NULL)
     caps |= HAL_CAP_SET_QP;
+  if (hisi_roi_known (library))
+    caps |= HAL_CAP_SET_ROI;
   if (library->layout->generation == HISI_V1)
     caps |= HAL_CAP_RING;
   if (api->start_count != NULL)

@@ -371,4 +371,11 @@ typedef struct
   uint32_t words[70];
 } HisiV5RcParam;
 
+typedef struct
+{
+  uint32_t index, enable, absolute;
+  int32_t qp, x, y;
+  uint32_t width, height;
+} HisiV4Roi;
+
 #endif /* HISI_ABI_H */

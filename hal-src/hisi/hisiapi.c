@@ -115,6 +115,7 @@ static const HalSymbol v4_symbols[] = {
   MPI (query, "VENC_QueryStatus"),
   MPI_OPTIONAL (get_rc_param, "VENC_GetRcParam"),
   MPI_OPTIONAL (set_rc_param, "VENC_SetRcParam"),
+  MPI_OPTIONAL (set_roi, "VENC_SetRoiAttr"),
   MPI (request_idr, "VENC_RequestIDR"),
 };
 

@@ -37,8 +37,9 @@ typedef struct
   int32_t (*set_attr) (int32_t chn, const void *attr);
   int32_t (*get_rc_param) (int32_t chn, void *param);
   int32_t (*set_rc_param) (int32_t chn, const void *param);
-  int32_t (*request_idr) (int32_t chn, int32_t instant); /* v2 and later */
-  int32_t (*request_idr_now) (int32_t chn);              /* v1 */
+  int32_t (*set_roi) (int32_t chn, const HisiV4Roi *roi); /* v4 */
+  int32_t (*request_idr) (int32_t chn, int32_t instant);  /* v2 and later */
+  int32_t (*request_idr_now) (int32_t chn);               /* v1 */
   /* v1: groups between the scaler and the encoder */
   int32_t (*create_group) (int32_t group);
   int32_t (*destroy_group) (int32_t group);

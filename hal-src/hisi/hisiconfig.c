@@ -209,6 +209,26 @@ hisi_qp_init (HisiStream *stream, HalError *error)
   return change_qp (stream, &stream->base.config, true, error);
 }
 
+/* What is in the channel's attributes. */
+static HalStatus
+change_attr (HisiStream *stream, const HalStreamConfig *want, HalError *error)
+{
+  HisiContext *context = (HisiContext *)stream->base.context;
+  const HisiLayout *layout = context->library.layout;
+  hal_u64 attr[HISI_OUT_SIZE / 8] = { 0 };
+  HalStatus status;
+  int32_t code = context->library.api.get_attr (stream->channel, attr);
+
+  if (code != 0)
+    return hisi_fail (error, layout, "VENC_GetChnAttr", code);
+  status = hisi_rc_fill (layout, want, stream->src_fps, attr, error);
+  if (status != HAL_OK)
+    return status;
+  code = context->library.api.set_attr (stream->channel, attr);
+  return code == 0 ? HAL_OK
+                   : hisi_fail (error, layout, "VENC_SetChnAttr", code);
+}
+
 HalStatus
 hisi_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
           HalError *error)
@@ -216,28 +236,20 @@ hisi_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
   HisiStream *stream = (HisiStream *)base;
   HisiContext *context = (HisiContext *)base->context;
   const HisiLayout *layout = context->library.layout;
-  hal_u64 attr[HISI_OUT_SIZE / 8] = { 0 };
   bool limits_in_attr = want->codec != HAL_CODEC_JPEG
                         && limits_of (layout, want)->place != HISI_QP_PARAM;
+  uint32_t in_attr = what & ~(uint32_t)(HAL_SET_ROI | HAL_SET_QP);
   HalStatus status;
-  int32_t code;
 
+  if (limits_in_attr)
+    in_attr |= what & HAL_SET_QP;
   status = hal_check_framerate (want, what, stream->src_fps, error);
-  if (status != HAL_OK)
+  if (status == HAL_OK && in_attr != 0)
+    status = change_attr (stream, want, error);
+  if (status == HAL_OK && (what & HAL_SET_ROI) != 0)
+    status = hisi_roi_set (stream, want, error);
+  if (status != HAL_OK || (what & (HAL_SET_QP | HAL_SET_RATE_CONTROL)) == 0
+      || limits_in_attr || want->codec == HAL_CODEC_JPEG)
     return status;
-  if (what != HAL_SET_QP || limits_in_attr) {
-    code = context->library.api.get_attr (stream->channel, attr);
-    if (code != 0)
-      return hisi_fail (error, layout, "VENC_GetChnAttr", code);
-    status = hisi_rc_fill (layout, want, stream->src_fps, attr, error);
-    if (status != HAL_OK)
-      return status;
-    code = context->library.api.set_attr (stream->channel, attr);
-    if (code != 0)
-      return hisi_fail (error, layout, "VENC_SetChnAttr", code);
-  }
-  if ((what & (HAL_SET_QP | HAL_SET_RATE_CONTROL)) == 0 || limits_in_attr
-      || want->codec == HAL_CODEC_JPEG)
-    return HAL_OK;
   return change_qp (stream, want, (what & HAL_SET_RATE_CONTROL) != 0, error);
 }

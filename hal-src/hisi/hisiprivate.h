@@ -58,6 +58,11 @@ HalStatus hisi_set (HalStream *base, const HalStreamConfig *want, uint32_t what,
 /* After the channel was created. */
 HalStatus hisi_qp_init (HisiStream *stream, HalError *error);
 
+/* hisiroi.c */
+bool hisi_roi_known (const HisiLibrary *library);
+HalStatus hisi_roi_set (HisiStream *stream, const HalStreamConfig *config,
+                        HalError *error);
+
 /* hisivenc.c */
 HalStatus hisi_stream_create (HalContext *base, const HalStreamConfig *config,
                               HalStream **ret_stream, HalError *error);

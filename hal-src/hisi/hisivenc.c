@@ -149,6 +149,8 @@ connect_channel (HisiStream *stream, HalError *error)
   if (status != HAL_OK)
     return status;
   status = hisi_qp_init (stream, error);
+  if (status == HAL_OK && stream->base.config.n_roi > 0)
+    status = hisi_roi_set (stream, &stream->base.config, error);
   if (status == HAL_OK) {
     stream->fd = library->api.get_fd (stream->channel);
     if (stream->fd < 0)

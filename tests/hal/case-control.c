@@ -313,6 +313,74 @@ test_audio_out (void)
   hal_context_release (context);
 }
 
+static void
+test_roi (void)
+{
+  SimControl *sim = target_sim ();
+  HalStreamConfig config = stream_config (HAL_CODEC_H264);
+  HalContext *context = open_context ();
+  HalError error = { 0 };
+  HalStream *stream;
+  Taken taken;
+
+  config.n_roi = 2;
+  config.roi[0] = (HalRoi){ 16, 32, 320, 160, false, -6 };
+  config.roi[1] = (HalRoi){ 0, 0, 64, 64, true, 40 };
+  stream = open_stream (context, &config);
+  if (CHECK (stream != NULL)) {
+    /* As it starts, and as it runs. */
+    CHECK_EQ (sim->roi[0].x, 16);
+    CHECK_EQ (sim->roi[0].y, 32);
+    CHECK_EQ (sim->roi[0].width, 320);
+    CHECK_EQ (sim->roi[0].height, 160);
+    CHECK_EQ (sim->roi[0].qp, -6);
+    CHECK (!sim->roi[0].absolute && sim->roi[1].absolute);
+    CHECK_EQ (sim->roi[1].qp, 40);
+    CHECK (take (stream, &taken));
+    config.n_roi = 1;
+    config.roi[0].qp = 4;
+    CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_ROI, &error), HAL_OK);
+    CHECK_EQ (sim->roi[0].qp, 4);
+    CHECK_EQ (sim->roi[1].width, 0);
+    config.roi[0].width = 10000;
+    CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_ROI, &error),
+              HAL_INVALID);
+    CHECK (strstr (error.text, "10000x160 at 16,32") != NULL);
+    config.roi[0].width = 64;
+    config.roi[0].qp = 52;
+    CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_ROI, &error),
+              HAL_INVALID);
+    config.roi[0].qp = 5;
+    atomic_store (&sim->refuse_sets, 1);
+    CHECK_EQ (hal_stream_set (stream, &config, HAL_SET_ROI, &error),
+              HAL_REFUSED);
+    CHECK (strstr (error.text, error.call) != NULL && error.hint[0] != '\0');
+    CHECK_EQ (sim->roi[0].qp, 4);
+    CHECK (take (stream, &taken));
+  }
+  hal_stream_destroy (stream);
+  hal_context_release (context);
+}
+
+/* Where there are none, that is said, not passed over. */
+static void
+test_no_roi (void)
+{
+  HalStreamConfig config = stream_config (HAL_CODEC_H264);
+  HalContext *context = open_context ();
+  HalStream *stream = NULL;
+  HalError error = { 0 };
+
+  if ((target_caps () & HAL_CAP_SET_ROI) == 0) {
+    config.n_roi = 1;
+    config.roi[0] = (HalRoi){ 0, 0, 64, 64, false, -6 };
+    CHECK_EQ (hal_stream_create (context, &config, &stream, &error),
+              HAL_UNSUPPORTED);
+    CHECK (strstr (error.text, "regions of interest") != NULL);
+  }
+  hal_context_release (context);
+}
+
 static const ConformanceCase cases[] = {
   { "bitrate", test_bitrate, HAL_CAP_SET_BITRATE },
   { "gop", test_gop, HAL_CAP_SET_GOP },
@@ -320,6 +388,8 @@ static const ConformanceCase cases[] = {
   { "framerate", test_framerate, HAL_CAP_SET_FRAMERATE },
   { "limits", test_limits, SIM | HAL_CAP_SET_QP | HAL_CAP_SET_RATE_CONTROL },
   { "refused-change", test_refused_change, SIM | HAL_CAP_SET_BITRATE },
+  { "roi", test_roi, SIM | HAL_CAP_SET_ROI },
+  { "no-roi", test_no_roi, 0 },
   { "snapshot", test_snapshot, HAL_CAP_SNAPSHOT },
   { "audio-in", test_audio_in, HAL_CAP_AUDIO_IN },
   { "audio-out", test_audio_out, HAL_CAP_AUDIO_OUT },

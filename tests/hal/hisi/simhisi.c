@@ -537,6 +537,40 @@ API (VENC_SetRcParam, venc_set_rc_param) (int32_t chn, const RcParam *param)
   return 0;
 }
 
+#if SIM_HISI == 4
+API (VENC_SetRoiAttr, venc_set_roi_attr) (int32_t chn, const HisiV4Roi *attr)
+{
+  SimControl *control = sim_engine_control ();
+  SimSettings settings;
+  HalRoi *roi;
+
+  if (!sim_channel_get_settings ((unsigned)chn, &settings))
+    return FAIL (UNEXIST);
+  if (sim_fault (&control->refuse_sets))
+    return FAIL (PERM);
+  if (attr->index >= HAL_MAX_ROI || settings.codec == HAL_CODEC_JPEG)
+    return FAIL (PARAM);
+  if (attr->enable
+      && (attr->width == 0 || attr->height == 0 || attr->x < 0 || attr->y < 0
+          || (unsigned)attr->x + attr->width > settings.width
+          || (unsigned)attr->y + attr->height > settings.height))
+    return FAIL (PARAM);
+  if (chn != 0)
+    return 0;
+  roi = &control->roi[attr->index];
+  memset (roi, 0, sizeof *roi);
+  if (attr->enable) {
+    roi->x = (unsigned)attr->x;
+    roi->y = (unsigned)attr->y;
+    roi->width = attr->width;
+    roi->height = attr->height;
+    roi->absolute = attr->absolute;
+    roi->qp = attr->qp;
+  }
+  return 0;
+}
+#endif
+
 #if SIM_HISI == 1
 API (VENC_RequestIDRInst, venc_request_idr_inst) (int32_t chn)
 {

@@ -73,6 +73,8 @@ typedef struct
   atomic_uint audio_gets, audio_releases, audio_plays;
   atomic_uint order_errors; /* calls that the vendor forbids at this point */
   atomic_uint dirty;        /* bytes that were not zero beyond a structure */
+  /* Regions of interest of channel 0; no size: off. */
+  HalRoi roi[HAL_MAX_ROI];
 
   /* Moves the clock (SIM_MANUAL). */
   void (*advance) (uint64_t us);
