@@ -382,6 +382,8 @@ on_reply (P2pCommands *c, const P2pWireCommand *wire, GBytes *bytes)
     outgoing_unref (out);
     return;
   }
+  /* Answered before, or given up. */
+  c->endpoint->refused_messages++;
 }
 
 /* -- Carrying out ---------------------------------------------------------- */

@@ -110,6 +110,7 @@ struct _P2pEndpoint
   gboolean online;
   guint64 reconnects;
   guint64 refused_of_gone;      /* refused packets of peers that went */
+  guint64 refused_messages;     /* of peers who broke the rules */
   gint64 next_rejected_us;
   guint rejected_count;
   gint network_fd;

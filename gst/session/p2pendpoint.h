@@ -405,6 +405,7 @@ typedef struct
   gboolean online;              /* at the signaller */
   guint64 rejected_attempts;    /* did not prove the key */
   guint64 refused_packets;      /* forged, replayed, malformed: all peers */
+  guint64 refused_messages;     /* authentic, but against the rules */
   guint64 reconnects;
   GPtrArray *peers;             /* of P2pPeerStats */
 } P2pEndpointStats;

@@ -412,7 +412,10 @@ p2p_peer_close (P2pPeer *peer, const gchar *reason, gboolean told)
 void
 p2p_peer_violation (P2pPeer *peer, const gchar *what)
 {
+  if (peer->state >= P2P_PEER_CLOSING)
+    return;
   g_debug ("%s broke the protocol: %s", peer->id, what);
+  peer->endpoint->refused_messages++;
   p2p_peer_close (peer, P2P_REASON_PROTOCOL, FALSE);
 }
 

@@ -592,6 +592,8 @@ p2p_peer_message (P2pPeer *peer, UdtReceived *message)
   if (in == NULL
       && (message->flow < P2P_WIRE_FIRST_STREAM_FLOW
           || is_stale (peer, message->flow))) {
+    if (message->flow < P2P_WIRE_FIRST_STREAM_FLOW)
+      peer->endpoint->refused_messages++;
     g_free (message->data);
     return;
   }

@@ -94,6 +94,7 @@ p2p_endpoint_take_snapshot (P2pEndpoint *endpoint)
   stats->online = endpoint->online;
   stats->reconnects = endpoint->reconnects;
   stats->refused_packets = endpoint->refused_of_gone;
+  stats->refused_messages = endpoint->refused_messages;
   if (endpoint->signaller != NULL)
     stats->rejected_attempts = p2p_signaller_get_rejected (endpoint->signaller);
   stats->peers = g_ptr_array_new ();

@@ -146,8 +146,10 @@ gst_p2p_stats_structure_new (P2pEndpoint *endpoint)
       = gst_structure_new ("application/x-p2p-stats", "online", G_TYPE_BOOLEAN,
                            shown->online, "rejected-attempts", G_TYPE_UINT64,
                            shown->rejected_attempts, "refused-packets",
-                           G_TYPE_UINT64, shown->refused_packets, "reconnects",
-                           G_TYPE_UINT64, shown->reconnects, NULL);
+                           G_TYPE_UINT64, shown->refused_packets,
+                           "refused-messages", G_TYPE_UINT64,
+                           shown->refused_messages, "reconnects", G_TYPE_UINT64,
+                           shown->reconnects, NULL);
   take_peers (structure, shown->peers);
   if (stats != NULL)
     p2p_endpoint_stats_free (stats);
