@@ -34,6 +34,11 @@ setup_video (GstSocVideoSrcClass *klass)
       klass, 255,
       "Output of the scaler that feeds the encoder (-1: the number of the "
       "stream)");
+  gst_soc_video_src_class_add_roi (
+      klass,
+      "Parts of the picture that get more bits or fewer: up to 8 structures "
+      "with x, y, w, h and qp-delta, or qp for the quantiser itself (v4 and "
+      "Goke)");
   gst_soc_video_src_class_setup (
       klass, &hal_hisi, "HiSilicon Encoder Source",
       "Live video from an encoder channel of HiSilicon and Goke chips");

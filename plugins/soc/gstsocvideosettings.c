@@ -12,6 +12,7 @@
 
 #include "gstsocenums.h"
 #include "gstsocerror.h"
+#include "gstsocroi.h"
 #include "gstsocvideosrc-private.h"
 
 #define DEFAULT_QUEUED 16
@@ -46,6 +47,7 @@ enum {
   PROP_DEVICE,
   PROP_ENCODER,
   PROP_ATTACH,
+  PROP_ROI,
 };
 
 static void
@@ -71,6 +73,8 @@ gst_soc_video_src_adopt_settings (GstSocVideoSrc *src, HalStream *stream)
   priv->want.rate_control = now.rate_control;
   priv->want.fps_num = now.fps_num;
   priv->want.fps_den = now.fps_den;
+  memcpy (priv->want.roi, now.roi, sizeof now.roi);
+  priv->want.n_roi = now.n_roi;
   GST_OBJECT_UNLOCK (src);
 }
 
@@ -99,9 +103,11 @@ apply (GstSocVideoSrc *src, guint32 what)
 }
 
 /* Takes a value over if it is possible together with the others; before READY
- * they may still change, so that only what is impossible alone is refused. */
+ * they may still change, so that only what is impossible alone is refused, or
+ * what could not be read. */
 static void
-change (GstSocVideoSrc *src, guint32 what, const HalStreamConfig *next)
+change (GstSocVideoSrc *src, guint32 what, const HalStreamConfig *next,
+        const gchar *why)
 {
   GstSocVideoSrcPrivate *priv = PRIVATE (src);
   HalStreamConfig alone;
@@ -119,7 +125,13 @@ change (GstSocVideoSrc *src, guint32 what, const HalStreamConfig *next)
     alone.fps_num = next->fps_num;
     alone.fps_den = next->fps_den;
   }
-  if (hal_stream_config_check (&alone, &error) != HAL_OK)
+  if (what & HAL_SET_ROI) {
+    memcpy (alone.roi, next->roi, sizeof alone.roi);
+    alone.n_roi = next->n_roi;
+  }
+  if (why != NULL)
+    refused = g_strdup (why);
+  else if (hal_stream_config_check (&alone, &error) != HAL_OK)
     refused = g_strdup (error.text);
   GST_OBJECT_LOCK (src);
   if (refused == NULL)
@@ -141,6 +153,7 @@ set_running (GstSocVideoSrc *src, guint id, const GValue *value)
 {
   GstSocVideoSrcPrivate *priv = PRIVATE (src);
   HalStreamConfig next;
+  gchar *why = NULL;
   guint32 what = 0;
 
   GST_OBJECT_LOCK (src);
@@ -176,10 +189,15 @@ set_running (GstSocVideoSrc *src, guint id, const GValue *value)
       next.fps_den = (guint)gst_value_get_fraction_denominator (value);
       what = HAL_SET_FRAMERATE;
       break;
+    case PROP_ROI:
+      gst_soc_roi_from_value (value, &next, &why);
+      what = HAL_SET_ROI;
+      break;
     default:
       g_assert_not_reached ();
   }
-  change (src, what, &next);
+  change (src, what, &next, why);
+  g_free (why);
 }
 
 /* Called with the object lock. FALSE: not one of these. */
@@ -234,6 +252,9 @@ get_family_property (GstSocVideoSrcPrivate *priv, guint id, GValue *value)
     case PROP_ATTACH:
       g_value_set_boolean (value, priv->want.attach);
       break;
+    case PROP_ROI:
+      gst_soc_roi_to_value (&priv->want, value);
+      break;
     default:
       return FALSE;
   }
@@ -247,7 +268,7 @@ gst_soc_video_src_set_property (GObject *object, guint id, const GValue *value,
   GstSocVideoSrc *src = GST_SOC_VIDEO_SRC (object);
   GstSocVideoSrcPrivate *priv = PRIVATE (src);
 
-  if (id >= PROP_BITRATE && id <= PROP_FRAMERATE) {
+  if ((id >= PROP_BITRATE && id <= PROP_FRAMERATE) || id == PROP_ROI) {
     set_running (src, id, value);
     return;
   }
@@ -541,6 +562,12 @@ gst_soc_video_src_class_add_device (GstSocVideoSrcClass *klass,
   add_property (klass, PROP_DEVICE,
                 g_param_spec_string ("device", "Device", blurb, NULL,
                                      FLAGS_READY));
+}
+
+void
+gst_soc_video_src_class_add_roi (GstSocVideoSrcClass *klass, const gchar *blurb)
+{
+  add_property (klass, PROP_ROI, gst_soc_roi_param_spec (blurb, FLAGS_PLAYING));
 }
 
 void

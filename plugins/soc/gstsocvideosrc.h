@@ -51,6 +51,8 @@ void gst_soc_video_src_class_add_sensor_config (GstSocVideoSrcClass *klass,
                                                 const gchar *blurb);
 void gst_soc_video_src_class_add_device (GstSocVideoSrcClass *klass,
                                          const gchar *blurb);
+void gst_soc_video_src_class_add_roi (GstSocVideoSrcClass *klass,
+                                      const gchar *blurb);
 void gst_soc_video_src_class_add_encoder (GstSocVideoSrcClass *klass,
                                           const gchar *blurb);
 void gst_soc_video_src_class_add_attach (GstSocVideoSrcClass *klass,

@@ -309,6 +309,51 @@ test_running_settings (void)
   drop (&camera);
 }
 
+static GValue
+regions (const gchar *text)
+{
+  GValue array = G_VALUE_INIT;
+  gchar *copy = g_strdup (text); /* it is written to */
+
+  g_value_init (&array, GST_TYPE_ARRAY);
+  CHECK (gst_value_deserialize (&array, copy));
+  g_free (copy);
+  return array;
+}
+
+static void
+test_roi (void)
+{
+  Camera camera = make ("");
+  GValue one = regions ("<(GstStructure)\"roi,x=16,y=32,w=320,h=160,"
+                        "qp-delta=-6\">");
+  GValue bad = regions ("<(GstStructure)\"roi,x=16,y=32\">");
+  GValue back = G_VALUE_INIT;
+  GQuark domain = 0;
+  gint code = 0;
+  gchar *text;
+
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (camera.src), "roi")
+      != NULL) {
+    CHECK (play (&camera));
+    pull_one (&camera);
+    g_object_set_property (G_OBJECT (camera.src), "roi", &one);
+    CHECK_EQ (sim->roi[0].width, 320);
+    CHECK_EQ (sim->roi[0].qp, -6);
+    g_object_set_property (G_OBJECT (camera.src), "roi", &bad);
+    text = wait_message (&camera, GST_MESSAGE_WARNING, &domain, &code);
+    CHECK (strstr (text, "region 0 does not have x, y, w, h") != NULL);
+    g_free (text);
+    g_value_init (&back, GST_TYPE_ARRAY);
+    g_object_get_property (G_OBJECT (camera.src), "roi", &back);
+    CHECK_EQ (gst_value_compare (&back, &one), GST_VALUE_EQUAL);
+    g_value_unset (&back);
+  }
+  g_value_unset (&one);
+  g_value_unset (&bad);
+  drop (&camera);
+}
+
 /* --- Faults ------------------------------------------------------------------
  */
 
@@ -668,6 +713,7 @@ static const struct
   { "force-key-unit", test_force_key_unit },
   { "bitrate", test_bitrate },
   { "running-settings", test_running_settings },
+  { "roi", test_roi },
   { "faults", test_faults },
   { "unlock", test_unlock },
   { "slow-downstream", test_slow_downstream },
