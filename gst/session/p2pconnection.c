@@ -19,6 +19,7 @@
  * running.
  */
 #include "p2pconnection.h"
+#include "p2pdirect.h"
 
 #include <openssl/rand.h>
 #include <string.h>
@@ -35,7 +36,6 @@
 #define MAX_HELD 8
 /* Engine packets that overtook the end of the handshake. */
 #define MAX_EARLY 4
-#define FIRST_ENGINE_BYTE 0xc0 /* RFC 7983: outside of STUN, DTLS, TURN */
 
 G_STATIC_ASSERT (UDT_MAX_PACKET <= P2P_TRAIN_DATAGRAM);
 
@@ -347,7 +347,7 @@ p2p_connection_input (P2pConnection *link, guint8 *data, gsize len)
 
   if (link->state == LINK_FINISHED || len == 0)
     return FALSE;
-  if (data[0] >= FIRST_ENGINE_BYTE && len <= UDT_MAX_PACKET)
+  if (data[0] >= P2P_FIRST_ENGINE_BYTE && len <= UDT_MAX_PACKET)
     authentic = input_engine (link, data, len, now);
   else if (p2p_handshake_is_datagram (data, len))
     input_handshake (link, data, len, now);

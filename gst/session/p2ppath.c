@@ -14,6 +14,7 @@
  * agent points to a path that is gone.
  */
 #include "p2ppath.h"
+#include "p2pdirect.h"
 #include "p2psignaller.h"
 
 #include <nice/agent.h>
@@ -33,8 +34,11 @@
  * that is set has refused us, and nothing new can come: several tries of each
  * pair. */
 #define WITHOUT_RELAY_US (2 * G_USEC_PER_SEC)
-/* With no check under way any more, how long to wait for late candidates. */
+/* With no check under way any more, how long to wait for late candidates. Until
+ * then libnice looks after them every PACING_MS, so not for long once there is
+ * a pair that works; candidates that come later start it again. */
 #define IDLE_TIMEOUT_MS 5000
+#define IDLE_CONNECTED_MS 50 /* the least it takes */
 /* For a train of packets of the pacer, and for a burst of arrivals while the
  * network thread is busy. The kernel halves or caps it as it sees fit. */
 #define SOCKET_BUFFER (512 * 1024)
@@ -77,14 +81,8 @@ struct _P2pPath
   NiceAddress local_address, remote_address;
   gchar *local_text, *remote_text;
 
-  /* Where trains leave; NULL: what is sent has to be wrapped by libnice. */
-  GSocket *direct;
-  gboolean segmentation;
-  union
-  {
-    struct sockaddr any;
-    struct sockaddr_in6 v6;
-  } destination;
+  /* NULL: what is sent has to be wrapped by libnice. */
+  P2pDirect *direct;
 };
 
 /* -- The event source ------------------------------------------------------ */
@@ -310,22 +308,41 @@ address_text (const NiceAddress *address)
                           text, nice_address_get_port (address));
 }
 
-/* The socket of the chosen pair, when its datagrams go out as they are. libnice
- * sends one at a time. The scope of link-local addresses is its own affair. */
+static void
+on_packet (guint8 *data, gsize len, gpointer user)
+{
+  P2pPath *path = user;
+
+  path->callbacks.datagram (path, data, len, path->user);
+}
+
+/* Where datagrams go out as they are and come in as they are, libnice need not
+ * be asked, which moves one at a time. */
 static void
 find_direct (P2pPath *path)
 {
-  g_clear_object (&path->direct);
-  nice_address_copy_to_sockaddr (&path->remote_address, &path->destination.any);
-  if (path->local_type == NICE_CANDIDATE_TYPE_RELAYED
-      || (path->destination.any.sa_family == AF_INET6
-          && IN6_IS_ADDR_LINKLOCAL (&path->destination.v6.sin6_addr)))
-    return;
-  path->direct
-      = nice_agent_get_selected_socket (path->agent, path->stream, COMPONENT);
-  path->segmentation
-      = path->direct != NULL
-        && p2p_train_can_segment (g_socket_get_fd (path->direct));
+  union
+  {
+    struct sockaddr any;
+    struct sockaddr_in6 v6;
+  } to;
+  GSocket *socket = NULL;
+
+  nice_address_copy_to_sockaddr (&path->remote_address, &to.any);
+  /* The scope of link-local addresses is libnice's own affair. */
+  if (path->local_type != NICE_CANDIDATE_TYPE_RELAYED
+      && (to.any.sa_family != AF_INET6
+          || !IN6_IS_ADDR_LINKLOCAL (&to.v6.sin6_addr)))
+    socket
+        = nice_agent_get_selected_socket (path->agent, path->stream, COMPONENT);
+  if (path->direct != NULL && !p2p_direct_is_of (path->direct, socket))
+    g_clear_pointer (&path->direct, p2p_direct_free);
+  if (path->direct == NULL && socket != NULL)
+    path->direct = p2p_direct_new (socket, SOCKET_BUFFER, path->context,
+                                   on_packet, path);
+  if (path->direct != NULL)
+    p2p_direct_set_destination (path->direct, &to.any);
+  g_clear_object (&socket);
 }
 
 static void
@@ -361,6 +378,7 @@ on_state (NiceAgent *agent, guint stream, guint component, guint state,
     path->usable = TRUE;
     path->usable_pending = TRUE;
     path->failed_pending = FALSE;
+    g_object_set (agent, "idle-timeout", IDLE_CONNECTED_MS, NULL);
   } else if (state == NICE_COMPONENT_STATE_FAILED) {
     path->usable = FALSE;
     path->usable_pending = FALSE;
@@ -424,16 +442,17 @@ p2p_path_send (P2pPath *path, const guint8 *data, gsize len)
 P2pTrain *
 p2p_path_take_train (P2pPath *path)
 {
-  P2pTrain *train = p2p_train_take ();
-
-  p2p_train_set_segmentation (train, path->segmentation);
-  return train;
+  return path->direct != NULL ? p2p_direct_take_train (path->direct)
+                              : p2p_train_take ();
 }
 
 void
 p2p_path_add (P2pPath *path, P2pTrain *train, gsize len)
 {
-  p2p_train_add (train, len, &path->destination.any);
+  p2p_train_add (train, len,
+                 path->direct != NULL
+                     ? p2p_direct_get_destination (path->direct)
+                     : NULL);
 }
 
 P2pPathSend
@@ -442,13 +461,9 @@ p2p_path_send_train (P2pPath *path, P2pTrain *train)
   const guint8 *data;
   gsize len;
 
-  if (path->usable && path->direct != NULL
-      && !g_socket_is_closed (path->direct)) {
-    gboolean all = p2p_train_send (train, g_socket_get_fd (path->direct), NULL);
-
-    path->segmentation = p2p_train_get_segmentation (train);
-    return all ? P2P_PATH_SENT : P2P_PATH_BUSY;
-  }
+  if (path->usable && path->direct != NULL && p2p_direct_is_open (path->direct))
+    return p2p_direct_send (path->direct, train) ? P2P_PATH_SENT
+                                                 : P2P_PATH_BUSY;
   while ((data = p2p_train_first (train, &len)) != NULL) {
     if (p2p_path_send (path, data, len) == P2P_PATH_BUSY)
       return P2P_PATH_BUSY;
@@ -514,11 +529,12 @@ const gchar *
 p2p_path_get_blame (P2pPath *path, const gchar **detail)
 {
   if (path->has_relay && !path->saw_relay) {
-    *detail = path->complete
-                  ? "the relay (turn-server) does not let us in: check its user "
-                    "and password, and its address"
-                  : "the relay (turn-server) does not answer: check its "
-                    "address, and whether this network lets it through";
+    *detail
+        = path->complete
+              ? "the relay (turn-server) does not let us in: check its user "
+                "and password, and its address"
+              : "the relay (turn-server) does not answer: check its "
+                "address, and whether this network lets it through";
     return P2P_REASON_LOCAL_NAT;
   }
   if (!path->saw_reflexive && !path->saw_relay) {
@@ -726,7 +742,7 @@ p2p_path_close (P2pPath *path)
   (*closing->closing)++;
   nice_agent_close_async (path->agent, on_closed, closing);
 
-  g_clear_object (&path->direct);
+  p2p_direct_free (path->direct);
   g_array_unref (path->candidates);
   g_array_unref (path->remote_relays);
   g_free (path->local_text);

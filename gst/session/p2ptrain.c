@@ -139,6 +139,8 @@ static void
 copy_address (Address *to, const struct sockaddr *from)
 {
   memset (to, 0, sizeof *to);
+  if (from == NULL)
+    return;
   memcpy (to, from,
           from->sa_family == AF_INET6 ? sizeof to->v6 : sizeof to->v4);
 }

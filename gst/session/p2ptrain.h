@@ -48,7 +48,7 @@ gboolean p2p_train_get_segmentation (P2pTrain *train);
 /* Room for one datagram of at most P2P_TRAIN_DATAGRAM bytes, which
  * p2p_train_add() appends. NULL: the train is full. */
 guint8 *p2p_train_reserve (P2pTrain *train);
-/* `to`: of IPv4 or IPv6. */
+/* `to`: of IPv4 or IPv6; NULL: not for p2p_train_send(). */
 void p2p_train_add (P2pTrain *train, gsize len, const struct sockaddr *to);
 /* The same, with that address of this host as its source (of the same family as
  * `to`; the port does not count). NULL: the kernel chooses. */
