@@ -69,13 +69,19 @@ fill_rate (const AmbStream *stream, const HalStreamConfig *config,
   }
   limit (max, min, usual->max_i, false, &rate->max_i);
   limit (max, min, usual->max, false, &rate->max);
+  /* A driver that was never told has no limits. */
+  if (rate->max_i < rate->min_i || usual->max_i == 0)
+    rate->max_i = max >= 0 ? max : HAL_MAX_QP;
+  if (rate->max < rate->min || usual->max == 0)
+    rate->max = max >= 0 ? max : HAL_MAX_QP;
 }
 
 static HalStatus
 check_mode (const HalStreamConfig *config, HalError *error)
 {
-  if (config->rate_control == HAL_RC_AVBR
-      || config->rate_control == HAL_RC_QVBR)
+  if (config->codec != HAL_CODEC_JPEG
+      && (config->rate_control == HAL_RC_AVBR
+          || config->rate_control == HAL_RC_QVBR))
     return hal_fail (error, HAL_UNSUPPORTED, "", 0, "try cbr or vbr",
                      "this rate-control does not exist on Ambarella");
   return HAL_OK;
@@ -132,9 +138,14 @@ amb_config_read (AmbStream *stream, HalError *error)
   if (status == HAL_OK)
     status = amb_iav_get_gop (device, stream->id, config->codec, &config->gop,
                               error);
+  config->gop = config->gop == 0            ? 1
+                : config->gop > HAL_MAX_GOP ? HAL_MAX_GOP
+                                            : config->gop;
   config->bitrate = stream->usual.bitrate;
   config->max_bitrate = 0;
-  config->rate_control = HAL_RC_CBR;
+  /* Without a rate it keeps the quantiser. */
+  config->rate_control
+      = config->bitrate < HAL_MIN_BITRATE ? HAL_RC_CQP : HAL_RC_CBR;
   config->qp_min = config->qp_max = -1;
   return status;
 }

@@ -33,8 +33,9 @@ setup_video (GstSocVideoSrcClass *klass)
   gst_soc_video_src_class_add_sensor_config (
       klass,
       "The sensor to set up: name, i2c-address, i2c-adapter, width, height, "
-      "fps, as name=value with commas between (NULL: the program around has "
-      "set up sensor and ISP)");
+      "fps, on T40 and T41 also interface, clock, mode, reset-gpio, "
+      "power-down-gpio, power-gpio, as name=value with commas between (NULL: "
+      "the program around has set up sensor and ISP)");
   gst_soc_video_src_class_add_input_channel (
       klass, 255,
       "Output of the ISP (FrameSource) that feeds the encoder; several streams "

@@ -69,6 +69,37 @@ test_settings (void)
   hal_context_release (context);
 }
 
+/* One that keeps the quantiser and has no rate can still be changed. */
+static void
+test_no_rate (void)
+{
+  HalContext *context = open_context ();
+  HalStreamConfig theirs = stream_config (HAL_CODEC_H264), now;
+  HalStream *stream;
+  uint32_t bitrate;
+  unsigned gop, fps;
+  HalError error;
+  int min, max;
+
+  theirs.attach = true;
+  theirs.bitrate = 0;
+  target_sim ()->run_elsewhere (0, &theirs);
+  theirs.bitrate = 1000000;
+  stream = attach (context, &theirs);
+  if (stream != NULL) {
+    hal_stream_get_config (stream, &now);
+    CHECK_EQ (now.rate_control, HAL_RC_CQP);
+    CHECK_EQ (now.bitrate, 0);
+    theirs.gop = 5;
+    CHECK_EQ (hal_stream_set (stream, &theirs, HAL_SET_GOP, &error), HAL_OK);
+    target_sim ()->settings (0, &bitrate, &gop, &fps, &min, &max);
+    CHECK_EQ (gop, 5);
+    CHECK_EQ (bitrate, 0);
+  }
+  hal_stream_destroy (stream);
+  hal_context_release (context);
+}
+
 static HalStatus
 try_attach (HalContext *context, const HalStreamConfig *config, HalError *error)
 {
@@ -270,6 +301,7 @@ test_no_device (void)
 
 static const ConformanceCase cases[] = {
   { "attach-settings", test_settings, SIM | HAL_CAP_ATTACH },
+  { "attach-no-rate", test_no_rate, SIM | HAL_CAP_ATTACH },
   { "attach-mismatch", test_mismatch, SIM | HAL_CAP_ATTACH },
   { "attach-goes-on", test_goes_on, SIM | HAL_CAP_ATTACH },
   { "attach-joins-with-key", test_joins_with_key, SIM | HAL_CAP_ATTACH },
