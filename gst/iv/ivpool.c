@@ -15,8 +15,10 @@
 /* Far more than there can be callbacks that block at a time in practice; then
  * the others wait. */
 #define MAX_THREADS 128
-/* How long a thread that nobody needs stays. */
+/* How long a thread that nobody needs stays, and how many may: each costs its
+ * stack and what the allocator keeps for it, and all get their turn to lead. */
 #define IDLE_US (2 * G_USEC_PER_SEC)
+#define MAX_IDLE 2
 
 struct _IvPool
 {
@@ -223,6 +225,8 @@ follow (IvPool *pool)
   gint64 until = g_get_monotonic_time () + IDLE_US;
   gboolean in_time = TRUE;
 
+  if (pool->idle >= MAX_IDLE && pool->pokes == 0)
+    return FALSE;
   pool->idle++;
   while (in_time && pool->pokes == 0 && !pool->closed && !wants_leader (pool))
     in_time = g_cond_wait_until (&pool->wake, &pool->lock, until);
