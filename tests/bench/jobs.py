@@ -428,12 +428,15 @@ def iv(count, seconds, seed, rate):
             for number in range(count)]
         for _ in apps:
             device.expect('^request', PATIENCE + count)
-        time.sleep(2)
+        # Until those who came only for the requests have gone.
+        time.sleep(3)
         device.send('reset')
         device.expect('^ok', PATIENCE)
         before = wake_ups(device)
         time.sleep(seconds)
-        found['wake-ups'] = (wake_ups(device) - before) / seconds
+        found['wake-ups'] = sum(
+            count_now - before.get(thread, 0) for thread, count_now in
+            wake_ups(device).items()) / seconds
         found['good'] = memory(device)
         device.send('stats')
         words = device.expect('^stats (.*)', PATIENCE)[1]
@@ -445,16 +448,16 @@ def iv(count, seconds, seed, rate):
 
 
 def wake_ups(process):
-    """How often threads that call the program have slept and gone on."""
-    tasks, total = f'/proc/{process.popen.pid}/task', 0
+    """How often each thread that calls the program has slept and gone on."""
+    tasks, found = f'/proc/{process.popen.pid}/task', {}
     for thread in os.listdir(tasks):
         with contextlib.suppress(OSError), \
                 open(f'{tasks}/{thread}/status', encoding='ascii') as file:
             text = file.read()
             if text.startswith('Name:\tiv-p2p\n'):
-                total += int(re.search(r'\nvoluntary_ctxt_switches:\s+(\d+)',
-                                       text)[1])
-    return total
+                found[thread] = int(re.search(
+                    r'\nvoluntary_ctxt_switches:\s+(\d+)', text)[1])
+    return found
 
 
 def fill_buffers(net, device, count, rate):
