@@ -108,7 +108,9 @@ void
 p2p_viewer_session_over (P2pEndpoint *endpoint, P2pPeer *peer,
                          const gchar *reason)
 {
-  gboolean worked = peer->saw_transport;
+  /* Who breaks the rules, or meets one who does, would do it again at once. */
+  gboolean worked = peer->saw_transport
+                    && g_strcmp0 (reason, P2P_REASON_PROTOCOL) != 0;
 
   if (endpoint->session != peer)
     return;

@@ -236,6 +236,26 @@ open_endpoint (GstP2pSink *sink)
   return TRUE;
 }
 
+/* Says goodbye, and waits for callbacks but those that it is called from. What
+ * was published stays, and goes nowhere. */
+void
+gst_p2p_sink_hang_up (GstP2pSink *sink)
+{
+  P2pEndpoint *endpoint = NULL;
+  guint listener;
+
+  g_mutex_lock (&sink->lock);
+  listener = sink->listener;
+  sink->listener = 0;
+  if (listener != 0)
+    endpoint = g_steal_pointer (&sink->endpoint);
+  g_mutex_unlock (&sink->lock);
+  if (listener == 0)
+    return;
+  p2p_endpoint_remove_listener (endpoint, listener);
+  p2p_endpoint_release (endpoint);
+}
+
 static void
 close_endpoint (GstP2pSink *sink)
 {
@@ -275,6 +295,7 @@ start (GstP2pSink *sink)
   sink->published = TRUE;
   sink->server_lost = FALSE;
   sink->was_connected = FALSE;
+  sink->refused = FALSE;
   if (sink->role == P2P_ROLE_VIEWER)
     sink->offer = p2p_endpoint_offer (sink->endpoint, sink->params);
   sink->eos_posted = FALSE;
@@ -284,13 +305,13 @@ start (GstP2pSink *sink)
   sink->latency = 0;
   for (walk = pads; walk != NULL; walk = walk->next)
     gst_p2p_sink_pad_publish (walk->data, sink->endpoint, sink->offer);
-  g_mutex_unlock (&sink->lock);
-  gst_p2p_sink_free_pads (pads);
-
+  /* Others may have started it: what it tells at once waits for the lock. */
   sink->listener
       = p2p_endpoint_add_listener (sink->endpoint, &gst_p2p_sink_listener,
                                    gst_object_ref (sink));
   p2p_endpoint_start (sink->endpoint);
+  g_mutex_unlock (&sink->lock);
+  gst_p2p_sink_free_pads (pads);
   return TRUE;
 }
 
@@ -302,9 +323,7 @@ stop (GstP2pSink *sink)
   GList *pads, *walk, *streams = NULL;
   P2pOffer *offer;
 
-  if (sink->listener != 0)
-    p2p_endpoint_remove_listener (sink->endpoint, sink->listener);
-  sink->listener = 0;
+  gst_p2p_sink_hang_up (sink);
   close_endpoint (sink);
   pads = gst_p2p_sink_get_pads (sink);
   g_mutex_lock (&sink->lock);

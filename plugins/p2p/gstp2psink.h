@@ -69,6 +69,7 @@ struct _GstP2pSink
   guint32 eos_seqnum;
   gboolean server_lost;   /* a warning has been posted */
   gboolean was_connected; /* as a viewer: the device let it in */
+  gboolean refused;       /* as a viewer: it did not, and has been left alone */
 
   guint next_number[P2P_WIRE_DATA + 1]; /* of a pad, by kind */
 };
@@ -142,6 +143,7 @@ void gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum);
 
 /* gstp2psinksession.c; its user is a reference to the sink. */
 extern const P2pListener gst_p2p_sink_listener;
+void gst_p2p_sink_hang_up (GstP2pSink *sink);
 
 /* gstp2psinkevents.c: queries and events of the element; no lock held. */
 gboolean gst_p2p_sink_query (GstElement *element, GstQuery *query);

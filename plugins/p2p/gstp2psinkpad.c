@@ -152,7 +152,7 @@ gst_p2p_sink_pad_publish (GstP2pSinkPad *pad, P2pEndpoint *endpoint,
   P2pStreamConfig config;
   gchar *name;
 
-  if (pad->stream != NULL)
+  if (pad->stream != NULL || endpoint == NULL)
     return;
   name = gst_pad_get_name (pad);
   fill_config (pad, name, &config);

@@ -165,7 +165,7 @@ wait_writable (GstP2pSinkPad *pad, GstP2pSink *sink, guint seen)
   gboolean flushing;
 
   g_mutex_lock (&sink->lock);
-  while (!pad->flushing && pad->writable_count == seen)
+  while (!pad->flushing && !sink->refused && pad->writable_count == seen)
     g_cond_wait (&pad->cond, &sink->lock);
   flushing = pad->flushing;
   g_mutex_unlock (&sink->lock);
@@ -177,15 +177,20 @@ push (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
       P2pWireFrame *frame, gboolean force)
 {
   P2pStream *stream;
+  gboolean refused;
   guint seen;
 
   while (TRUE) {
     g_mutex_lock (&sink->lock);
     stream = pad->flushing ? NULL : pad->stream;
     seen = pad->writable_count;
+    refused = sink->refused;
     g_mutex_unlock (&sink->lock);
     if (stream == NULL)
       return GST_FLOW_FLUSHING;
+    /* The error has been posted. */
+    if (refused)
+      return GST_FLOW_ERROR;
 
     stamp (sink, frame);
     switch (p2p_stream_push (stream, payload, frame, force)) {

@@ -23,8 +23,34 @@ explain (const P2pStep *step)
   return step->detail != NULL ? step->detail : step->reason;
 }
 
-/* As a viewer. The key is wrong, or there is no such device: an error, unless
- * it had worked before. Anything else is tried again until it works. */
+/* The key is wrong, or there is no such device. Trying again would only be
+ * guessing: it ends here, as it does for p2psrc. */
+static void
+give_up (GstP2pSink *sink, const P2pStep *step)
+{
+  GList *pads, *walk;
+
+  /* Once hung up, nobody waits for this callback. */
+  gst_object_ref (sink);
+  GST_ELEMENT_ERROR (sink, RESOURCE, NOT_AUTHORIZED,
+                     ("The device does not let us in: %s", explain (step)),
+                     ("Check the device's id and the key; step %s, reason %s",
+                      p2p_step_kind_name (step->step),
+                      GST_STR_NULL (step->reason)));
+  pads = gst_p2p_sink_get_pads (sink);
+  g_mutex_lock (&sink->lock);
+  sink->refused = TRUE;
+  for (walk = pads; walk != NULL; walk = walk->next)
+    gst_p2p_sink_pad_wake (walk->data);
+  g_mutex_unlock (&sink->lock);
+  gst_p2p_sink_free_pads (pads);
+  gst_p2p_sink_hang_up (sink);
+  gst_object_unref (sink);
+}
+
+/* As a viewer. Refused and never let in: an error. One that was let in before
+ * goes on trying, as a device may get its key back, and so does one that met
+ * any other trouble. */
 static void
 judge_step (GstP2pSink *sink, const P2pStep *step)
 {
@@ -35,16 +61,14 @@ judge_step (GstP2pSink *sink, const P2pStep *step)
     sink->was_connected = TRUE;
     sink->server_lost = FALSE;
   } else if (!step->ok) {
-    fatal = !sink->was_connected && !sink->server_lost
+    fatal = !sink->was_connected && !sink->refused
             && g_strcmp0 (step->reason, P2P_REASON_CHECK_FAILURE) == 0;
     warn = !fatal && !sink->server_lost;
     sink->server_lost = TRUE;
   }
   g_mutex_unlock (&sink->lock);
   if (fatal)
-    GST_ELEMENT_ERROR (sink, RESOURCE, NOT_AUTHORIZED,
-                       ("The device does not let us in: %s", explain (step)),
-                       ("Check the device's id and the key"));
+    give_up (sink, step);
   if (warn)
     GST_ELEMENT_WARNING (sink, RESOURCE, OPEN_WRITE,
                          ("No connection to the device: %s", explain (step)),

@@ -370,6 +370,62 @@ GST_START_TEST (test_steps)
 GST_END_TEST;
 
 /* What the session finds wrong fails NULL to READY, in its words. */
+/* A wrong key: an error, once, and the device is left alone. From NULL it can
+ * be tried again. One that was let in before goes on trying. */
+GST_START_TEST (test_talk_refused)
+{
+  GstElement *sink = make_sink ();
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *error = NULL;
+  GstHarness *h;
+  GstPad *pad;
+
+  g_object_set (sink, "device-id", NULL, "uri", "p2p://camera-2?action=voice",
+                NULL);
+  h = gst_harness_new_with_element (sink, "audio_0", NULL);
+  gst_element_set_bus (sink, bus);
+  gst_harness_set_src_caps_str (h, "audio/x-opus, rate=(int)48000");
+  fail_unless_equals_int (gst_harness_push (h, make_buffer ("a", 0)),
+                          GST_FLOW_OK);
+  /* Away at first, and only then found to have another key. */
+  fake_step (P2P_STEP_SERVER, FALSE, "no-answer", "offline", NULL);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
+  gst_message_unref (message);
+  fake_step (P2P_STEP_AUTH, FALSE, "check-failure", "wrong key", NULL);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_ERROR);
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+                                GST_RESOURCE_ERROR_NOT_AUTHORIZED));
+  g_clear_error (&error);
+  gst_message_unref (message);
+  fail_unless (fake_endpoint () == NULL);
+  fail_unless_equals_int (gst_harness_push (h, make_buffer ("b", 1)),
+                          GST_FLOW_ERROR);
+  /* A pad that comes now has nowhere to go, and is no trouble. */
+  pad = gst_element_request_pad_simple (sink, "audio_%u");
+  gst_element_release_request_pad (sink, pad);
+  gst_object_unref (pad);
+
+  gst_element_set_state (sink, GST_STATE_NULL);
+  gst_element_set_state (sink, GST_STATE_PLAYING);
+  fail_unless (fake_endpoint () != NULL);
+  fake_step (P2P_STEP_TRANSPORT, TRUE, NULL, NULL, "direct");
+  fake_step (P2P_STEP_AUTH, FALSE, "check-failure", "wrong key", NULL);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
+  gst_message_unref (message);
+  fail_unless (fake_endpoint () != NULL);
+  gst_element_set_bus (sink, NULL);
+  gst_harness_teardown (h);
+  gst_object_unref (bus);
+  gst_object_unref (sink);
+}
+
+GST_END_TEST;
+
 /* Each mark that a viewer crosses is a message that says whose it is. */
 GST_START_TEST (test_watermarks)
 {
@@ -470,6 +526,7 @@ sink_control_suite (void)
   tcase_add_test (tcase, test_signals);
   tcase_add_test (tcase, test_steps);
   tcase_add_test (tcase, test_talk);
+  tcase_add_test (tcase, test_talk_refused);
   tcase_add_test (tcase, test_watermarks);
   tcase_add_test (tcase, test_acquire_fails);
   return suite;

@@ -758,6 +758,61 @@ test_device (void)
   }
 }
 
+/* -- Trying again ---------------------------------------------------------- */
+
+/* Half a second, and twice as much each time, give or take a fifth. */
+#define BACKOFFS (g_getenv ("P2P_SOAK") != NULL ? 4u : 1u)
+
+static guint
+elapsed_ms (gint64 since)
+{
+  return (guint)((g_get_monotonic_time () - since) / 1000);
+}
+
+/* Nobody comes back in a hurry to break the rules again. */
+static void
+test_backoff_of_offender (void)
+{
+  gint64 since;
+  World w;
+  guint i;
+
+  world_open (&w);
+  join (&w);
+  for (i = 0; i < BACKOFFS; i++) {
+    commit (w.viewer.endpoint, &fatal[0]);
+    WAIT_FOR (w.device.removed == i + 1);
+    since = g_get_monotonic_time ();
+    WAIT_FOR (w.device.added == i + 2);
+    g_assert_cmpuint (elapsed_ms (since), >=, 380u << i);
+    WAIT_FOR (w.viewer.added == i + 2);
+  }
+  side_close (&w.viewer);
+  world_close (&w);
+}
+
+/* Nor with a key that was refused. */
+static void
+test_backoff_of_wrong_key (void)
+{
+  gint64 since;
+  World w;
+  guint i;
+
+  world_open (&w);
+  w.viewer_config.key = "not the key of this device";
+  side_open (&w.viewer, &w.viewer_config);
+  WAIT_FOR (w.viewer.steps[P2P_STEP_AUTH][FALSE] >= 1);
+  for (i = 0; i < BACKOFFS; i++) {
+    since = g_get_monotonic_time ();
+    WAIT_FOR (w.viewer.steps[P2P_STEP_AUTH][FALSE] >= i + 2);
+    g_assert_cmpuint (elapsed_ms (since), >=, 350u << i);
+  }
+  g_assert_cmpstr (w.viewer.reasons[P2P_STEP_AUTH], ==, "check-failure");
+  side_close (&w.viewer);
+  world_close (&w);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -768,5 +823,7 @@ main (int argc, char **argv)
   g_test_add_func ("/rules/flood-of-commands", test_flood_of_commands);
   g_test_add_func ("/rules/two-answers", test_two_answers);
   g_test_add_func ("/rules/device", test_device);
+  g_test_add_func ("/rules/backoff-of-offender", test_backoff_of_offender);
+  g_test_add_func ("/rules/backoff-of-wrong-key", test_backoff_of_wrong_key);
   return g_test_run ();
 }
