@@ -41,7 +41,8 @@ struct _IvPool
 static GPrivate current_serial;
 static GPrivate current_pool;
 
-static gpointer pool_thread (gpointer data);
+static gpointer worker_thread (gpointer data);
+static gpointer leader_thread (gpointer data);
 
 /* -- References ------------------------------------------------------------ */
 
@@ -84,13 +85,13 @@ iv_pool_unref (IvPool *pool)
 /* -- With the lock held ---------------------------------------------------- */
 
 static gboolean
-spawn (IvPool *pool)
+spawn (IvPool *pool, GThreadFunc func)
 {
   GThread *thread;
 
   if (pool->threads >= MAX_THREADS)
     return FALSE;
-  thread = g_thread_try_new ("iv-p2p", pool_thread, iv_pool_ref (pool), NULL);
+  thread = g_thread_try_new ("iv-p2p", func, iv_pool_ref (pool), NULL);
   if (thread == NULL) {
     iv_pool_unref (pool);
     return FALSE;
@@ -116,7 +117,7 @@ calls_leader (IvPool *pool)
 
   if (!wants_leader (pool) || pool->caller == g_thread_self ())
     return FALSE;
-  pool->caller = wake || spawn (pool) ? g_thread_self () : NULL;
+  pool->caller = wake || spawn (pool, leader_thread) ? g_thread_self () : NULL;
   return wake;
 }
 
@@ -131,7 +132,7 @@ poke (IvPool *pool)
      * to one that is about to leave. */
     g_cond_broadcast (&pool->wake);
   } else {
-    spawn (pool);
+    spawn (pool, worker_thread);
   }
 }
 
@@ -218,9 +219,10 @@ lead (IvPool *pool)
     pool->next_tick = 0;
 }
 
-/* FALSE: nobody needs this thread. */
+/* FALSE: nobody needs this thread. `leads`: it was called for that, and what
+ * there is to do is somebody else's. */
 static gboolean
-follow (IvPool *pool)
+follow (IvPool *pool, gboolean *leads)
 {
   gint64 until = g_get_monotonic_time () + IDLE_US;
   gboolean in_time = TRUE;
@@ -235,9 +237,9 @@ follow (IvPool *pool)
     take_poke (pool);
     return TRUE;
   }
+  *leads = wants_leader (pool);
   /* The last but one stays as long as something ticks: it leads next. */
-  return in_time || wants_leader (pool)
-         || (pool->ticking->len > 0 && pool->idle == 0);
+  return in_time || *leads || (pool->ticking->len > 0 && pool->idle == 0);
 }
 
 static void
@@ -250,16 +252,18 @@ take_policy (IvPool *pool)
     pthread_setschedparam (pthread_self (), pool->policy, &param);
 }
 
-static gpointer
-pool_thread (gpointer data)
+static void
+run_thread (IvPool *pool, gboolean leads)
 {
-  IvPool *pool = data;
   gboolean stay = TRUE;
 
   g_private_set (&current_pool, pool);
   take_policy (pool);
   g_mutex_lock (&pool->lock);
   while (stay) {
+    if (leads && wants_leader (pool))
+      lead (pool);
+    leads = FALSE;
     while (!g_queue_is_empty (&pool->ready))
       run_next (pool);
     if (wants_leader (pool))
@@ -267,12 +271,25 @@ pool_thread (gpointer data)
     else if (pool->closed)
       break;
     else
-      stay = follow (pool);
+      stay = follow (pool, &leads);
   }
   pool->threads--;
   g_cond_broadcast (&pool->ended);
   g_mutex_unlock (&pool->lock);
   iv_pool_unref (pool);
+}
+
+static gpointer
+worker_thread (gpointer data)
+{
+  run_thread (data, FALSE);
+  return NULL;
+}
+
+static gpointer
+leader_thread (gpointer data)
+{
+  run_thread (data, TRUE);
   return NULL;
 }
 
