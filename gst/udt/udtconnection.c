@@ -104,6 +104,8 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
                  UDT_MAX_TWINS);
   udt_pool_init (&conn->repair_pool, &conn->env, sizeof (UdtRepair), 16,
                  UDT_MAX_REPAIRS_HELD);
+  udt_pool_init (&conn->settled_pool, &conn->env, UDT_SETTLED_SIZE, 4,
+                 UDT_MAX_FLOWS);
   if (conn->sent == NULL || conn->law == NULL
       || !udt_pool_reserve (&conn->item_pool, 1)
       || !udt_pool_reserve (&conn->out_pool, 1)) {
@@ -157,6 +159,7 @@ udt_connection_free (UdtConnection *conn)
   udt_pool_clear (&conn->hole_pool);
   udt_pool_clear (&conn->protected_pool);
   udt_pool_clear (&conn->repair_pool);
+  udt_pool_clear (&conn->settled_pool);
   udt_pool_clear (&conn->twins_pool);
   if (conn->law != NULL)
     env.free (env.user, conn->law);

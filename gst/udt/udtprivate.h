@@ -46,6 +46,7 @@
 #define UDT_MAX_EVENTS 320
 #define UDT_EPOCH_WINDOW 1024 /* flow openings remembered */
 #define UDT_MAX_HELD 64
+#define UDT_SETTLED_SIZE (UDT_ID_WINDOW / 8) /* bytes of a flow's ids */
 #define UDT_IN_BUCKETS 256
 #define UDT_REPAIR_SHARE 18      /* repair bytes per 100 live bytes */
 #define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
@@ -318,7 +319,7 @@ struct _UdtFlowIn
   uint64_t epoch;
   uint64_t floor; /* all ids below are settled */
   uint64_t gap_id;
-  uint64_t settled[UDT_ID_WINDOW / 64];
+  uint64_t *settled; /* of the pool; a bit per id of the window */
   UdtIn *messages; /* not ready yet */
   UdtTime expiry;  /* of a strict flow's messages; the first may be earlier */
   UdtIn *ready_head, *ready_tail;
@@ -456,7 +457,7 @@ struct _UdtConnection
   UdtTime reorder_wait, reorder_wait_at;
 
   /* Incoming messages */
-  UdtPool in_pool, hole_pool, repair_pool;
+  UdtPool in_pool, hole_pool, repair_pool, settled_pool;
   UdtFlowIn flows_in[UDT_MAX_FLOWS];
   uint64_t in_used, in_ready, in_held, in_window_due;
   UdtIn *buckets[UDT_IN_BUCKETS];

@@ -144,6 +144,8 @@ free_flow (UdtConnection *conn, UdtFlowIn *flow)
   conn->in_ready &= ~bit (flow);
   conn->in_held &= ~bit (flow);
   conn->in_window_due &= ~bit (flow);
+  udt_pool_give (&conn->settled_pool, flow->settled);
+  flow->settled = NULL;
   flow->used = false;
 }
 
@@ -211,8 +213,14 @@ flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
     epoch_over (conn, epoch);
     return NULL;
   }
+  if (!udt_pool_reserve (&conn->settled_pool, 1)) {
+    *refused = true;
+    return NULL;
+  }
   flow = &conn->flows_in[__builtin_ctzll (~conn->in_used)];
   memset (flow, 0, sizeof *flow);
+  flow->settled = udt_pool_take (&conn->settled_pool);
+  memset (flow->settled, 0, UDT_SETTLED_SIZE);
   flow->used = true;
   flow->slot = (uint8_t)(flow - conn->flows_in);
   flow->flow = id;
