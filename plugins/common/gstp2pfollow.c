@@ -97,17 +97,18 @@ gst_p2p_follow_install (GObjectClass *klass, guint first_id)
       "way up",
       flags);
   install_bitrate (klass, first_id + GST_P2P_FOLLOW_MIN_BITRATE, "min-bitrate",
-                   "Minimum Bit Rate", "Bit/s that it never falls below",
+                   "Minimum Bit Rate",
+                   "Bit/s that the encoder is never set below",
                    LEAST_MIN_BITRATE, DEFAULT_MIN_BITRATE, flags);
   install_bitrate (
       klass, first_id + GST_P2P_FOLLOW_MAX_BITRATE, "max-bitrate",
       "Maximum Bit Rate",
-      "Bit/s that it never rises above; 0: what the encoder had at "
+      "Bit/s that the encoder is never set above; 0: what it had at "
       "the start",
       0, 0, flags);
   install_bitrate (klass, first_id + GST_P2P_FOLLOW_START_BITRATE,
                    "start-bitrate", "Start Bit Rate",
-                   "Bit/s that it begins with; 0: what the encoder has", 0, 0,
+                   "Bit/s that the encoder begins with; 0: what it has", 0, 0,
                    flags);
   install_bitrate (klass, first_id + GST_P2P_FOLLOW_TARGET_BITRATE,
                    "target-bitrate", "Target Bit Rate",

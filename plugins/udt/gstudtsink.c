@@ -435,7 +435,7 @@ gst_udt_sink_class_init (GstUdtSinkClass *klass)
   element_class->query = gst_udt_sink_element_query;
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_set_static_metadata (
-      element_class, "UDT sink", "Sink/Network",
+      element_class, "UDT Sink", "Sink/Network",
       "Sends a stream over UDP, encrypted and repaired", "the iv-p2p authors");
   gst_type_mark_as_plugin_api (GST_TYPE_UDT_MODE, 0);
 

@@ -385,7 +385,7 @@ gst_udt_src_class_init (GstUdtSrcClass *klass)
   element_class->change_state = gst_udt_src_change_state;
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (
-      element_class, "UDT source", "Source/Network",
+      element_class, "UDT Source", "Source/Network",
       "Receives a stream over UDP, encrypted and repaired",
       "the iv-p2p authors");
   gst_type_mark_as_plugin_api (GST_TYPE_UDT_MODE, 0);
