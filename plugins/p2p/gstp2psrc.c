@@ -99,10 +99,9 @@ void
 gst_p2p_src_check_pads (GstP2pSrc *src)
 {
   GstStreamCollection *collection = NULL;
-  gboolean last = FALSE, nothing;
+  gboolean last = FALSE;
 
   g_mutex_lock (&src->lock);
-  nothing = src->complete && src->pads == NULL;
   if (src->complete && src->collection_stale) {
     src->collection_stale = FALSE;
     gst_clear_object (&src->collection);
@@ -124,10 +123,6 @@ gst_p2p_src_check_pads (GstP2pSrc *src)
     GST_DEBUG_OBJECT (src, "no more pads");
     gst_element_no_more_pads (GST_ELEMENT_CAST (src));
   }
-  if (nothing)
-    GST_ELEMENT_WARNING (src, RESOURCE, NOT_FOUND,
-                         ("The device has no stream for this request"),
-                         ("Streams that it begins later will come"));
 }
 
 /* -- Queries and events ---------------------------------------------------- */
@@ -330,7 +325,7 @@ start (GstP2pSrc *src)
   src->latency_us = src->settings.latency * (gint64)1000;
   GST_OBJECT_UNLOCK (src);
   src->have_epoch = src->complete = src->no_more_pads = FALSE;
-  src->was_connected = src->trouble_told = FALSE;
+  src->was_connected = src->trouble_told = src->any_stream = FALSE;
   p2p_timeline_reset (src->times->timeline);
   memset (src->next_number, 0, sizeof src->next_number);
   gst_flow_combiner_reset (src->combiner);
@@ -377,6 +372,7 @@ stop_session (GstP2pSrc *src)
     p2p_request_close (request);
 
   g_mutex_lock (&src->lock);
+  gst_p2p_src_unwatch_nothing (src);
   for (walk = src->pads; walk != NULL; walk = walk->next) {
     GST_P2P_SRC_PAD (walk->data)->flushing = TRUE;
     g_cond_broadcast (&GST_P2P_SRC_PAD (walk->data)->cond);

@@ -67,6 +67,8 @@ struct _GstP2pSrc
 
   GList *pads;               /* of GstP2pSrcPad, owned; also those that are
                                 not exposed yet */
+  gboolean any_stream;       /* one was there, for this request */
+  GstClockID nothing_id;     /* gstp2psrcnothing.c */
   GstFlowCombiner *combiner; /* of the exposed ones */
   guint exposing;            /* pads being added just now */
   GCond cond;                /* exposing */
@@ -185,6 +187,11 @@ void gst_p2p_src_map_item (GstP2pSrcPad *pad, GstP2pItem *item);
 /* Publishes the stream collection, and says when no more pads come. */
 void gst_p2p_src_check_pads (GstP2pSrc *src);
 gboolean gst_p2p_src_answer (GstP2pSrc *src, GstQuery *query);
+
+/* gstp2psrcnothing.c; lock held. The device has said that it has no more
+ * streams for now: warns if there has been none a while later. */
+void gst_p2p_src_watch_nothing (GstP2pSrc *src);
+void gst_p2p_src_unwatch_nothing (GstP2pSrc *src);
 
 /* gstp2psrcsession.c: what the session calls. */
 extern const P2pListener gst_p2p_src_listener;

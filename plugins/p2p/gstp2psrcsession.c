@@ -59,6 +59,7 @@ give_up (GstP2pSrc *src, const P2pStep *step)
 
   g_mutex_lock (&src->lock);
   request = g_steal_pointer (&src->request);
+  gst_p2p_src_unwatch_nothing (src);
   g_mutex_unlock (&src->lock);
   if (request == NULL)
     return;
@@ -248,6 +249,7 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
     return NULL;
   }
   g_mutex_lock (&src->lock);
+  src->any_stream = TRUE;
   if (!src->accepts) {
     begin_epoch (src, epoch);
     pad = find_pad (src, info->name);
@@ -371,8 +373,10 @@ on_stream_closed (P2pRequest *request, gpointer stream, gboolean lost,
   g_clear_pointer (&pad->in_stream, p2p_in_stream_unref);
   /* All of them come again, and are complete again. A device may also begin its
    * first stream only after it has said that there are no more for now. */
-  if (lost)
-    src->complete = FALSE;
+  if (lost) {
+    src->complete = src->any_stream = FALSE;
+    gst_p2p_src_unwatch_nothing (src);
+  }
   /* What was lost comes again: its pad waits for it. A viewer that went is
    * another when it comes back. */
   if (!lost || src->accepts)
@@ -389,6 +393,7 @@ on_streams_complete (P2pRequest *request, gpointer user)
 
   g_mutex_lock (&src->lock);
   src->complete = TRUE;
+  gst_p2p_src_watch_nothing (src);
   for (walk = src->pads; walk != NULL; walk = walk->next) {
     GstP2pSrcPad *pad = walk->data;
 

@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "source-util.h"
+#include <gst/check/gsttestclock.h>
 #include <string.h>
 
 /* Live: no preroll, and the request begins at PAUSED. */
@@ -228,16 +229,57 @@ GST_END_TEST;
 /* Nothing to see is said, not left to be guessed. */
 GST_START_TEST (test_no_streams)
 {
+  GstClock *clock = gst_test_clock_new ();
   GstMessage *message;
   Rig rig;
 
+  gst_system_clock_set_default (clock);
   rig_open (&rig);
   rig_play (&rig);
   fake_complete ();
+  fail_unless_equals_int (gst_test_clock_peek_id_count (GST_TEST_CLOCK (clock)),
+                          1);
+  fail_unless (gst_test_clock_crank (GST_TEST_CLOCK (clock)));
   message = gst_bus_timed_pop_filtered (rig.bus, GST_CLOCK_TIME_NONE,
                                         GST_MESSAGE_WARNING);
   gst_message_unref (message);
+  /* Stopped while it waits once more. */
+  fake_complete ();
   rig_close (&rig, NULL, NULL);
+  gst_system_clock_set_default (NULL);
+  gst_object_unref (clock);
+}
+
+GST_END_TEST;
+
+/* But not of a device whose application answers a moment later, nor when the
+ * last stream has ended. */
+GST_START_TEST (test_late_stream)
+{
+  GstClock *clock = gst_test_clock_new ();
+  P2pInStream *video;
+  Rig rig;
+
+  gst_system_clock_set_default (clock);
+  rig_open (&rig);
+  rig_play (&rig);
+  fake_complete ();
+  video = open_video (&rig);
+  fail_unless (gst_test_clock_crank (GST_TEST_CLOCK (clock)));
+  send_frame (video, "one", 500 * (gint64)GST_SECOND, 0, 0);
+  expect (&rig, "video_0", "one discont");
+  fake_end (video);
+  fake_close (video, FALSE);
+  expect (&rig, "video_0", "eos");
+  expect (&rig, "element", "added video_0");
+  expect (&rig, "element", "no-more-pads");
+  expect (&rig, "element", "removed video_0");
+  fail_unless_equals_int (gst_test_clock_peek_id_count (GST_TEST_CLOCK (clock)),
+                          0);
+  fail_unless (gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING) == NULL);
+  rig_close (&rig, NULL, NULL);
+  gst_system_clock_set_default (NULL);
+  gst_object_unref (clock);
 }
 
 GST_END_TEST;
@@ -384,6 +426,7 @@ source_session_suite (void)
   tcase_add_test (tcase, test_hostile_streams);
   tcase_add_test (tcase, test_refused_by_the_device);
   tcase_add_test (tcase, test_no_streams);
+  tcase_add_test (tcase, test_late_stream);
   tcase_add_test (tcase, test_queries);
   tcase_add_test (tcase, test_uri);
   return suite;
