@@ -77,21 +77,23 @@ static void
 server_step (IvModule *module, const P2pStep *step)
 {
   if (step->ok) {
-    if (!module->online) {
+    if (module->server != IV_SERVER_REACHED) {
       iv_events_post (module, IV_EVENT_READY);
       iv_events_post (module, IV_EVENT_LOCAL_NET_READY);
     }
-    module->online = module->was_online = TRUE;
+    module->server = IV_SERVER_REACHED;
     return;
   }
   iv_log (IV_LOG_WARN, "server: %s: %s", step->reason,
           step->detail != NULL ? step->detail : "");
-  if (module->online)
+  if (module->server == IV_SERVER_REACHED) {
     iv_events_post (module, IV_EVENT_ERROR);
-  else if (!module->was_online)
+    module->server = IV_SERVER_LOST;
+    return;
+  }
+  if (module->server != IV_SERVER_UNREACHABLE)
     iv_events_post (module, IV_EVENT_CONNECT_FAIL);
-  module->online = FALSE;
-  module->was_online = FALSE;
+  module->server = IV_SERVER_UNREACHABLE;
 }
 
 void

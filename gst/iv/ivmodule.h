@@ -112,7 +112,12 @@ struct _IvModule
   /* Events without a handle, ivevents.c. */
   IvSerial events;
   GQueue event_queue; /* [lock] */
-  gboolean online, was_online;
+  enum {
+    IV_SERVER_UNKNOWN,
+    IV_SERVER_REACHED,
+    IV_SERVER_LOST,
+    IV_SERVER_UNREACHABLE,
+  } server; /* notify thread's */
 };
 
 /* -- ivmodule.c ------------------------------------------------------------ */
