@@ -17,6 +17,8 @@
 #define MAX_HOPS 64
 #define EXTRA_CONTROLS "extra-controls"
 #define VIDEO_BITRATE "video_bitrate"
+/* A rise by less is not worth a keyframe. */
+#define WORTH_PERCENT 50
 /* What OpenMAX components call "as I like". */
 #define OMX_DEFAULT 0xffffffffu
 
@@ -27,11 +29,12 @@ typedef struct
   guint unit; /* bit/s */
   /* It takes changes while running, though the property's flags are silent. */
   gboolean always;
+  gboolean restarts; /* at each change, with a keyframe */
 } Known;
 
 static const Known known_encoders[] = {
   { "x264enc", "bitrate", 1000, FALSE },
-  { "x265enc", "bitrate", 1000, FALSE },
+  { "x265enc", "bitrate", 1000, FALSE, TRUE },
   { "openh264enc", "bitrate", 1, FALSE },
   { "vaapih26?enc", "bitrate", 1000, TRUE },
   { "va*h26?enc", "bitrate", 1000, FALSE },
@@ -258,6 +261,15 @@ gst_p2p_encoder_get_bitrate (GstElement *encoder)
   if (number == OMX_DEFAULT)
     return 0;
   return number * known->unit;
+}
+
+gboolean
+gst_p2p_encoder_is_worth (GstElement *encoder, guint64 has, guint64 wanted)
+{
+  const Known *known = recognise (encoder);
+
+  return known == NULL || !known->restarts || wanted <= has
+         || wanted >= has + has * WORTH_PERCENT / 100;
 }
 
 void

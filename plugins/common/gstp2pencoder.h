@@ -25,6 +25,10 @@ GstElement *gst_p2p_encoder_find (GstPad *pad, const gchar *name);
 
 /* 0: it decides by itself. */
 guint64 gst_p2p_encoder_get_bitrate (GstElement *encoder);
+/* FALSE: better not. Some begin anew, with a keyframe, at each change, which a
+ * small rise is not worth. */
+gboolean gst_p2p_encoder_is_worth (GstElement *encoder, guint64 has,
+                                   guint64 wanted);
 /* As near as the element's unit and range allow; 0: by itself again. */
 void gst_p2p_encoder_set_bitrate (GstElement *encoder, guint64 bitrate);
 

@@ -285,6 +285,19 @@ notice_change (GstP2pFollow *follow, GstElement *encoder)
   g_mutex_unlock (&follow->lock);
 }
 
+static gboolean
+is_worth (GstP2pFollow *follow, GstElement *encoder, guint64 target)
+{
+  guint64 max;
+
+  g_mutex_lock (&follow->lock);
+  max = follow->policy.max;
+  g_mutex_unlock (&follow->lock);
+  return target != follow->applied
+         && (target == max
+             || gst_p2p_encoder_is_worth (encoder, follow->applied, target));
+}
+
 static void
 apply (GstP2pFollow *follow, GstPad *pad, GstElement *encoder, guint64 target)
 {
@@ -299,7 +312,7 @@ apply (GstP2pFollow *follow, GstPad *pad, GstElement *encoder, guint64 target)
                                       : "nobody upstream can follow");
   if (encoder == NULL)
     return;
-  if (!handled && target != follow->applied)
+  if (!handled && is_worth (follow, encoder, target))
     gst_p2p_encoder_set_bitrate (encoder, target);
   follow->applied = gst_p2p_encoder_get_bitrate (encoder);
 }

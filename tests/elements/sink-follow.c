@@ -621,6 +621,26 @@ GST_START_TEST (test_units)
 
 GST_END_TEST;
 
+/* What costs a keyframe is not done for a little; a fall is, always. */
+GST_START_TEST (test_worth)
+{
+  GstElement *restarts = gst_element_factory_make ("x265enc", NULL);
+  GstElement *other = gst_element_factory_make ("x264enc", NULL);
+
+  fail_unless (other != NULL);
+  fail_unless (gst_p2p_encoder_is_worth (other, 1000000, 1100000));
+  fail_unless (gst_p2p_encoder_is_worth (other, 1000000, 900000));
+  if (restarts != NULL) {
+    fail_if (gst_p2p_encoder_is_worth (restarts, 1000000, 1400000));
+    fail_unless (gst_p2p_encoder_is_worth (restarts, 1000000, 1500000));
+    fail_unless (gst_p2p_encoder_is_worth (restarts, 1000000, 900000));
+    gst_object_unref (restarts);
+  }
+  gst_object_unref (other);
+}
+
+GST_END_TEST;
+
 /* Bins may stand around the encoder, in between, and around the sink. */
 GST_START_TEST (test_across_bins)
 {
@@ -678,6 +698,7 @@ sink_follow_suite (void)
   tcase_add_test (tcase, test_set_by_hand);
   tcase_add_test (tcase, test_several_pads);
   tcase_add_test (tcase, test_units);
+  tcase_add_test (tcase, test_worth);
   tcase_add_test (tcase, test_across_bins);
   return suite;
 }
