@@ -147,10 +147,9 @@ gst_p2p_src_answer (GstP2pSrc *src, GstQuery *query)
       gst_query_set_seeking (query, format, FALSE, 0, -1);
       return TRUE;
     case GST_QUERY_SCHEDULING:
-      gst_query_set_scheduling (query,
-                                GST_SCHEDULING_FLAG_SEQUENTIAL
-                                    | GST_SCHEDULING_FLAG_BANDWIDTH_LIMITED,
-                                1, -1, 0);
+      /* Not BANDWIDTH_LIMITED: playbin3 would buffer before it plays. */
+      gst_query_set_scheduling (query, GST_SCHEDULING_FLAG_SEQUENTIAL, 1, -1,
+                                0);
       gst_query_add_scheduling_mode (query, GST_PAD_MODE_PUSH);
       return TRUE;
     case GST_QUERY_URI:

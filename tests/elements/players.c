@@ -100,6 +100,10 @@ play (const gchar *player_name, const gchar *camera_line, guint pictures,
   while (shown.pictures < pictures || shown.sounds < sounds)
     g_cond_wait (&shown.changed, &shown.lock);
   g_mutex_unlock (&shown.lock);
+  /* Buffering is for what can be waited for: a player would pause. */
+  gst_object_unref (bus);
+  bus = gst_element_get_bus (player);
+  fail_unless (gst_bus_pop_filtered (bus, GST_MESSAGE_BUFFERING) == NULL);
 
   gst_element_set_state (player, GST_STATE_NULL);
   gst_element_set_state (camera, GST_STATE_NULL);
