@@ -158,7 +158,9 @@ ask (Camera *camera, gboolean by_element)
 static void
 test_force_key_unit (void)
 {
-  Camera camera = make ("gop-size=10000 framerate=200/1");
+  /* A queue that is full asks for a keyframe of its own: not this one. */
+  Camera camera
+      = make ("gop-size=10000 framerate=200/1 max-queued-frames=1000");
   GstPad *pad = gst_element_get_static_pad (camera.src, "src");
   gint answers = 0;
   guint round, i;
