@@ -39,8 +39,9 @@
 #define MIN_WINDOW 8 /* packets */
 /* Packets a round: with fewer, no queue is ours and no rate the path's. */
 #define TRICKLE 2
-#define ROUNDS 10 /* the model remembers */
-#define CYCLE 8   /* rounds from probe to probe */
+#define ROUNDS 10       /* the model remembers */
+#define CYCLE 8         /* rounds from probe to probe */
+#define PROBE_PACKETS 2 /* a round trip more, at least */
 #define MIN_TARGET (10 * MS)
 #define MAX_TARGET (40 * MS)
 #define MAX_CONTENDED_TARGET (120 * MS)
@@ -60,6 +61,11 @@
 /* Loss beyond what the path has anyway, per mille, and what is left then. */
 #define CONTENDED_LOSS 10
 #define SHED 80
+/* The same for who loses so much, per mille, and does not see a queue: one that
+ * has stood since before he came would look like this. */
+#define DOUBTFUL_LOSS 10
+#define DOUBT_AFTER (1 * SECOND)
+#define MAX_DOUBT_AFTER (60 * SECOND)
 /* The target rises by this. */
 #define BOOST (15 * MS)
 
@@ -97,6 +103,8 @@ typedef struct
   UdtTime look_at, look_until, look_every;
   UdtTime known_boost, known_until; /* he was there not long ago */
   uint32_t loss;                    /* per mille, averaged */
+  bool doubting;                    /* LOOK for the length of the path */
+  UdtTime doubt_at, doubt_after;
 } Law;
 
 static UdtTime
@@ -310,6 +318,10 @@ measure_loss (Law *law)
   if (loss > MAX_LOSS_CREDIT)
     loss = MAX_LOSS_CREDIT;
   law->loss = (7 * law->loss + loss) / 8;
+  if (law->loss >= DOUBTFUL_LOSS && law->doubt_after == 0) {
+    law->doubt_after = DOUBT_AFTER;
+    law->doubt_at = law->now + law->doubt_after;
+  }
 }
 
 /* The frames of a stream that does not fill the path are short trains. They go
@@ -430,26 +442,52 @@ watch_queue (Law *law, const UdtAckBatch *batch)
   back_off (law);
 }
 
+static void
+start_look (Law *law, UdtTime now, UdtTime time, bool doubting)
+{
+  law->phase = LOOK;
+  law->look_until = now + time;
+  law->doubting = doubting;
+}
+
+/* Is it the path that is long and loses packets, or a queue that has been full
+ * all along? More and more rarely. */
+static void
+start_doubt (Law *law, UdtTime now)
+{
+  UdtTime time = law->min_rtt < MAX_TARGET ? law->min_rtt : MAX_TARGET;
+
+  start_look (law, now, time + LOOK_DELAYS * MIN_TARGET, true);
+  law->doubt_after *= 2;
+  if (law->doubt_after > MAX_DOUBT_AFTER)
+    law->doubt_after = MAX_DOUBT_AFTER;
+  law->doubt_at = law->look_until + law->doubt_after;
+}
+
 /* Others like us would leave as soon as they can: make room, and see. */
 static void
 look (Law *law, const UdtAckBatch *batch)
 {
   if (law->phase == CRUISE && law->target_boost > 0
       && batch->now >= law->look_at) {
-    law->phase = LOOK;
-    law->look_until
-        = batch->now + LOOK_DELAYS * (batch->delay_min + MIN_TARGET);
+    start_look (law, batch->now, LOOK_DELAYS * (batch->delay_min + MIN_TARGET),
+                false);
+    return;
+  }
+  if (law->phase == CRUISE && !law->limited && law->doubt_after > 0
+      && law->loss >= DOUBTFUL_LOSS && batch->now >= law->doubt_at) {
+    start_doubt (law, batch->now);
     return;
   }
   if (law->phase != LOOK)
     return;
-  if (batch->has_delay && !batch->resumed
-      && batch->delay_min < MIN_TARGET / 2) {
+  if (!law->doubting && batch->has_delay && !batch->resumed
+      && batch->delay_min < MIN_TARGET / 2)
     forget_boost (law, 0);
-  } else if (batch->now < law->look_until) {
+  else if (batch->now < law->look_until)
     return;
-  }
-  law->look_at = batch->now + law->look_every;
+  if (!law->doubting)
+    law->look_at = batch->now + law->look_every;
   law->phase = CRUISE;
   law->cycle = 3;
   law->bold = false;
@@ -461,6 +499,8 @@ look (Law *law, const UdtAckBatch *batch)
 static UdtTime
 find_base (Law *law, const UdtAckBatch *batch)
 {
+  UdtTime before;
+
   if (law->base_now == 0 || batch->now - law->base_at > BASE_WINDOW / 2) {
     law->base_before = law->base_now == 0 ? batch->min_rtt : law->base_now;
     law->base_now = batch->min_rtt;
@@ -468,8 +508,14 @@ find_base (Law *law, const UdtAckBatch *batch)
   }
   if (batch->min_rtt < law->base_now)
     law->base_now = batch->min_rtt;
+  before = law->min_rtt;
   law->min_rtt
       = law->base_now < law->base_before ? law->base_now : law->base_before;
+  /* A queue stood all along, and lost what was taken for the path's loss. */
+  if (before > law->min_rtt + MIN_TARGET / 2) {
+    law->loss = 0;
+    law->doubt_after = 0;
+  }
   return batch->min_rtt - law->min_rtt;
 }
 
@@ -543,6 +589,21 @@ law_next_time (const void *state)
   return UDT_NEVER;
 }
 
+/* A quarter more; where that is less than a train of packets, and would show
+ * nothing, the train. So who has little gains more by it than who has much. */
+static uint64_t
+probe_rate (const Law *law)
+{
+  uint64_t rate = law->model, train;
+
+  if (law->bold)
+    return rate * 2;
+  if (law->srtt == 0)
+    return rate * 5 / 4;
+  train = (uint64_t)PROBE_PACKETS * law->mtu * SECOND / law->srtt;
+  return rate + within (train, rate / 4, rate / 2);
+}
+
 static uint64_t
 law_rate (const void *state)
 {
@@ -569,7 +630,7 @@ law_rate (const void *state)
       if (law->limited)
         rate = law->now >= law->burst_after ? rate * 2 : rate * 11 / 10;
       else if (law->cycle == 0)
-        rate = law->bold ? rate * 2 : rate * 5 / 4;
+        rate = probe_rate (law);
       else if (law->cycle == 2)
         rate = rate * 9 / 10;
       break;

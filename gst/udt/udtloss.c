@@ -116,6 +116,16 @@ udt_sent_add (UdtConnection *conn, UdtTime now)
   return sent;
 }
 
+/* Nothing is in flight because our own pace is below a packet or two a round
+ * trip. It is to show if it could be faster. */
+static bool
+paused_by_pace (const UdtConnection *conn)
+{
+  return conn->pace_waiting
+         && conn->congestion->rate (conn->law) * conn->srtt
+                < 2 * (uint64_t)conn->mtu * SECOND;
+}
+
 void
 udt_sent_commit (UdtConnection *conn, UdtSent *sent, size_t size,
                  bool eliciting, UdtTime now)
@@ -125,9 +135,10 @@ udt_sent_commit (UdtConnection *conn, UdtSent *sent, size_t size,
     sent->state = SENT_NONE;
     return;
   }
-  if (conn->in_flight.head == UDT_NUMBER_NONE) {
-    /* Idle until now: the rate counts from here. */
+  if (conn->in_flight.head == UDT_NUMBER_NONE)
     conn->flight_since = now;
+  if (conn->in_flight.head == UDT_NUMBER_NONE && !paused_by_pace (conn)) {
+    /* Idle until now: the rate counts from here. */
     conn->delivered_sent = now;
     conn->has_delivered_arrival = false;
   }
