@@ -97,6 +97,37 @@ gst_p2p_take_string (gchar **member, const GValue *value)
     g_clear_pointer (member, g_free);
 }
 
+static gchar *
+find_name (GstElement *element, guint id)
+{
+  guint i, n;
+  GParamSpec **specs
+      = g_object_class_list_properties (G_OBJECT_GET_CLASS (element), &n);
+  gchar *name = NULL;
+
+  for (i = 0; i < n && name == NULL; i++) {
+    if (specs[i]->owner_type == G_OBJECT_TYPE (element)
+        && specs[i]->param_id == id)
+      name = g_strdup (specs[i]->name);
+  }
+  g_free (specs);
+  return name;
+}
+
+/* Whoever sets it would wait for its effect in vain. */
+static void
+tell_late (GstElement *element, guint id)
+{
+  gchar *name = find_name (element, id);
+
+  GST_ELEMENT_WARNING (element, RESOURCE, SETTINGS,
+                       ("\"%s\" stays as it was: it can be changed in NULL and "
+                        "READY only",
+                        GST_STR_NULL (name)),
+                       (NULL));
+  g_free (name);
+}
+
 gboolean
 gst_p2p_store_setting (GstElement *element, GstP2pStoreFunc store,
                        gpointer settings, guint id, const GValue *value)
@@ -109,7 +140,6 @@ gst_p2p_store_setting (GstElement *element, GstP2pStoreFunc store,
     store (settings, id, value);
   GST_OBJECT_UNLOCK (element);
   if (late)
-    GST_WARNING_OBJECT (element, "settings can be changed in NULL and READY "
-                                 "only; this one stays as it was");
+    tell_late (element, id);
   return !late;
 }

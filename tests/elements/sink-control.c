@@ -44,7 +44,11 @@ GST_START_TEST (test_settings_reach_the_session)
 {
   GstElement *sink = make_sink ();
   const P2pEndpointConfig *config;
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *warning = NULL;
 
+  gst_element_set_bus (sink, bus);
   g_object_set (sink, "signaller", "tcp://127.0.0.1:7000", "max-viewers", 5,
                 "low-watermark", 1, "warn-watermark", 2, "high-watermark", 3,
                 "keep-alive-interval", 4, "keep-alive-attempts", 6, NULL);
@@ -67,11 +71,22 @@ GST_START_TEST (test_settings_reach_the_session)
   config = fake_config (fake_endpoint ());
   fail_unless_equals_string (config->device_id, "camera-2");
 
-  /* Above READY a change is refused. */
+  /* Above READY a change is refused, and whoever made it is told. */
+  fail_unless (gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING) == NULL);
   g_object_set (sink, "max-viewers", 9, NULL);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+  fail_unless (message != NULL);
+  gst_message_parse_warning (message, &warning, NULL);
+  fail_unless (
+      g_error_matches (warning, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS)
+      && strstr (warning->message, "max-viewers") != NULL);
+  g_clear_error (&warning);
+  gst_message_unref (message);
   g_object_get (sink, "max-viewers", &config, NULL);
   fail_unless_equals_int (GPOINTER_TO_INT (config), 5);
   gst_element_set_state (sink, GST_STATE_NULL);
+  gst_element_set_bus (sink, NULL);
+  gst_object_unref (bus);
   gst_object_unref (sink);
 }
 
