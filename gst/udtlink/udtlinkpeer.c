@@ -21,6 +21,8 @@
 #define MESSAGE_BUDGET 64
 #define EVENT_BUDGET 64
 #define PROBE_US (200 * 1000)
+/* One stream may have half of it under way, as in a session. */
+#define RECEIVE_LIMIT (8 * 1024 * 1024)
 #define LABEL "iv-p2p"
 
 P2pWireString
@@ -192,6 +194,7 @@ make_engine (UdtLinkPeer *peer)
   config.local_id = peer->local_id;
   config.remote_id = peer->remote_id;
   config.latency = (UdtTime)settings->latency_ms * 1000;
+  config.receive_limit = RECEIVE_LIMIT;
   config.keep_alive_interval
       = (UdtTime)settings->keep_alive_interval_s * G_USEC_PER_SEC;
   config.keep_alive_attempts = settings->keep_alive_attempts;
