@@ -184,12 +184,69 @@ fragments_of_large (SimTest *test)
            cost_of_fragments (test, 6400000));
 }
 
+/* A packet that is refused, beside `n` messages that wait at either end. What
+ * one session is flooded with must not hold up those that share its thread. */
+static double
+cost_of_refusal (SimTest *test, unsigned n)
+{
+  Sim *sim = start (test);
+  SimFlow *flow = sim_flow_open (sim, 0, 1, &unordered);
+  SimRandom random;
+  UdtStats before, after;
+  double cost;
+
+  sim_random_init (&random, test->seed);
+  sim_link_config (sim->link[0])->loss = 0.2;
+  for (unsigned i = 0; i < n; i++)
+    sim_flow_send (flow, 1000, 0);
+  sim_run_for (sim, SIM_SECOND / 20);
+  sim_peer_stats (&sim->peer[1], &before);
+  blocks = 0;
+  for (unsigned i = 0; i < 1000; i++) {
+    uint8_t data[64];
+    UdtTime now = sim_peer_now (&sim->peer[1]);
+
+    for (size_t j = 0; j < sizeof data; j++)
+      data[j] = (uint8_t)sim_random_next (&random);
+    /* Every other one is addressed to us. */
+    if (i & 1) {
+      data[0] = 0xc0;
+      for (unsigned j = 0; j < 4; j++)
+        data[1 + j] = (uint8_t)(sim->peer[1].config.local_id >> (24 - 8 * j));
+    }
+    udt_connection_input (sim->peer[1].conn, data, sizeof data, now);
+  }
+  cost = (double)blocks / 1000;
+  sim_peer_stats (&sim->peer[1], &after);
+  CHECK_EQUAL (test, after.refused_forged - before.refused_forged, 500);
+  CHECK_EQUAL (test, after.refused_other_id - before.refused_other_id, 500);
+  sim->lossy_close = true;
+  sim_abandon (sim);
+  sim_test_end (test, sim);
+  return cost;
+}
+
+#define REFUSAL_BLOCKS 40
+
+static void
+refusal_is_cheap (SimTest *test)
+{
+  double little = cost_of_refusal (test, 250);
+  double much = cost_of_refusal (test, 4000);
+
+  sim_test_note (test, "a refusal: %.1f blocks, with much around %.1f", little,
+                 much);
+  CHECK_MOST (test, little, REFUSAL_BLOCKS);
+  CHECK_MOST (test, much, REFUSAL_BLOCKS);
+}
+
 static const SimCase cases[] = {
   { "defect-12-send-behind-many", send_behind_many },
   { "defect-12-transfer-of-many", transfer_of_many },
   { "defect-12-transfer-of-many-unordered", transfer_of_many_unordered },
   { "defect-12-reading-of-many", reading_of_many },
   { "defect-12-fragments-of-large", fragments_of_large },
+  { "refusal-is-cheap", refusal_is_cheap },
   { NULL },
 };
 

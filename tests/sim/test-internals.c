@@ -10,6 +10,8 @@
 
 #include "udtprivate.h"
 
+#include <string.h>
+
 static void
 set_numbers (Sim *sim, uint64_t start)
 {
@@ -129,10 +131,94 @@ windows_ignored (SimTest *test)
   sim_test_end (test, sim);
 }
 
+/* ---- a peer that lies ---- */
+
+#define LIES 2000
+
+typedef struct
+{
+  uint64_t told;
+  SimRandom random;
+} Liar;
+
+/* Acknowledges, or misses, what was never sent; its packet numbers jump. All of
+ * it is sealed as it should be. */
+static void
+lie (Sim *sim, void *arg, uint64_t left)
+{
+  Liar *liar = arg;
+  const UdtConnection *conn = sim->peer[0].conn;
+  uint64_t never
+      = conn->next_number + sim_random_range (&liar->random, 0, UINT32_MAX);
+  uint64_t jump = sim_random_range (&liar->random, 0, UINT32_MAX / 2 - 1);
+  UdtHeader header
+      = { conn->config.local_id, (uint32_t)(conn->seen.next + jump) };
+  UdtRange ranges[2] = { { never, never + 3 }, { 0, conn->next_number - 1 } };
+  uint8_t packet[200];
+  UdtWriter w = { packet + UDT_HEADER_SIZE, packet + 150 };
+  uint32_t times[] = { (uint32_t)sim_random_next (&liar->random) };
+
+  udt_header_write (packet, &header);
+  if (sim_random_chance (&liar->random, 0.5)) {
+    udt_ack_write (&w, ranges, 2, times, 1, 0);
+  } else {
+    UdtRange missing[2] = { ranges[1], ranges[0] };
+
+    udt_nak_write (&w, missing, 2);
+  }
+  memset (w.at, 0, UDT_TAG_SIZE);
+  liar->told++;
+  sim_peer_input (&sim->peer[0], packet,
+                  (size_t)(w.at - packet) + UDT_TAG_SIZE);
+  if (left > 1)
+    sim_at (sim, sim->now + SIM_MS, lie, arg, left - 1);
+}
+
+static uint64_t
+trace_beside (SimTest *test, bool lies)
+{
+  Liar liar = { 0 };
+  SimSourceConfig source;
+  SimConfig config;
+  UdtStats stats;
+  uint64_t trace;
+  Sim *sim;
+
+  sim_random_init (&liar.random, test->seed);
+  sim_config_init (&config);
+  config.null_seal = true;
+  config.link[0].loss = config.link[1].loss = 0.02;
+  sim = sim_new (&config, test->seed);
+  sim_connect (sim);
+  sim_source_video (&source, 1, 4000000);
+  sim_source_add (sim, 0, &source);
+  if (lies)
+    sim_at (sim, SIM_SECOND, lie, &liar, LIES);
+  sim_run_until (sim, 4 * SIM_SECOND);
+  trace = sim->trace;
+  sim_peer_stats (&sim->peer[0], &stats);
+  CHECK_EQUAL (test, stats.refused_malformed, lies ? LIES : 0);
+  CHECK_EQUAL (test, liar.told, lies ? LIES : 0);
+  sim_finish (sim);
+  sim_test_end (test, sim);
+  return trace;
+}
+
+/* They change a counter and nothing else: each packet of the stream leaves at
+ * the same moment with the same bytes. */
+static void
+hostile_acknowledgements (SimTest *test)
+{
+  uint64_t honest = trace_beside (test, false);
+
+  CHECK (test, trace_beside (test, true) == honest);
+}
+
 static const SimCase cases[] = {
   { "numbers-wrap", numbers_wrap, 3 },
   { "numbers-expand", numbers_expand, 0 },
   { "windows-ignored", windows_ignored, 0 },
+  { "hostile-acknowledgements", hostile_acknowledgements, 3 },
   { NULL },
 };
 
