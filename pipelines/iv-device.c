@@ -35,8 +35,8 @@
 
 #include "iv_av.h"
 
-#define FLV_HEADER 13 /* the header, and the size of no tag before the first   \
-                       */
+/* The header, and the size of no tag before the first. */
+#define FLV_HEADER 13
 #define TAG_HEADER 11
 #define TAG_TRAILER 4
 #define MAX_FILE (512L << 20)

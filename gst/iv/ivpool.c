@@ -5,7 +5,8 @@
  *
  * Everything lies under the pool's lock. Waiting threads wait on one condition:
  * `pokes` says how many of them shall look for work; without a leader, one of
- * them becomes it.
+ * them becomes it. Who was called to lead does that first, and leaves what there
+ * is to do to the others.
  */
 #include "ivpool.h"
 
