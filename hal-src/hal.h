@@ -211,7 +211,20 @@ typedef struct
   uint64_t raw_pts;  /* as the vendor gave it, in the vendor's unit */
   uint32_t sequence; /* the vendor's frame number */
   bool key;          /* starts with a random access point, by its NALs */
+  /* Of hal_stream_set_places, with the whole frame in it, and the caller's from
+   * now on. NULL: the frame is to be copied before it is released. */
+  void *place;
 } HalFrame;
+
+/* Where a family that has to copy frames itself puts them, so that none is
+ * copied twice. Called from any thread; what ret_data points to may be written
+ * until drop, or until the frame was got. */
+typedef struct
+{
+  void *(*get) (void *user, size_t size, uint8_t **ret_data);
+  void (*drop) (void *user, void *place);
+  void *user;
+} HalPlaces;
 
 typedef struct
 {
@@ -265,6 +278,8 @@ HalStatus hal_stream_config_check (const HalStreamConfig *config,
 HalStatus hal_stream_create (HalContext *context, const HalStreamConfig *config,
                              HalStream **ret_stream, HalError *error);
 void hal_stream_destroy (HalStream *stream);
+/* While it is stopped; NULL: none. */
+void hal_stream_set_places (HalStream *stream, const HalPlaces *places);
 HalStatus hal_stream_start (HalStream *stream, HalError *error);
 void hal_stream_stop (HalStream *stream);
 /* What is in force: sizes rounded, rates as the encoder took them. */

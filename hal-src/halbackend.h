@@ -120,6 +120,7 @@ struct HalStream
   HalCodec codec;         /* constant */
   HalStreamConfig config; /* in force; protected by lock */
   HalSegments segments;   /* of the reading thread */
+  HalPlaces places;       /* constant while started; get NULL: none */
   /* Of halstream.c. */
   pthread_mutex_t lock;
   HalWake wake;

@@ -257,6 +257,14 @@ hal_stream_destroy (HalStream *stream)
   stream->context->family->stream_destroy (stream);
 }
 
+void
+hal_stream_set_places (HalStream *stream, const HalPlaces *places)
+{
+  static const HalPlaces none;
+
+  stream->places = places != NULL ? *places : none;
+}
+
 HalStatus
 hal_stream_start (HalStream *stream, HalError *error)
 {
@@ -518,6 +526,14 @@ count_frame (HalStream *stream, const HalFrame *frame)
   stream->next_sequence = frame->sequence + 1;
 }
 
+static void
+drop_place (HalStream *stream, HalFrame *frame)
+{
+  if (frame->place != NULL)
+    stream->places.drop (stream->places.user, frame->place);
+  frame->place = NULL;
+}
+
 static HalStatus
 take_frame (HalStream *stream, HalFrame *frame, HalError *error)
 {
@@ -527,14 +543,17 @@ take_frame (HalStream *stream, HalFrame *frame, HalError *error)
   frame->pts = HAL_TIME_NONE;
   stream->segments.n = 0;
   status = stream->context->family->get_frame (stream, frame, error);
-  if (status != HAL_OK)
+  if (status != HAL_OK) {
+    drop_place (stream, frame);
     return status;
+  }
   stream->out = true;
   status = finish_frame (stream, frame, error);
   if (status == HAL_OK) {
     count_frame (stream, frame);
     return HAL_OK;
   }
+  drop_place (stream, frame);
   hal_stream_release_frame (stream, NULL);
   return status;
 }

@@ -24,6 +24,9 @@ typedef struct
 {
   HalStatus status;
   HalError error; /* if status is not HAL_OK */
+  /* The frame is in a place of the caller's, or, with NULL, in data. */
+  void *place;
+  uint8_t *placed;
   uint8_t *data;
   size_t size, allocated;
   uint64_t raw_pts;
@@ -36,10 +39,11 @@ typedef struct
 {
   bool started;
   HalCodec codec;
-  uint32_t mask; /* FH_STREAM_... */
-  bool wanted;   /* someone waits */
-  bool need_key; /* what comes before the next keyframe is left out */
-  int fd;        /* readable while n > 0 */
+  uint32_t mask;           /* FH_STREAM_... */
+  const HalPlaces *places; /* NULL: none; constant while the reader reads */
+  bool wanted;             /* someone waits */
+  bool need_key;           /* what comes before the next keyframe is left out */
+  int fd;                  /* readable while n > 0 */
   FhFrame frames[FH_QUEUE];
   unsigned first, n;
   uint32_t sequence;
@@ -96,7 +100,8 @@ void fh_reader_resume (FhContext *context);
 bool fh_port_open (FhContext *context, unsigned channel, HalCodec codec,
                    uint32_t mask);
 void fh_port_close (FhContext *context, unsigned channel);
-void fh_port_start (FhContext *context, unsigned channel);
+void fh_port_start (FhContext *context, unsigned channel,
+                    const HalPlaces *places);
 void fh_port_stop (FhContext *context, unsigned channel);
 /* Has the reader look for a frame; the descriptor that tells. */
 int fh_port_want (FhContext *context, unsigned channel);

@@ -69,9 +69,33 @@ tell_waiting (FhContext *context, HalStatus status, const HalError *error)
   }
 }
 
-static bool
-copy_frame (FhFrame *frame, const uint8_t *data, uint32_t size)
+static const uint8_t *
+data_of (const FhFrame *frame)
 {
+  return frame->place != NULL ? frame->placed : frame->data;
+}
+
+static void
+drop_place (const FhPort *port, FhFrame *frame)
+{
+  if (frame->place != NULL)
+    port->places->drop (port->places->user, frame->place);
+  frame->place = NULL;
+}
+
+/* places: where to; NULL: into the frame's own memory. */
+static bool
+copy_frame (FhFrame *frame, const HalPlaces *places, const uint8_t *data,
+            uint32_t size)
+{
+  if (places != NULL && size > 0) {
+    frame->place = places->get (places->user, size, &frame->placed);
+    if (frame->place == NULL)
+      return false;
+    memcpy (frame->placed, data, size);
+    frame->size = size;
+    return true;
+  }
   if (frame->allocated < size) {
     uint8_t *memory = realloc (frame->data, (size_t)size * 2);
 
@@ -84,6 +108,19 @@ copy_frame (FhFrame *frame, const uint8_t *data, uint32_t size)
     memcpy (frame->data, data, size);
   frame->size = size;
   return true;
+}
+
+/* It stays as it is while the reader reads: see fh_reader_pause. */
+static const HalPlaces *
+places_of (FhContext *context, unsigned channel)
+{
+  const FhPort *port = &context->ports[channel];
+  const HalPlaces *places;
+
+  pthread_mutex_lock (&context->lock);
+  places = port->started ? port->places : NULL;
+  pthread_mutex_unlock (&context->lock);
+  return places;
 }
 
 /* What is in the library's structure, into scratch. */
@@ -107,7 +144,8 @@ read_stream (FhContext *context, const void *stream, uint32_t *ret_channel,
     return hal_fail (error, HAL_INSANE, "FH_VENC_GetStream", 0, HINT_LAYOUT,
                      "%u bytes of channel %u", (unsigned)length,
                      (unsigned)channel);
-  if (!copy_frame (&context->scratch, data, length))
+  if (!copy_frame (&context->scratch, places_of (context, channel), data,
+                   length))
     return hal_fail (error, HAL_NO_MEMORY, "", 0, NULL, "out of memory");
   context->scratch.raw_pts = hal_get_u64 (stream, jpeg ? layout->stream.jpeg_pts
                                                        : layout->stream.pts);
@@ -119,7 +157,7 @@ read_stream (FhContext *context, const void *stream, uint32_t *ret_channel,
 static bool
 is_too_early (const FhPort *port, const FhFrame *frame)
 {
-  HalSegment segment = { frame->data, frame->size, 0 };
+  HalSegment segment = { data_of (frame), frame->size, 0 };
 
   return port->need_key && frame->size > 0
          && hal_frame_starts_well (port->codec, &segment, 1)
@@ -135,13 +173,16 @@ hand_over (FhContext *context, uint32_t channel)
   FhFrame *to = room_of (port);
   FhFrame old;
 
-  if (!port->started || is_too_early (port, &context->scratch))
+  if (!port->started || is_too_early (port, &context->scratch)) {
+    drop_place (port, &context->scratch);
     return false;
+  }
   context->scratch.sequence = port->sequence++;
   if (to == NULL) {
     bool first = !port->need_key && port->codec != HAL_CODEC_JPEG;
 
     port->need_key = port->codec != HAL_CODEC_JPEG;
+    drop_place (port, &context->scratch);
     return first;
   }
   port->need_key = false;
@@ -194,10 +235,13 @@ get_one (FhContext *context, uint32_t types)
     status = fh_fail (&error, "FH_VENC_GetStream", code);
   }
   pthread_mutex_lock (&context->lock);
-  if (status == HAL_OK)
+  if (status == HAL_OK) {
     lost = hand_over (context, channel);
-  else
+  } else {
+    if (context->scratch.place != NULL)
+      drop_place (&context->ports[channel], &context->scratch);
     tell_waiting (context, status, &error);
+  }
   pthread_mutex_unlock (&context->lock);
   if (lost)
     context->library.api.request_idr (channel);
@@ -314,12 +358,13 @@ fh_port_close (FhContext *context, unsigned channel)
 }
 
 void
-fh_port_start (FhContext *context, unsigned channel)
+fh_port_start (FhContext *context, unsigned channel, const HalPlaces *places)
 {
   FhPort *port = &context->ports[channel];
 
   pthread_mutex_lock (&context->lock);
   port->started = true;
+  port->places = places;
   port->wanted = false;
   port->need_key = port->codec != HAL_CODEC_JPEG;
   pthread_mutex_unlock (&context->lock);
@@ -334,7 +379,10 @@ fh_port_stop (FhContext *context, unsigned channel)
   port->started = port->wanted = false;
   if (port->n > 0)
     signal_port (port, false);
-  port->n = 0;
+  for (; port->n > 0; port->n--) {
+    drop_place (port, &port->frames[port->first]);
+    port->first = (port->first + 1) % FH_QUEUE;
+  }
   pthread_mutex_unlock (&context->lock);
 }
 

@@ -280,7 +280,8 @@ fh_stream_start (HalStream *base, HalError *error)
   FhStream *stream = (FhStream *)base;
   HalStatus status;
 
-  fh_port_start (context_of (stream), stream->channel);
+  fh_port_start (context_of (stream), stream->channel,
+                 base->places.get != NULL ? &base->places : NULL);
   status = fh_channel_start (stream, error);
   if (status != HAL_OK)
     fh_port_stop (context_of (stream), stream->channel);
@@ -318,7 +319,11 @@ fh_get_frame (HalStream *base, HalFrame *frame, HalError *error)
   frame->sequence = stream->held.sequence;
   frame->raw_pts = stream->held.raw_pts;
   frame->pts = hal_micro_clock_ns (&context_of (stream)->clock, frame->raw_pts);
-  return hal_segments_add (&base->segments, stream->held.data,
+  frame->place = stream->held.place;
+  stream->held.place = NULL;
+  return hal_segments_add (&base->segments,
+                           frame->place != NULL ? stream->held.placed
+                                                : stream->held.data,
                            stream->held.size, 0, error);
 }
 
@@ -351,7 +356,7 @@ take_picture (FhStream *of, uint64_t timeout, FhFrame *frame, HalError *error)
 
   if (code != 0)
     return fh_fail (error, "FH_VENC_StartRecvPic", code);
-  fh_port_start (context, FH_SNAPSHOT_CHANNEL);
+  fh_port_start (context, FH_SNAPSHOT_CHANNEL, NULL);
   code = fh_bind (library, of->group, of->vpu, FH_SNAPSHOT_CHANNEL, true);
   if (code != 0) {
     status = fh_fail (error, "FH_SYS_Bind", code);

@@ -31,7 +31,7 @@ struct _GstSocReader
   guint max_queued;
   GstClockTime timeout;
   GThread *thread;
-  GstBufferPool *pool; /* of the reader's thread */
+  GstBufferPool *pool;
 
   GMutex lock;
   GCond cond;
@@ -73,22 +73,54 @@ get_buffer (GstSocReader *reader, gsize size)
   return buffer;
 }
 
-static GstBuffer *
-copy_frame (GstSocReader *reader, const HalFrame *frame)
+/* A family that copies by itself does so right into one of our buffers. From
+ * its thread. The memory is the system's, and so stays where it is. */
+static void *
+get_place (void *user, size_t size, uint8_t **ret_data)
 {
-  GstBuffer *buffer = get_buffer (reader, frame->size);
+  GstBuffer *buffer = get_buffer (user, size);
+  GstMapInfo map;
+
+  if (buffer == NULL)
+    return NULL;
+  gst_buffer_map (buffer, &map, GST_MAP_WRITE);
+  *ret_data = map.data;
+  gst_buffer_unmap (buffer, &map);
+  return buffer;
+}
+
+static void
+drop_place (void *user, void *place)
+{
+  gst_buffer_unref (place);
+}
+
+static void
+copy_segments (GstBuffer *buffer, const HalFrame *frame)
+{
   GstMapInfo map;
   gsize at = 0;
   guint i;
 
-  if (buffer == NULL)
-    return NULL;
   gst_buffer_map (buffer, &map, GST_MAP_WRITE);
   for (i = 0; i < frame->n_segments; i++) {
     memcpy (map.data + at, frame->segments[i].data, frame->segments[i].size);
     at += frame->segments[i].size;
   }
   gst_buffer_unmap (buffer, &map);
+}
+
+static GstBuffer *
+take_frame (GstSocReader *reader, const HalFrame *frame)
+{
+  GstBuffer *buffer = frame->place;
+
+  if (buffer == NULL) {
+    buffer = get_buffer (reader, frame->size);
+    if (buffer == NULL)
+      return NULL;
+    copy_segments (buffer, frame);
+  }
   GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_MARKER);
   if (!frame->key)
     GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_DELTA_UNIT);
@@ -213,7 +245,7 @@ reader_thread (gpointer data)
       fail_status (reader, status, &error);
       break;
     }
-    buffer = copy_frame (reader, &frame);
+    buffer = take_frame (reader, &frame);
     hal_stream_release_frame (reader->stream, NULL);
     if (buffer == NULL) {
       g_strlcpy (error.text, "Out of memory", sizeof error.text);
@@ -243,6 +275,7 @@ gst_soc_reader_new (HalStream *stream, guint max_queued, GstClockTime timeout,
                     HalError *error)
 {
   static gsize once;
+  HalPlaces places = { get_place, drop_place, NULL };
   GstSocReader *reader;
 
   if (g_once_init_enter (&once)) {
@@ -259,6 +292,8 @@ gst_soc_reader_new (HalStream *stream, guint max_queued, GstClockTime timeout,
   reader->wants_key = reader->discont = TRUE;
   g_mutex_init (&reader->lock);
   g_cond_init (&reader->cond);
+  places.user = reader;
+  hal_stream_set_places (stream, &places);
   if (hal_stream_start (stream, error) != HAL_OK) {
     gst_soc_reader_free (reader);
     return NULL;
@@ -279,6 +314,7 @@ gst_soc_reader_free (GstSocReader *reader)
     hal_stream_interrupt (reader->stream, FALSE);
     hal_stream_stop (reader->stream);
   }
+  hal_stream_set_places (reader->stream, NULL);
   clear_ring (reader);
   if (reader->pool != NULL) {
     gst_buffer_pool_set_active (reader->pool, FALSE);

@@ -34,7 +34,6 @@ static const SocTarget targets[] = {
       .denied = 16,
       .gone = 5,
       .told_max = TRUE,
-      .copies = 1,
       .audio_samples = 160,
   },
   {
@@ -52,7 +51,6 @@ static const SocTarget targets[] = {
       .memory = "memory",
       .denied = -1001,
       .gone = -ENODEV,
-      .copies = 2,
       .audio_samples = 160,
   },
   {
@@ -70,7 +68,6 @@ static const SocTarget targets[] = {
       .memory = "rmem",
       .denied = -1,
       .gone = -1,
-      .copies = 1,
       .audio_samples = 160,
   },
   {
@@ -87,7 +84,6 @@ static const SocTarget targets[] = {
       .denied = -1,
       .gone = -1,
       .told_max = TRUE,
-      .copies = 1,
   },
 };
 

@@ -31,9 +31,6 @@ typedef struct
   /* Of bitrate and max-bitrate, what an encoder with a variable rate is told.
    */
   gboolean told_max;
-  /* Of each frame, until it goes on: where one reader serves all streams, it
-   * copies for them first. */
-  guint copies;
   guint audio_samples; /* per channel and frame of the loudspeaker */
 } SocTarget;
 
