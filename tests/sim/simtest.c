@@ -77,6 +77,15 @@ sim_test_end (SimTest *test, Sim *sim)
   sim_free (sim);
 }
 
+unsigned
+sim_test_fewer (unsigned n)
+{
+  const char *fewer = getenv ("SIM_FEWER");
+  unsigned by = fewer ? (unsigned)strtoul (fewer, NULL, 10) : 1;
+
+  return by > 1 ? (n + by - 1) / by : n;
+}
+
 static bool
 is_chosen (const Run *run, const char *name)
 {
@@ -89,7 +98,8 @@ is_chosen (const Run *run, const char *name)
 static void
 run_case (Run *run, const SimCase *a_case)
 {
-  unsigned seeds = run->seed_given || !a_case->seeds ? 1 : a_case->seeds;
+  unsigned seeds
+      = run->seed_given || !a_case->seeds ? 1 : sim_test_fewer (a_case->seeds);
   bool failed = false;
 
   for (unsigned i = 0; i < seeds; i++) {

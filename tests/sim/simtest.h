@@ -31,6 +31,10 @@ typedef struct
   unsigned seeds; /* how many to run by default; 0: one */
 } SimCase;
 
+/* Fewer than `n` where each takes long, under a sanitizer: $SIM_FEWER is what to
+ * divide by. At least one is left. */
+unsigned sim_test_fewer (unsigned n);
+
 int sim_test_main (int argc, char **argv, const SimCase *const *tables);
 
 void sim_test_fail (SimTest *test, const char *file, int line,

@@ -99,7 +99,8 @@ one_session (SimTest *test, const Live *live, uint64_t seed, Tally *tally)
 static void
 run (SimTest *test, const Live *live)
 {
-  uint64_t first = test->seed, count = test->count ? test->count : SESSIONS, n;
+  uint64_t first = test->seed, n;
+  uint64_t count = test->count ? test->count : sim_test_fewer (SESSIONS);
   Tally tally = { 0 };
   double lost;
 

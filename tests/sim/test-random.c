@@ -199,7 +199,7 @@ static void
 networks (SimTest *test)
 {
   uint64_t first = test->seed, n = 0;
-  uint64_t count = test->count ? test->count : DEFAULT_COUNT;
+  uint64_t count = test->count ? test->count : sim_test_fewer (DEFAULT_COUNT);
   double start = sim_test_clock ();
 
   if (test->replay && !test->count && test->seconds <= 0)

@@ -446,6 +446,58 @@ flows_open_again (void)
   pair_clear (&pair);
 }
 
+/* Ids and bytes of a flow across the numbers at which their forms on the wire
+ * and half of their bits begin anew, with losses of all sorts. */
+static void
+ids_across (uint64_t at)
+{
+  Pair pair;
+  UdtReceived message;
+  UdtFlowOut *out;
+  UdtFlowIn *in;
+  uint64_t next = at - 200, bytes = (UINT64_C (1) << 32) - 100000;
+
+  begin (&pair);
+  open_flow (&pair, 7, &bulk);
+  CHECK_EQ (pair_send (&pair, 7, 300, 0), UDT_OK);
+  pair_run (&pair, 500 * PAIR_MS);
+  CHECK (pair_receive (&pair, 1, &message));
+  pair_run (&pair, 500 * PAIR_MS);
+  out = &pair.conn[0]->flows_out[0];
+  in = &pair.conn[1]->flows_in[0];
+  CHECK (out->used && out->head == NULL && in->used && in->messages == NULL);
+  out->next_id = out->window_floor = in->floor = in->announced_floor = next;
+  out->id_limit = next + UDT_ID_WINDOW;
+  out->started += bytes;
+  out->limit += bytes;
+  pair.lose_every[0] = 7;
+  pair.lose_every[1] = 5;
+  for (unsigned i = 0; i < 400; i++) {
+    CHECK_EQ (pair_send (&pair, 7, 100 + i, 0), UDT_OK);
+    pair_run (&pair, 2 * PAIR_MS);
+  }
+  pair_run (&pair, 3000 * PAIR_MS);
+  for (unsigned i = 0; i < 400; i++) {
+    if (!CHECK (pair_receive (&pair, 1, &message)))
+      break;
+    CHECK_EQ (message.id, next + i);
+    CHECK_EQ (message.size, 100 + i);
+    CHECK (!message.gap);
+  }
+  CHECK (!pair_receive (&pair, 1, &message));
+  CHECK_EQ (pair.released, 401);
+  pair_clear (&pair);
+}
+
+static void
+ids_wrap (void)
+{
+  ids_across (UINT64_C (1) << 14);
+  ids_across (UINT64_C (1) << 30);
+  ids_across (UINT64_C (1) << 32);
+  ids_across (UINT64_C (1) << 60);
+}
+
 static void
 what_cannot_leave_is_not_lost (void)
 {
@@ -577,6 +629,7 @@ static const CheckCase cases[] = {
   { "held-flow-starves-nobody", held_flow_starves_nobody },
   { "full-and-writable", full_and_writable },
   { "flows-open-again", flows_open_again },
+  { "ids-wrap", ids_wrap },
   { "what-cannot-leave-is-not-lost", what_cannot_leave_is_not_lost },
   { "header-and-payload", header_and_payload },
   { "memory-runs-out", memory_runs_out },
