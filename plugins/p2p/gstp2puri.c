@@ -101,9 +101,10 @@ gst_p2p_uri_parse (const gchar *uri, gchar **device_id, gchar **params,
 
   found = g_strndup (id, id_len);
   if (strpbrk (found, ":@") != NULL) {
-    g_set_error (error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-                 "The URI names a device, by its id alone: where it is found is "
-                 "said by the property \"signaller\"");
+    g_set_error (
+        error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
+        "The URI names a device, by its id alone: where it is found is "
+        "said by the property \"signaller\"");
     g_free (found);
     return FALSE;
   }

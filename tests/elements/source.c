@@ -63,8 +63,8 @@ GST_START_TEST (test_order_of_pads)
       = { "data_0", "audio_0", "video_10", "video_9", "video_0", "video_1" };
   static const gchar *const caps[]
       = { "text/plain", AAC, H264, H264, NULL, "video/x-raw" };
-  static const gchar *const order[] = { "video_9", "video_10", "audio_0",
-                                        "data_0" };
+  static const gchar *const order[]
+      = { "video_9", "video_10", "audio_0", "data_0" };
   static const P2pWireKind kinds[]
       = { P2P_WIRE_DATA,  P2P_WIRE_AUDIO, P2P_WIRE_VIDEO,
           P2P_WIRE_VIDEO, P2P_WIRE_VIDEO, P2P_WIRE_VIDEO };

@@ -220,8 +220,8 @@ GST_START_TEST (test_source_listens)
 }
 GST_END_TEST;
 
-/* As for any sink: nothing is taken behind the end until a flush, and then it is
- * a new stream, for whoever comes. */
+/* As for any sink: nothing is taken behind the end until a flush, and then it
+ * is a new stream, for whoever comes. */
 GST_START_TEST (test_flush_after_the_end)
 {
   Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
