@@ -76,10 +76,11 @@ add_plain (uint8_t *to, const uint8_t *from, size_t len)
 static void
 make_multiples (uint8_t multiples[256], uint8_t factor)
 {
-  unsigned bit, i;
+  unsigned n, bit, i;
 
   multiples[0] = 0;
-  for (bit = 1; bit < 256; bit *= 2) {
+  for (n = 0; n < 8; n++) {
+    bit = 1u << n;
     for (i = 0; i < bit; i++)
       multiples[bit + i] = multiples[i] ^ factor;
     factor = twice (factor);
