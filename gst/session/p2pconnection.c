@@ -19,9 +19,9 @@
  * running.
  */
 #include "p2pconnection.h"
+#include "p2pborrow.h"
 #include "p2pdirect.h"
 
-#include <openssl/rand.h>
 #include <string.h>
 
 /* Of one round, so that sessions take turns. */
@@ -82,29 +82,7 @@ typedef struct
   P2pConnection *link;
 } ConnectionSource;
 
-/* -- What the engine borrows ----------------------------------------------- */
-
-static void *
-env_alloc (void *user, size_t size)
-{
-  return g_try_malloc (size);
-}
-
-static void
-env_free (void *user, void *block)
-{
-  g_free (block);
-}
-
-static uint64_t
-env_random (void *user)
-{
-  uint64_t value;
-
-  if (RAND_bytes ((unsigned char *)&value, sizeof value) != 1)
-    value = (uint64_t)g_random_int () << 32 | g_random_int ();
-  return value;
-}
+/* -- Sealing --------------------------------------------------------------- */
 
 static bool
 env_seal (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
@@ -159,18 +137,14 @@ start_engine (P2pConnection *link)
 {
   P2pSessionKeys keys;
   UdtConfig config;
-  UdtEnv env = {
-    .user = link,
-    .alloc = env_alloc,
-    .free = env_free,
-    .random = env_random,
-    .seal = env_seal,
-    .open = env_open,
-  };
+  UdtEnv env;
 
   if (!p2p_handshake_get_keys (link->handshake, &keys))
     return FALSE;
   link->record = p2p_record_new (&keys, link->config.aead);
+  p2p_borrow_env (&env, link);
+  env.seal = env_seal;
+  env.open = env_open;
   udt_config_init (&config);
   config.local_id = keys.receive_id;
   config.remote_id = keys.send_id;

@@ -12,6 +12,7 @@
  * and sent on from elsewhere moves nothing.
  */
 #include "udtlink-private.h"
+#include "p2pborrow.h"
 
 #include <string.h>
 #include <openssl/rand.h>
@@ -33,29 +34,7 @@ udt_wire_text (const gchar *text)
   return string;
 }
 
-/* -- What the engine borrows ----------------------------------------------- */
-
-static void *
-env_alloc (void *user, size_t size)
-{
-  return g_try_malloc (size);
-}
-
-static void
-env_free (void *user, void *block)
-{
-  g_free (block);
-}
-
-static uint64_t
-env_random (void *user)
-{
-  uint64_t value;
-
-  if (RAND_bytes ((unsigned char *)&value, sizeof value) != 1)
-    value = (uint64_t)g_random_int () << 32 | g_random_int ();
-  return value;
-}
+/* -- Sealing --------------------------------------------------------------- */
 
 static bool
 env_seal (void *user, uint64_t number, const uint8_t *aad, size_t aad_len,
@@ -181,15 +160,11 @@ make_engine (UdtLinkPeer *peer)
 {
   const UdtLinkConfig *settings = &peer->link->config;
   UdtConfig config;
-  UdtEnv env = {
-    .user = peer,
-    .alloc = env_alloc,
-    .free = env_free,
-    .random = env_random,
-    .seal = env_seal,
-    .open = env_open,
-  };
+  UdtEnv env;
 
+  p2p_borrow_env (&env, peer);
+  env.seal = env_seal;
+  env.open = env_open;
   udt_config_init (&config);
   config.local_id = peer->local_id;
   config.remote_id = peer->remote_id;
