@@ -100,13 +100,14 @@ check_frame (GstBuffer *buffer, guint number, gsize size, GstBufferFlags flags)
   const guint mask = GST_BUFFER_FLAG_DELTA_UNIT | GST_BUFFER_FLAG_MARKER
                      | GST_BUFFER_FLAG_DROPPABLE | GST_BUFFER_FLAG_HEADER;
   GstMapInfo map;
-  gsize i;
 
   fail_unless (buffer != NULL);
   fail_unless_equals_int (gst_buffer_get_size (buffer), size);
   fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
-  for (i = 0; i < size; i++)
-    fail_unless_equals_int (map.data[i], (guint8)number);
+  /* The first byte is right, and each is as the one before: a check for each of
+   * half a million would take its time. */
+  fail_unless_equals_int (map.data[0], (guint8)number);
+  fail_unless_equals_int (memcmp (map.data, map.data + 1, size - 1), 0);
   gst_buffer_unmap (buffer, &map);
   fail_unless_equals_int (GST_BUFFER_FLAGS (buffer) & mask, flags & mask);
 }
