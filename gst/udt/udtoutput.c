@@ -585,8 +585,9 @@ udt_connection_output (UdtConnection *conn, uint8_t *packet, size_t capacity,
       || now < conn->blocked_until)
     return 0;
   if (sends_data (conn)) {
-    udt_drop_late (conn, now);
+    /* One that is the last of its twins may be too late. */
     udt_copies_tick (conn, now);
+    udt_drop_late (conn, now);
   }
   control = control_due (conn, now);
   data = data_due (conn);
