@@ -16,7 +16,7 @@
 
 here=$(dirname "$0")
 for plugin in soc p2p watermark; do
-  GST_PLUGIN_PATH="$here/../build/plugins/$plugin:${GST_PLUGIN_PATH:-}"
+  GST_PLUGIN_PATH="${GST_PLUGIN_PATH:+$GST_PLUGIN_PATH:}$here/../build/plugins/$plugin"
 done
 export GST_PLUGIN_PATH
 codec=${CODEC:-h264}

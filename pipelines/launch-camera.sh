@@ -8,7 +8,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 here=$(dirname "$0")
-export GST_PLUGIN_PATH="$here/../build/plugins/p2p:${GST_PLUGIN_PATH:-}"
+export GST_PLUGIN_PATH="${GST_PLUGIN_PATH:+$GST_PLUGIN_PATH:}$here/../build/plugins/p2p"
 exec gst-launch-1.0 -m p2psink name=p2p "$@" \
   videotestsrc is-live=true pattern=smpte horizontal-speed=4 \
   ! video/x-raw,format=I420,width=1280,height=720,framerate=25/1 ! timeoverlay \

@@ -8,7 +8,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 here=$(dirname "$0")
-export GST_PLUGIN_PATH="$here/../build/plugins/p2p:${GST_PLUGIN_PATH:-}"
+export GST_PLUGIN_PATH="${GST_PLUGIN_PATH:+$GST_PLUGIN_PATH:}$here/../build/plugins/p2p"
 exec gst-launch-1.0 -m p2psrc name=p2p "$@" \
   p2p.video_0 ! queue ! decodebin ! videoconvert ! autovideosink \
   p2p.audio_0 ! queue ! decodebin ! audioconvert ! audioresample \
