@@ -14,6 +14,7 @@
  * agent points to a path that is gone.
  */
 #include "p2ppath.h"
+#include "p2pnicecandidate.h"
 #include "p2pdirect.h"
 #include "p2psignaller.h"
 
@@ -128,60 +129,18 @@ arm (P2pPath *path)
 
 /* -- Candidates ------------------------------------------------------------ */
 
-static P2pCandidateKind
-kind_of (NiceCandidateType type)
-{
-  switch (type) {
-    case NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE:
-      return P2P_CANDIDATE_SRFLX;
-    case NICE_CANDIDATE_TYPE_PEER_REFLEXIVE:
-      return P2P_CANDIDATE_PRFLX;
-    case NICE_CANDIDATE_TYPE_RELAYED:
-      return P2P_CANDIDATE_RELAY;
-    default:
-      return P2P_CANDIDATE_HOST;
-  }
-}
-
-static NiceCandidateType
-type_of (P2pCandidateKind kind)
-{
-  switch (kind) {
-    case P2P_CANDIDATE_SRFLX:
-      return NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE;
-    case P2P_CANDIDATE_PRFLX:
-      return NICE_CANDIDATE_TYPE_PEER_REFLEXIVE;
-    case P2P_CANDIDATE_RELAY:
-      return NICE_CANDIDATE_TYPE_RELAYED;
-    default:
-      return NICE_CANDIDATE_TYPE_HOST;
-  }
-}
-
 static void
 on_candidate (NiceAgent *agent, NiceCandidate *candidate, gpointer user)
 {
   P2pPath *path = user;
-  gchar text[NICE_ADDRESS_STRING_LEN];
-  P2pCandidate c = { 0 };
+  P2pCandidate c;
 
   if (candidate->transport != NICE_CANDIDATE_TRANSPORT_UDP
       || path->candidates->len >= MAX_QUEUED_CANDIDATES)
     return;
-  c.kind = kind_of (candidate->type);
+  p2p_nice_candidate_read (&c, candidate);
   path->saw_reflexive |= c.kind == P2P_CANDIDATE_SRFLX;
   path->saw_relay |= c.kind == P2P_CANDIDATE_RELAY;
-  g_strlcpy (c.foundation, candidate->foundation, sizeof c.foundation);
-  c.priority = candidate->priority;
-  nice_address_to_string (&candidate->addr, text);
-  g_strlcpy (c.address, text, sizeof c.address);
-  c.port = (guint16)nice_address_get_port (&candidate->addr);
-  if (c.kind != P2P_CANDIDATE_HOST
-      && nice_address_is_valid (&candidate->base_addr)) {
-    nice_address_to_string (&candidate->base_addr, text);
-    g_strlcpy (c.base_address, text, sizeof c.base_address);
-    c.base_port = (guint16)nice_address_get_port (&candidate->base_addr);
-  }
   g_array_append_val (path->candidates, c);
   path->candidates_pending = TRUE;
   arm (path);
@@ -216,18 +175,6 @@ p2p_path_take_candidates (P2pPath *path, P2pCandidate *out, guint max,
   return n;
 }
 
-static gboolean
-same_place (const P2pCandidate *candidate, const NiceAddress *address)
-{
-  NiceAddress a;
-
-  nice_address_init (&a);
-  if (!nice_address_set_from_string (&a, candidate->address))
-    return FALSE;
-  nice_address_set_port (&a, candidate->port);
-  return nice_address_equal (&a, address);
-}
-
 /* What the peer sends through its relay may arrive before the candidate does
  * and is then taken for a peer-reflexive one; its address tells. */
 static gboolean
@@ -238,32 +185,11 @@ remote_is_relayed (P2pPath *path)
   if (path->remote_type == NICE_CANDIDATE_TYPE_RELAYED)
     return TRUE;
   for (i = 0; i < path->remote_relays->len; i++)
-    if (same_place (&g_array_index (path->remote_relays, P2pCandidate, i),
-                    &path->remote_address))
+    if (p2p_nice_candidate_is_at (
+            &g_array_index (path->remote_relays, P2pCandidate, i),
+            &path->remote_address))
       return TRUE;
   return FALSE;
-}
-
-static NiceCandidate *
-make_candidate (P2pPath *path, const P2pCandidate *c)
-{
-  NiceCandidate *candidate = nice_candidate_new (type_of (c->kind));
-
-  candidate->transport = NICE_CANDIDATE_TRANSPORT_UDP;
-  candidate->stream_id = path->stream;
-  candidate->component_id = COMPONENT;
-  candidate->priority = c->priority;
-  g_strlcpy (candidate->foundation, c->foundation,
-             NICE_CANDIDATE_MAX_FOUNDATION);
-  if (!nice_address_set_from_string (&candidate->addr, c->address)) {
-    nice_candidate_free (candidate);
-    return NULL;
-  }
-  nice_address_set_port (&candidate->addr, c->port);
-  if (c->base_address[0] != '\0'
-      && nice_address_set_from_string (&candidate->base_addr, c->base_address))
-    nice_address_set_port (&candidate->base_addr, c->base_port);
-  return candidate;
 }
 
 void
@@ -276,7 +202,8 @@ p2p_path_add_remote (P2pPath *path, const P2pCandidate *candidates, guint n,
   path->changed_us = g_get_monotonic_time ();
   path->remote_complete |= complete;
   for (i = 0; i < n && path->n_remote < P2P_MESSAGE_MAX_CANDIDATES; i++) {
-    NiceCandidate *candidate = make_candidate (path, &candidates[i]);
+    NiceCandidate *candidate
+        = p2p_nice_candidate_new (&candidates[i], path->stream, COMPONENT);
 
     if (candidate == NULL)
       continue;
