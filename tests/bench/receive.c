@@ -19,6 +19,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "content.h"
+#include "program.h"
 
 #include <glib-unix.h>
 #include <gst/gst.h>
@@ -129,36 +130,6 @@ on_sample (gpointer data)
 }
 
 static gboolean
-on_message (GstBus *bus, GstMessage *message, gpointer data)
-{
-  Receiver *receiver = data;
-
-  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
-    GError *error;
-
-    gst_message_parse_error (message, &error, NULL);
-    g_print ("error %s\n", error->message);
-    g_error_free (error);
-    g_main_loop_quit (receiver->loop);
-  } else if (gst_message_has_name (message, "p2p-step")) {
-    gchar *text = gst_structure_to_string (gst_message_get_structure (message));
-
-    g_print ("%s\n", text);
-    g_free (text);
-  }
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-on_signal (gpointer data)
-{
-  Receiver *receiver = data;
-
-  g_main_loop_quit (receiver->loop);
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
 watch (Receiver *receiver, const gchar *name, GCallback function)
 {
   GstElement *out = gst_bin_get_by_name (GST_BIN (receiver->pipeline), name);
@@ -190,7 +161,7 @@ build (Receiver *receiver, const gchar *description)
   }
   watch (receiver, "file", G_CALLBACK (on_file));
   bus = gst_element_get_bus (receiver->pipeline);
-  gst_bus_add_watch (bus, on_message, receiver);
+  gst_bus_add_watch (bus, program_message, receiver->loop);
   gst_object_unref (bus);
   return TRUE;
 }
@@ -218,8 +189,8 @@ main (int argc, char **argv)
   if (!receiver.pattern || (log_path && !receiver.log)
       || !build (&receiver, argv[1]))
     return 1;
-  g_unix_signal_add (SIGINT, on_signal, &receiver);
-  g_unix_signal_add (SIGTERM, on_signal, &receiver);
+  g_unix_signal_add (SIGINT, program_signal, receiver.loop);
+  g_unix_signal_add (SIGTERM, program_signal, receiver.loop);
   if (samples)
     g_timeout_add (SAMPLE_MS, on_sample, &receiver);
   gst_element_set_state (receiver.pipeline, GST_STATE_PLAYING);

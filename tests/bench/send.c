@@ -18,6 +18,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 #include "content.h"
+#include "program.h"
 
 #include <glib-unix.h>
 #include <gst/app/gstappsrc.h>
@@ -239,36 +240,6 @@ on_upstream (GstPad *pad, GstPadProbeInfo *info, gpointer data)
   return GST_PAD_PROBE_OK;
 }
 
-static gboolean
-on_message (GstBus *bus, GstMessage *message, gpointer data)
-{
-  Sender *sender = data;
-
-  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
-    GError *error;
-
-    gst_message_parse_error (message, &error, NULL);
-    g_print ("error %s\n", error->message);
-    g_error_free (error);
-    g_main_loop_quit (sender->loop);
-  } else if (gst_message_has_name (message, "p2p-step")) {
-    gchar *text = gst_structure_to_string (gst_message_get_structure (message));
-
-    g_print ("%s\n", text);
-    g_free (text);
-  }
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-on_signal (gpointer data)
-{
-  Sender *sender = data;
-
-  g_main_loop_quit (sender->loop);
-  return G_SOURCE_CONTINUE;
-}
-
 static void
 set_bulk (GstElement *in)
 {
@@ -315,7 +286,7 @@ build (Sender *sender, const gchar *description)
                       G_CALLBACK (on_target), sender);
   }
   bus = gst_element_get_bus (sender->pipeline);
-  gst_bus_add_watch (bus, on_message, sender);
+  gst_bus_add_watch (bus, program_message, sender->loop);
   gst_object_unref (bus);
   return TRUE;
 }
@@ -365,8 +336,8 @@ main (int argc, char **argv)
   if (!sender.pattern || (option.log && !sender.video.log)
       || !build (&sender, argv[1]))
     return 1;
-  g_unix_signal_add (SIGINT, on_signal, &sender);
-  g_unix_signal_add (SIGTERM, on_signal, &sender);
+  g_unix_signal_add (SIGINT, program_signal, sender.loop);
+  g_unix_signal_add (SIGTERM, program_signal, sender.loop);
   gst_element_set_state (sender.pipeline, GST_STATE_PLAYING);
   g_print ("ready\n");
   if (!option.wait_request)
