@@ -126,16 +126,18 @@ run (SimTest *test, const Live *live)
                 live->overhead);
 }
 
-static const SimLinkConfig near = { .rate = 20 * MBIT, .delay = 25 * SIM_MS };
+/* What the cases differ from. */
+static const Live nearby
+    = { .link = { .rate = 20 * MBIT, .delay = 25 * SIM_MS },
+        .latency = 200 * SIM_MS,
+        .video = 2 * MBIT,
+        .group = 30,
+        .most = 100 };
 
 static void
 short_2 (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .most = 100 };
+  Live live = nearby;
 
   live.link.loss = 0.02;
   run (test, &live);
@@ -144,11 +146,7 @@ short_2 (SimTest *test)
 static void
 short_2_jitter (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .most = 100 };
+  Live live = nearby;
 
   live.link.loss = 0.02;
   live.link.jitter = SIM_JITTER_UNIFORM;
@@ -160,14 +158,10 @@ short_2_jitter (SimTest *test)
 static void
 short_2_busy (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .slack = 20 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .audio = true,
-                .most = 100 };
+  Live live = nearby;
 
+  live.slack = 20 * SIM_MS;
+  live.audio = true;
   live.link.loss = 0.02;
   live.link.jitter = SIM_JITTER_GAUSS;
   live.link.jitter_amount = 10 * SIM_MS;
@@ -177,11 +171,7 @@ short_2_busy (SimTest *test)
 static void
 short_5 (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .most = 100 };
+  Live live = nearby;
 
   live.link.loss = 0.05;
   run (test, &live);
@@ -190,12 +180,9 @@ short_5 (SimTest *test)
 static void
 short_bursts (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .most = 500 };
+  Live live = nearby;
 
+  live.most = 500;
   /* Four packets at a time, two of a hundred in all. */
   live.link.burst_enter = 0.005;
   live.link.burst_leave = 0.25;
@@ -206,11 +193,7 @@ short_bursts (SimTest *test)
 static void
 short_slow (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .most = 100 };
+  Live live = nearby;
 
   live.link.rate = 5 * MBIT;
   live.link.loss = 0.02;
@@ -220,14 +203,13 @@ short_slow (SimTest *test)
 static void
 far_5 (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 400 * SIM_MS,
-                .video = 4 * MBIT,
-                .group = 60,
-                .most = 100,
-                .typical = 65 * SIM_MS,
-                .overhead = 1.25 };
+  Live live = nearby;
 
+  live.latency = 400 * SIM_MS;
+  live.video = 4 * MBIT;
+  live.group = 60;
+  live.typical = 65 * SIM_MS;
+  live.overhead = 1.25;
   live.link.delay = 50 * SIM_MS;
   live.link.loss = 0.05;
   live.link.jitter = SIM_JITTER_UNIFORM;
@@ -238,13 +220,9 @@ far_5 (SimTest *test)
 static void
 short_2_still (SimTest *test)
 {
-  Live live = { .link = near,
-                .latency = 200 * SIM_MS,
-                .video = 2 * MBIT,
-                .group = 30,
-                .still = true,
-                .most = 100 };
+  Live live = nearby;
 
+  live.still = true;
   live.link.loss = 0.02;
   run (test, &live);
 }
