@@ -202,23 +202,17 @@ ask_for_key_units (GstP2pSrc *src, GstEvent *event)
   return TRUE;
 }
 
-/* The application ends the stream: what is queued goes, what comes is not
- * wanted any more. */
+/* The application ends the streams: what is queued goes, what comes is not
+ * wanted any more. Before the element runs it is remembered, as GstBaseSrc
+ * does. */
 static gboolean
-end_all (GstP2pSrc *src, guint32 seqnum)
+take_eos (GstP2pSrc *src, GstEvent *event)
 {
-  GList *walk;
-
   g_mutex_lock (&src->lock);
-  for (walk = src->pads; walk != NULL; walk = walk->next) {
-    GstP2pSrcPad *pad = walk->data;
-
-    gst_p2p_src_pad_drop_frames (pad);
-    pad->stopped = TRUE;
-    gst_p2p_src_pad_push_item (pad,
-                               gst_p2p_item_new (GST_P2P_ITEM_END, seqnum));
-  }
+  src->end_wanted = TRUE;
+  src->end_seqnum = gst_event_get_seqnum (event);
   g_mutex_unlock (&src->lock);
+  gst_p2p_src_end (src);
   return TRUE;
 }
 
@@ -246,7 +240,7 @@ gst_p2p_src_send_event (GstElement *element, GstEvent *event)
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_EOS:
-      ok = end_all (src, gst_event_get_seqnum (event));
+      ok = take_eos (src, event);
       break;
     case GST_EVENT_LATENCY:
       ok = TRUE;
@@ -317,6 +311,7 @@ static gboolean
 start (GstP2pSrc *src)
 {
   P2pRequest *request;
+  gboolean end;
 
   if (!reopen_if_changed (src))
     return FALSE;
@@ -343,7 +338,10 @@ start (GstP2pSrc *src)
       = p2p_endpoint_add_listener (src->endpoint, &gst_p2p_src_listener,
                                    gst_object_ref (src));
   p2p_endpoint_start (src->endpoint);
+  end = src->end_wanted;
   g_mutex_unlock (&src->lock);
+  if (end)
+    gst_p2p_src_end (src);
   return TRUE;
 }
 
@@ -391,7 +389,7 @@ remove_pads (GstP2pSrc *src)
   pads = g_steal_pointer (&src->pads);
   gst_clear_object (&src->collection);
   src->collection_stale = FALSE;
-  src->complete = FALSE;
+  src->complete = src->end_wanted = FALSE;
   g_mutex_unlock (&src->lock);
 
   for (walk = pads; walk != NULL; walk = walk->next) {

@@ -9,6 +9,7 @@
  *   gstp2psrcsession.c  what the session calls, in its threads
  *   gstp2psrcpad.c      a pad and its queue
  *   gstp2psrcpush.c     a pad's task, which pushes downstream
+ *   gstp2psrcend.c      how streams end
  */
 #ifndef GST_P2P_SRC_H
 #define GST_P2P_SRC_H
@@ -68,6 +69,9 @@ struct _GstP2pSrc
   GList *pads;               /* of GstP2pSrcPad, owned; also those that are
                                 not exposed yet */
   gboolean any_stream;       /* one was there, for this request */
+  gboolean end_wanted;       /* by the application, which may say so before
+                                it starts the element */
+  guint32 end_seqnum;        /* of its event */
   GstClockID nothing_id;     /* gstp2psrcnothing.c */
   GstFlowCombiner *combiner; /* of the exposed ones */
   guint exposing;            /* pads being added just now */
@@ -97,10 +101,10 @@ typedef struct
     GST_P2P_ITEM_START, /* the stream opens, again perhaps */
     GST_P2P_ITEM_CAPS,
     GST_P2P_ITEM_FRAME,
-    GST_P2P_ITEM_END,    /* EOS */
+    GST_P2P_ITEM_END,    /* EOS: the sender's, or the application's */
     GST_P2P_ITEM_REMOVE, /* the sender's pad is gone */
   } type;
-  guint number;  /* START: group id; END: seqnum or 0 */
+  guint number;  /* START: group id; END: seqnum of the application's */
   GstCaps *caps; /* CAPS */
   /* FRAME. */
   GBytes *payload;
@@ -136,7 +140,7 @@ struct _GstP2pSrcPad
                          no delta unit goes on */
   gboolean has_caps;  /* a format that is taken is known */
   gboolean refused;   /* its format is not taken */
-  gboolean stopped;   /* downstream does not want more */
+  gboolean stopped;   /* no more frames are wanted */
   gboolean exposed;
   gboolean dead; /* the worker is about to remove it */
 
@@ -145,6 +149,7 @@ struct _GstP2pSrcPad
   guint start_group;
   gboolean discont;
   gboolean ended; /* EOS was pushed */
+  gboolean done;  /* and for good */
   GstCaps *caps;
   GList *headers;         /* to be pushed before the next frame */
   GstClockTime ts_offset; /* of timestamps above running time */
@@ -165,6 +170,8 @@ gboolean gst_p2p_src_pad_take_frame (GstP2pSrcPad *pad, GBytes *payload,
  * without them. */
 void gst_p2p_src_pad_trim (GstP2pSrcPad *pad, gint64 age_us);
 void gst_p2p_src_pad_drop_frames (GstP2pSrcPad *pad);
+/* Nothing that has come or comes is wanted. */
+void gst_p2p_src_pad_stop (GstP2pSrcPad *pad);
 void gst_p2p_src_pad_clear (GstP2pSrcPad *pad);
 void gst_p2p_src_pad_request_key_unit (GstP2pSrcPad *pad, gboolean all_headers,
                                        guint count);
@@ -176,12 +183,24 @@ void gst_p2p_item_free (GstP2pItem *item);
 
 /* gstp2psrcpush.c */
 void gst_p2p_src_pad_loop (gpointer pad);
+/* In the task: pushes everything that comes before data, if that was not done.
+ */
+void gst_p2p_src_pad_begin (GstP2pSrcPad *pad);
 /* Lock held: everything in the queues gets its place in running time. */
 void gst_p2p_src_map_queued (GstP2pSrc *src);
 /* Lock held: gives what waits of an earlier session up, or its times. */
 void gst_p2p_src_unmap_queued (GstP2pSrc *src);
 /* Lock held: samples the timeline and places one frame. */
 void gst_p2p_src_map_item (GstP2pSrcPad *pad, GstP2pItem *item);
+
+/* gstp2psrcend.c; lock not held. The first three in the pad's task. */
+/* `seqnum` 0: the sender's end, which may begin again. */
+void gst_p2p_src_pad_push_end (GstP2pSrcPad *pad, guint32 seqnum);
+void gst_p2p_src_pad_push_removal (GstP2pSrcPad *pad);
+/* What a push returned. */
+void gst_p2p_src_pad_take_flow (GstP2pSrcPad *pad, GstFlowReturn flow);
+/* The application's end, if the element runs. */
+void gst_p2p_src_end (GstP2pSrc *src);
 
 /* gstp2psrc.c; lock not held. */
 /* Publishes the stream collection, and says when no more pads come. */

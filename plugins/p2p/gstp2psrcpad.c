@@ -175,6 +175,17 @@ gst_p2p_src_pad_drop_frames (GstP2pSrcPad *pad)
     pad->wait_sync = TRUE;
 }
 
+void
+gst_p2p_src_pad_stop (GstP2pSrcPad *pad)
+{
+  pad->stopped = TRUE;
+  gst_p2p_src_pad_drop_frames (pad);
+  if (pad->held && pad->in_stream != NULL) {
+    pad->held = FALSE;
+    p2p_in_stream_resume (pad->in_stream);
+  }
+}
+
 static gint64
 newest_arrival (GstP2pSrcPad *pad)
 {

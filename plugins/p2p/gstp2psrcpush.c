@@ -250,10 +250,11 @@ expose (GstP2pSrcPad *pad, GstP2pSrc *src)
   gst_p2p_src_check_pads (src);
 }
 
-/* Pushes everything that comes before data, if that was not done. */
-static void
-begin (GstP2pSrcPad *pad, GstP2pSrc *src)
+void
+gst_p2p_src_pad_begin (GstP2pSrcPad *pad)
 {
+  GstP2pSrc *src = pad->src;
+
   if (!pad->start_pending)
     return;
   pad->start_pending = FALSE;
@@ -291,72 +292,6 @@ make_room_for (GstP2pSrcPad *pad, const GstP2pItem *item)
     return;
   pad->ts_offset = (-lowest + GST_SECOND - 1) / GST_SECOND * GST_SECOND;
   push_segment (pad);
-}
-
-static void
-post_not_linked (GstP2pSrc *src)
-{
-  GString *names = g_string_new (NULL);
-  GList *walk;
-
-  g_mutex_lock (&src->lock);
-  for (walk = src->pads; walk != NULL; walk = walk->next)
-    g_string_append_printf (names, " %s", GST_OBJECT_NAME (walk->data));
-  g_mutex_unlock (&src->lock);
-  GST_ELEMENT_ERROR (src, STREAM, FAILED,
-                     ("None of the device's streams is taken"),
-                     ("No pad is linked to anything that takes its data; there "
-                      "are:%s",
-                      names->str));
-  g_string_free (names, TRUE);
-}
-
-static void
-post_flow_error (GstP2pSrc *src, GstP2pSrcPad *pad, GstFlowReturn flow)
-{
-  if (flow == GST_FLOW_NOT_LINKED)
-    post_not_linked (src);
-  else
-    GST_ELEMENT_FLOW_ERROR (src, flow);
-  gst_pad_push_event (GST_PAD_CAST (pad), gst_event_new_eos ());
-}
-
-static void
-handle_flow (GstP2pSrcPad *pad, GstP2pSrc *src, GstFlowReturn flow)
-{
-  GstFlowReturn combined;
-  gboolean fatal, all_known;
-
-  if (flow == GST_FLOW_OK)
-    return;
-  g_mutex_lock (&src->lock);
-  combined = gst_flow_combiner_update_pad_flow (src->combiner,
-                                                GST_PAD_CAST (pad), flow);
-  all_known = src->no_more_pads;
-  if (flow == GST_FLOW_FLUSHING && !pad->flushing) {
-    /* Downstream flushes: what it needs next is a beginning. */
-    if (!pad->wait_sync)
-      gst_p2p_src_pad_request_key_unit (pad, FALSE, 0);
-    pad->wait_sync = TRUE;
-  } else if (flow != GST_FLOW_NOT_LINKED && flow != GST_FLOW_FLUSHING) {
-    pad->stopped = TRUE;
-    gst_p2p_src_pad_drop_frames (pad);
-  }
-  /* While pads still come, nobody can say that none is linked. What a viewer
-   * sends is no reason for a device to stop. */
-  fatal = combined <= GST_FLOW_NOT_NEGOTIATED
-          || (combined == GST_FLOW_NOT_LINKED && all_known);
-  if (fatal && src->accepts) {
-    GST_WARNING_OBJECT (pad, "%s: no more of this stream is taken",
-                        gst_flow_get_name (flow));
-    gst_flow_combiner_reset (src->combiner);
-    fatal = FALSE;
-  }
-  if (fatal)
-    pad->stopped = TRUE;
-  g_mutex_unlock (&src->lock);
-  if (fatal)
-    post_flow_error (src, pad, combined);
 }
 
 static GstFlowReturn
@@ -403,12 +338,12 @@ push_gap (GstP2pSrcPad *pad, const GstP2pItem *item)
 }
 
 static void
-push_frame (GstP2pSrcPad *pad, GstP2pSrc *src, GstP2pItem *item)
+push_frame (GstP2pSrcPad *pad, GstP2pItem *item)
 {
   GstBuffer *buffer;
   GstFlowReturn flow;
 
-  begin (pad, src);
+  gst_p2p_src_pad_begin (pad);
   make_room_for (pad, item);
   if (item->gap)
     pad->discont = TRUE;
@@ -429,79 +364,7 @@ push_frame (GstP2pSrcPad *pad, GstP2pSrc *src, GstP2pItem *item)
     GST_LOG_OBJECT (pad, "%" GST_PTR_FORMAT, buffer);
     flow = gst_pad_push (GST_PAD_CAST (pad), buffer);
   }
-  handle_flow (pad, src, flow);
-}
-
-/* -- Ends ------------------------------------------------------------------ */
-
-static void
-push_end (GstP2pSrcPad *pad, GstP2pSrc *src, guint32 seqnum)
-{
-  GstEvent *event;
-
-  if (pad->ended)
-    return;
-  begin (pad, src);
-  pad->ended = TRUE;
-  event = gst_event_new_eos ();
-  if (seqnum != 0)
-    gst_event_set_seqnum (event, seqnum);
-  GST_INFO_OBJECT (pad, "end of stream");
-  gst_pad_push_event (GST_PAD_CAST (pad), event);
-  /* The sender may begin again. */
-  pad->start_pending = TRUE;
-}
-
-static void
-pad_unref (gpointer pad)
-{
-  gst_object_unref (pad);
-}
-
-/* In the worker: a task cannot stop itself. */
-static void
-remove_pad (GstElement *element, gpointer data)
-{
-  GstP2pSrc *src = GST_P2P_SRC (element);
-  GstP2pSrcPad *pad = data;
-  gboolean ours;
-  GList *walk;
-
-  g_mutex_lock (&src->lock);
-  /* It may have come again, or the element may be stopping. */
-  ours = g_list_find (src->pads, pad) != NULL && pad->in_stream == NULL
-         && g_queue_is_empty (&pad->queue) && !pad->dead;
-  if (ours) {
-    pad->dead = TRUE;
-    if (pad->exposed)
-      gst_flow_combiner_remove_pad (src->combiner, GST_PAD_CAST (pad));
-  }
-  g_mutex_unlock (&src->lock);
-  if (!ours)
-    return;
-
-  gst_pad_set_active (GST_PAD_CAST (pad), FALSE);
-  if (pad->exposed)
-    gst_element_remove_pad (element, GST_PAD_CAST (pad));
-  g_mutex_lock (&src->lock);
-  walk = g_list_find (src->pads, pad);
-  if (walk != NULL)
-    src->pads = g_list_delete_link (src->pads, walk);
-  else
-    ours = FALSE;
-  gst_p2p_src_wake_pads (src);
-  g_mutex_unlock (&src->lock);
-  if (ours)
-    gst_object_unref (pad);
-}
-
-static void
-push_removal (GstP2pSrcPad *pad, GstP2pSrc *src)
-{
-  if (pad->exposed && !pad->ended)
-    push_end (pad, src, 0);
-  gst_element_call_async (GST_ELEMENT_CAST (src), remove_pad,
-                          gst_object_ref (pad), pad_unref);
+  gst_p2p_src_pad_take_flow (pad, flow);
 }
 
 /* -- The task -------------------------------------------------------------- */
@@ -553,6 +416,11 @@ gst_p2p_src_pad_loop (gpointer data)
     gst_pad_pause_task (GST_PAD_CAST (pad));
     return;
   }
+  /* Behind the end a pad can only go. */
+  if (pad->done && item->type != GST_P2P_ITEM_REMOVE) {
+    gst_p2p_item_free (item);
+    return;
+  }
   switch (item->type) {
     case GST_P2P_ITEM_START:
       pad->start_pending = TRUE;
@@ -563,18 +431,18 @@ gst_p2p_src_pad_loop (gpointer data)
     case GST_P2P_ITEM_CAPS:
       set_caps (pad, item->caps);
       if (pad->start_pending)
-        begin (pad, src);
+        gst_p2p_src_pad_begin (pad);
       else
         push_caps (pad);
       break;
     case GST_P2P_ITEM_FRAME:
-      push_frame (pad, src, item);
+      push_frame (pad, item);
       break;
     case GST_P2P_ITEM_END:
-      push_end (pad, src, item->number);
+      gst_p2p_src_pad_push_end (pad, item->number);
       break;
     case GST_P2P_ITEM_REMOVE:
-      push_removal (pad, src);
+      gst_p2p_src_pad_push_removal (pad);
       break;
   }
   gst_p2p_item_free (item);

@@ -249,6 +249,11 @@ on_stream_opened (P2pRequest *request, P2pInStream *stream,
     return NULL;
   }
   g_mutex_lock (&src->lock);
+  /* Closing the request may wait for us. */
+  if (src->end_wanted) {
+    g_mutex_unlock (&src->lock);
+    return NULL;
+  }
   src->any_stream = TRUE;
   if (!src->accepts) {
     begin_epoch (src, epoch);

@@ -66,6 +66,8 @@ peer_chain (GstPad *peer, GstObject *parent, GstBuffer *buffer)
 
   g_mutex_lock (&rig->lock);
   rig->buffers = g_list_prepend (rig->buffers, buffer);
+  /* As it is now, not when the test has read the line. */
+  flow = rig->flow;
   g_mutex_unlock (&rig->lock);
   gst_buffer_map (buffer, &map, GST_MAP_READ);
   write_line (
@@ -80,7 +82,6 @@ peer_chain (GstPad *peer, GstObject *parent, GstBuffer *buffer)
   g_mutex_lock (&rig->lock);
   while (rig->blocked)
     g_cond_wait (&rig->changed, &rig->lock);
-  flow = rig->flow;
   g_mutex_unlock (&rig->lock);
   return flow;
 }
@@ -214,6 +215,28 @@ rig_block (Rig *rig, gboolean blocked)
   rig->blocked = blocked;
   g_cond_broadcast (&rig->changed);
   g_mutex_unlock (&rig->lock);
+}
+
+void
+rig_set_flow (Rig *rig, GstFlowReturn flow)
+{
+  g_mutex_lock (&rig->lock);
+  rig->flow = flow;
+  g_mutex_unlock (&rig->lock);
+}
+
+void
+rig_expect_nothing (Rig *rig, const gchar *pad)
+{
+  gchar *prefix = g_strconcat (pad, " ", NULL);
+  guint i;
+
+  g_mutex_lock (&rig->lock);
+  for (i = 0; i < rig->log->len; i++)
+    fail_if (g_str_has_prefix (g_ptr_array_index (rig->log, i), prefix), "%s",
+             (const gchar *)g_ptr_array_index (rig->log, i));
+  g_mutex_unlock (&rig->lock);
+  g_free (prefix);
 }
 
 /* A frame of `stream` with its sender's time `pts`, sent at that time, that

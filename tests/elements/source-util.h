@@ -43,6 +43,11 @@ void rig_close (Rig *rig, P2pInStream *one, P2pInStream *two);
 /* While blocked, downstream takes nothing. */
 void rig_block (Rig *rig, gboolean blocked);
 
+/* What downstream answers from now on. */
+void rig_set_flow (Rig *rig, GstFlowReturn flow);
+/* Nothing of `pad` is left that was not expected. */
+void rig_expect_nothing (Rig *rig, const gchar *pad);
+
 /* Waits for the next line of `pad` and compares it. Lines of other pads stay
  * for others to expect. */
 void expect (Rig *rig, const gchar *pad, const gchar *line);

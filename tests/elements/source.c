@@ -436,8 +436,216 @@ GST_START_TEST (test_eos_from_the_application)
   expect (&rig, "video_0", "key discont");
   fail_unless (gst_element_send_event (rig.src, gst_event_new_eos ()));
   expect (&rig, "video_0", "eos");
-  fail_unless (send_frame (video, "more", 0, 0, 0));
+  /* Nothing more is asked of the device. */
+  fail_if (fake_has_request ());
   rig_close (&rig, video, NULL);
+}
+
+GST_END_TEST;
+
+/* In a session that is being made, before anything came: the end is said at
+ * once, also by a sink that waits for a pad and will never see it end. */
+GST_START_TEST (test_eos_before_streams)
+{
+  P2pInStream *video, *audio;
+  GstMessage *message;
+  gboolean early;
+  Rig rig;
+
+  for (early = FALSE; early <= TRUE; early++) {
+    rig_open (&rig);
+    if (early)
+      fail_unless (gst_element_send_event (rig.src, gst_event_new_eos ()));
+    rig_play (&rig);
+    if (!early) {
+      /* It has no format yet, so no pad. */
+      video = fake_open ("video_0", P2P_WIRE_VIDEO, 1);
+      fail_unless (gst_element_send_event (rig.src, gst_event_new_eos ()));
+      p2p_in_stream_unref (video);
+    }
+    fail_if (fake_has_request ());
+    message = gst_bus_pop_filtered (rig.bus, GST_MESSAGE_ERROR);
+    fail_unless (message != NULL);
+    gst_message_unref (message);
+    /* It is forgotten with the run that it ended. */
+    gst_element_set_state (rig.src, GST_STATE_READY);
+    rig_play (&rig);
+    audio = fake_open ("audio_0", P2P_WIRE_AUDIO, 1);
+    fake_complete ();
+    fake_caps (audio, AAC);
+    expect_start (&rig, "audio_0", "audio/mpeg");
+    rig_close (&rig, audio, NULL);
+  }
+}
+
+GST_END_TEST;
+
+/* Pads end that are not there yet, and those in PAUSED; the device is not asked
+ * for more; and what it still sends does not begin anew. */
+GST_START_TEST (test_eos_in_paused)
+{
+  P2pInStream *video, *audio;
+  GstEvent *eos = gst_event_new_eos (), *seen;
+  guint32 seqnum = gst_event_get_seqnum (eos);
+  GstPad *peer;
+  Rig rig;
+
+  rig_open (&rig);
+  gst_element_set_state (rig.src, GST_STATE_PAUSED);
+  video = fake_open ("video_0", P2P_WIRE_VIDEO, 1);
+  audio = fake_open ("audio_0", P2P_WIRE_AUDIO, 1);
+  fake_caps (video, H264);
+  fake_caps (audio, AAC);
+  send_frame (video, "unseen", 0, 0, 0);
+  /* The streams are not complete: no pad so far. */
+  fail_unless (gst_element_send_event (rig.src, eos));
+  fail_if (fake_has_request ());
+  expect_start (&rig, "video_0", "video/x-h264");
+  expect (&rig, "video_0", "eos");
+  expect_start (&rig, "audio_0", "audio/mpeg");
+  expect (&rig, "audio_0", "eos");
+  expect (&rig, "element", "added video_0");
+  expect (&rig, "element", "added audio_0");
+  expect (&rig, "element", "no-more-pads");
+  peer = gst_element_get_static_pad (rig.src, "audio_0");
+  seen = gst_pad_get_sticky_event (peer, GST_EVENT_EOS, 0);
+  fail_unless_equals_int (gst_event_get_seqnum (seen), seqnum);
+  gst_event_unref (seen);
+  gst_object_unref (peer);
+  rig_close (&rig, video, audio);
+}
+
+GST_END_TEST;
+
+static void
+expect_error (Rig *rig, GQuark domain, gint code)
+{
+  GstMessage *message = gst_bus_timed_pop_filtered (rig->bus, 30 * GST_SECOND,
+                                                    GST_MESSAGE_ERROR);
+  GError *error = NULL;
+
+  fail_unless (message != NULL);
+  gst_message_parse_error (message, &error, NULL);
+  fail_unless (g_error_matches (error, domain, code), "%s", error->message);
+  g_error_free (error);
+  gst_message_unref (message);
+}
+
+static void
+open_two (Rig *rig, P2pInStream **video, P2pInStream **audio)
+{
+  rig_open (rig);
+  rig_play (rig);
+  *video = fake_open ("video_0", P2P_WIRE_VIDEO, 1);
+  *audio = fake_open ("audio_0", P2P_WIRE_AUDIO, 1);
+  fake_complete ();
+  fake_caps (*video, H264);
+  fake_caps (*audio, AAC);
+  expect_start (rig, "video_0", "video/x-h264");
+  expect_start (rig, "audio_0", "audio/mpeg");
+}
+
+/* Downstream of one pad wants no more: that pad ends, and stays so whatever
+ * comes; the other goes on until its own is done. */
+GST_START_TEST (test_eos_from_downstream)
+{
+  P2pInStream *video, *audio;
+  Rig rig;
+
+  open_two (&rig, &video, &audio);
+  rig_set_flow (&rig, GST_FLOW_EOS);
+  send_frame (video, "enough", 1, 0, 0);
+  expect (&rig, "video_0", "enough discont");
+  expect (&rig, "video_0", "eos");
+  rig_set_flow (&rig, GST_FLOW_OK);
+  send_frame (video, "more", 2, 0, 0);
+  fake_close (video, TRUE);
+  video = fake_open ("video_0", P2P_WIRE_VIDEO, 1);
+  fake_caps (video, H264);
+  fake_complete ();
+  send_frame (video, "again", 3, 0, 0);
+  fake_end (video);
+  send_frame (audio, "on", 1, 0, 0);
+  expect (&rig, "audio_0", "on discont");
+  rig_set_flow (&rig, GST_FLOW_EOS);
+  send_frame (audio, "enough", 2, 0, 0);
+  expect (&rig, "audio_0", "enough");
+  expect (&rig, "audio_0", "eos");
+  fail_unless (gst_bus_pop_filtered (rig.bus, GST_MESSAGE_ERROR) == NULL);
+  /* It can still go; nothing of it was pushed behind its end. */
+  fake_close (video, FALSE);
+  expect (&rig, "element", "added video_0");
+  expect (&rig, "element", "added audio_0");
+  expect (&rig, "element", "no-more-pads");
+  expect (&rig, "element", "removed video_0");
+  rig_expect_nothing (&rig, "video_0");
+  rig_close (&rig, audio, NULL);
+}
+
+GST_END_TEST;
+
+/* Data that is held back for a pad that ends is let go. */
+GST_START_TEST (test_eos_lets_go)
+{
+  GBytes *big = g_bytes_new_take (g_malloc0 (600000), 600000);
+  P2pWireFrame frame = {
+    0,
+  };
+  P2pInStream *data;
+  Rig rig;
+
+  rig_open (&rig);
+  rig_play (&rig);
+  data = fake_open ("data_0", P2P_WIRE_DATA, 1);
+  fake_complete ();
+  frame.pts = frame.dts = frame.duration = P2P_WIRE_TIME_NONE;
+  rig_block (&rig, TRUE);
+  rig_set_flow (&rig, GST_FLOW_EOS);
+  send_frame (data, "small", 0, 0, 0);
+  expect_start (&rig, "data_0", NULL);
+  expect (&rig, "data_0", "small discont");
+  fail_unless (fake_frame (data, big, &frame, g_get_monotonic_time (), FALSE));
+  fail_if (fake_frame (data, big, &frame, g_get_monotonic_time (), FALSE));
+  rig_block (&rig, FALSE);
+  expect (&rig, "data_0", "eos");
+  fake_wait_resumed (data, 1);
+  fail_unless (fake_frame (data, big, &frame, g_get_monotonic_time (), FALSE));
+  g_bytes_unref (big);
+  rig_close (&rig, data, NULL);
+}
+
+GST_END_TEST;
+
+/* One pad that nobody takes ends nothing; all of them are an error. An error of
+ * one is the element's. */
+GST_START_TEST (test_flow_errors)
+{
+  P2pInStream *video, *audio;
+  Rig rig;
+
+  open_two (&rig, &video, &audio);
+  expect (&rig, "element", "added video_0");
+  expect (&rig, "element", "added audio_0");
+  expect (&rig, "element", "no-more-pads");
+  rig_set_flow (&rig, GST_FLOW_NOT_LINKED);
+  send_frame (video, "one", 1, 0, 0);
+  expect (&rig, "video_0", "one discont");
+  send_frame (video, "two", 2, 0, 0);
+  expect (&rig, "video_0", "two");
+  fail_unless (gst_bus_pop_filtered (rig.bus, GST_MESSAGE_ERROR) == NULL);
+  send_frame (audio, "one", 1, 0, 0);
+  expect (&rig, "audio_0", "one discont");
+  expect (&rig, "audio_0", "eos");
+  expect_error (&rig, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED);
+  rig_close (&rig, video, audio);
+
+  open_two (&rig, &video, &audio);
+  rig_set_flow (&rig, GST_FLOW_ERROR);
+  send_frame (video, "one", 1, 0, 0);
+  expect (&rig, "video_0", "one discont");
+  expect (&rig, "video_0", "eos");
+  expect_error (&rig, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED);
+  rig_close (&rig, video, audio);
 }
 
 GST_END_TEST;
@@ -463,6 +671,11 @@ source_suite (void)
   tcase_add_test (tcase, test_gap);
   tcase_add_test (tcase, test_eos_of_one);
   tcase_add_test (tcase, test_eos_from_the_application);
+  tcase_add_test (tcase, test_eos_before_streams);
+  tcase_add_test (tcase, test_eos_in_paused);
+  tcase_add_test (tcase, test_eos_from_downstream);
+  tcase_add_test (tcase, test_eos_lets_go);
+  tcase_add_test (tcase, test_flow_errors);
   return suite;
 }
 

@@ -369,6 +369,38 @@ GST_START_TEST (test_file)
 }
 GST_END_TEST;
 
+/* Downstream wants no more, and the application wants the end while nobody is
+ * there: both are the end of the pipeline. */
+GST_START_TEST (test_ends_of_the_receiver)
+{
+  Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
+  GstElement *receiver
+      = launch ("udtsrc uri=udt://127.0.0.1:%u key=" KEY
+                " ! identity eos-after=2 ! fakesink",
+                bound_port (pair.sink));
+  guint i;
+
+  gst_harness_set_src_caps_str (pair.sink, H264);
+  wait_for_key_unit_request (pair.sink);
+  gst_element_set_state (receiver, GST_STATE_PLAYING);
+  wait_for_key_unit_request (pair.sink);
+  for (i = 0; i < 4; i++)
+    gst_harness_push (pair.sink, make_frame (i, 100, 0));
+  wait_for_eos (receiver);
+  gst_element_set_state (receiver, GST_STATE_NULL);
+  gst_object_unref (receiver);
+  free_pair (&pair);
+
+  receiver = launch ("udtsrc uri=\"udt://127.0.0.1:0?mode=listener\" key=" KEY
+                     " ! fakesink");
+  gst_element_set_state (receiver, GST_STATE_PLAYING);
+  fail_unless (gst_element_send_event (receiver, gst_event_new_eos ()));
+  wait_for_eos (receiver);
+  gst_element_set_state (receiver, GST_STATE_NULL);
+  gst_object_unref (receiver);
+}
+GST_END_TEST;
+
 /* The sender goes and comes back: a new group, DISCONT, caps again, no EOS. */
 GST_START_TEST (test_reconnect)
 {
@@ -780,6 +812,7 @@ udt_loopback_suite (void)
   tcase_add_test (tc, test_insecure);
   tcase_add_test (tc, test_ipv6);
   tcase_add_test (tc, test_file);
+  tcase_add_test (tc, test_ends_of_the_receiver);
   tcase_add_test (tc, test_reconnect);
   tcase_add_test (tc, test_key_unit);
   tcase_add_test (tc, test_refused_settings);
