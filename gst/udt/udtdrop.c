@@ -153,10 +153,10 @@ first_pending (const UdtFlowOut *flow)
   return flow->unsent;
 }
 
-static UdtOut *
-first_live (const UdtFlowOut *flow)
+UdtOut *
+udt_first_live (const UdtFlowOut *flow)
 {
-  UdtOut *out = flow->buffered > 0 ? flow->head : NULL;
+  UdtOut *out = flow->head; /* not `buffered`: a message may be empty */
 
   while (out != NULL && out->state != OUT_LIVE)
     out = out->next;
@@ -205,7 +205,7 @@ udt_drop_unheard (UdtConnection *conn, UdtTime now)
     UdtFlowOut *flow = &conn->flows_out[__builtin_ctzll (mask)];
     UdtOut *out;
 
-    while ((out = first_live (flow)) != NULL && out->deadline < now)
+    while ((out = udt_first_live (flow)) != NULL && out->deadline < now)
       udt_drop (conn, flow, out);
   }
 }
@@ -218,7 +218,8 @@ unheard_time (const UdtConnection *conn)
   uint64_t mask = silent != UDT_NEVER ? all_flows (conn) : 0;
 
   for (; mask != 0; mask &= mask - 1) {
-    const UdtOut *out = first_live (&conn->flows_out[__builtin_ctzll (mask)]);
+    const UdtOut *out
+        = udt_first_live (&conn->flows_out[__builtin_ctzll (mask)]);
 
     if (out != NULL && out->deadline < first)
       first = out->deadline;

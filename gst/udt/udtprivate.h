@@ -545,6 +545,8 @@ void udt_settings_received (UdtConnection *conn, const UdtSettingsFrame *frame,
                             uint64_t number);
 
 /* --- udtdrop.c --- */
+/* First message of the flow that the peer may lack and shall have. */
+UdtOut *udt_first_live (const UdtFlowOut *flow);
 UdtTime udt_arrival_time (const UdtConnection *conn, UdtTime now);
 /* The pieces of `out` to be repeated go; those in flight no longer matter. */
 void udt_forget_pieces (UdtConnection *conn, UdtFlowOut *flow, UdtOut *out);

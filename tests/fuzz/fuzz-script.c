@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define MAX_STEPS 200
+#define MAX_FRAMES 64
+#define DRAIN_LIMIT (60 * SIM_SECOND)
 #define FLOWS 6
 
 static const UdtFlowConfig configs[FLOWS] = {
@@ -115,6 +117,72 @@ change_link (Script *script, uint8_t op)
   }
 }
 
+/* Pictures at 30 a second, the first of them whole. */
+static void
+film (Script *script, SimFlow *flow)
+{
+  unsigned frames = fuzz_u8 (&script->in) % MAX_FRAMES + 1;
+  uint32_t size = 500 + (uint32_t)fuzz_u8 (&script->in) * 80;
+
+  for (unsigned i = 0; i < frames && flow->open && !script->sim->failed; i++) {
+    sim_flow_send (flow, i ? size : size * 3,
+                   i ? UDT_MESSAGE_DELTA : UDT_MESSAGE_SYNC);
+    sim_run_for (script->sim, SIM_SECOND / 30);
+  }
+}
+
+/* What takes longer than one byte to say. */
+static void
+more (Script *script, uint8_t op)
+{
+  Sim *sim = script->sim;
+  SimPeer *peer = &sim->peer[op & 1];
+  SimLinkConfig *link = sim_link_config (sim->link[op & 1]);
+  uint8_t value = fuzz_u8 (&script->in);
+
+  switch (op >> 1 & 7) {
+    case 0:
+      link->loss = value / 512.0;
+      break;
+    case 1:
+      link->burst_enter = value / 2048.0;
+      link->burst_leave = 0.3;
+      link->burst_loss = 0.9;
+      break;
+    case 2:
+    case 3:
+      film (script, &peer->flows[2 + value % 2]);
+      break;
+    case 4: /* more than a window of what must arrive */
+      for (unsigned i = 0; i < value % 32u && peer->flows[4].open; i++)
+        sim_flow_send (&peer->flows[4], 60000, 0);
+      break;
+    case 5:
+      /* Of messages that are out the simulator knows one deadline. */
+      peer = sim_peer_other (peer);
+      if (!sim_peer_other (peer)->flows[2].n_messages) {
+        peer->config.latency = (UdtTime)value * 2 * SIM_MS;
+        udt_connection_set_latency (peer->conn, peer->config.latency,
+                                    sim_peer_now (peer));
+        sim_peer_service (peer);
+      }
+      break;
+    case 6: /* both move to another path */
+      for (unsigned i = 0; i < 2; i++) {
+        SimPeer *end = &sim->peer[i];
+
+        sim_link_config (sim->link[i])->delay = (UdtTime)value * 500;
+        udt_connection_path_changed (end->conn, 1200u + value,
+                                     sim_peer_now (end));
+        sim_peer_service (end);
+      }
+      break;
+    default:
+      sim_run_for (sim, (UdtTime)value * 100 * SIM_MS);
+      break;
+  }
+}
+
 static void
 other (Script *script, uint8_t op)
 {
@@ -165,6 +233,8 @@ settle (Script *script)
     SimLinkConfig *link = sim_link_config (sim->link[i]);
 
     link->mask_words = 0;
+    link->loss = link->loss < 0.1 ? link->loss : 0.1;
+    link->burst_enter = 0;
     link->mtu = 0;
     link->rate = 10000000;
     sim->peer[i].memory.fail_count = 0;
@@ -175,17 +245,45 @@ settle (Script *script)
   }
 }
 
+static bool
+both_finished (Sim *sim, void *user)
+{
+  (void)user;
+  return udt_connection_is_finished (sim->peer[0].conn)
+         && udt_connection_is_finished (sim->peer[1].conn);
+}
+
+/* A close that lets everything arrive first. */
+static void
+close_drained (Sim *sim)
+{
+  SimPeer *peer = &sim->peer[0];
+
+  udt_connection_close (peer->conn, 7, "drained", DRAIN_LIMIT,
+                        sim_peer_now (peer));
+  sim_peer_service (peer);
+  if (!sim_run_to (sim, both_finished, NULL, sim->now + 2 * DRAIN_LIMIT))
+    sim_fail (sim, "a close that drains does not end");
+  for (unsigned i = 0; i < FLOWS && !sim->failed; i++)
+    if (peer->flows[i].expect_all && !sim_flow_all_delivered (&peer->flows[i]))
+      sim_fail (sim, "flow %u: %llu of %zu messages arrived before the close",
+                i, (unsigned long long)peer->flows[i].delivered,
+                peer->flows[i].n_messages);
+  sim_abandon (sim);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   Script script = { .in = { data, data + size } };
   SimConfig config;
+  uint8_t first = fuzz_u8 (&script.in);
   Sim *sim;
 
   sim_config_init (&config);
   /* Clocks may go back, but not to before the beginning of time. */
   config.clock_offset[0] = config.clock_offset[1] = 3600 * (int64_t)SIM_SECOND;
-  config.timer_slack = fuzz_u8 (&script.in) % 4 * SIM_MS;
+  config.timer_slack = first % 4 * SIM_MS;
   sim = script.sim = sim_new (&config, 1);
   for (uint16_t i = 0; i < FLOWS; i++)
     for (unsigned peer = 0; peer < 2; peer++)
@@ -199,8 +297,10 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       send (&script, op);
     else if (op < 0xa0)
       sim_run_for (sim, (UdtTime)(op - 0x5f) * (op - 0x5f) * 100);
-    else if (op < 0xc0)
+    else if (op < 0xb0)
       inject (&script, op);
+    else if (op < 0xc0)
+      more (&script, op);
     else if (op < 0xe0)
       change_link (&script, op);
     else
@@ -210,6 +310,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   /* Clocks that leap and links that are down for long do end a connection. */
   if (sim->peer[0].dead || sim->peer[1].dead)
     sim_abandon (sim);
+  else if (first & 4)
+    close_drained (sim);
   else
     sim_finish (sim);
   if (sim->failed)

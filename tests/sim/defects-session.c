@@ -227,6 +227,30 @@ close_drains (SimTest *test)
   sim_test_end (test, sim);
 }
 
+/* An empty message is one too: with nothing else to send, a close that drains
+ * waits for it, and repeats it. */
+static void
+close_drains_empty_message (SimTest *test)
+{
+  Sim *sim = defect_sim (test, NULL);
+  SimFlow *flow = sim_flow_open (sim, 0, 1, &flow_bulk);
+
+  sim_connect (sim);
+  sim_link_config (sim->link[0])->loss = 1;
+  sim_flow_send (flow, 0, 0);
+  udt_connection_close (sim->peer[0].conn, 0, NULL, 10 * SIM_SECOND,
+                        sim_peer_now (&sim->peer[0]));
+  sim_peer_service (&sim->peer[0]);
+  sim_run_for (sim, 100 * SIM_MS);
+  sim_link_config (sim->link[0])->loss = 0;
+  sim_run_for (sim, 5 * SIM_SECOND);
+  CHECK (test, sim_flow_all_delivered (flow));
+  CHECK (test, sim->peer[1].closed);
+  CHECK (test, udt_connection_is_finished (sim->peer[0].conn));
+  sim_abandon (sim);
+  sim_test_end (test, sim);
+}
+
 /* A peer that vanished is noticed by the keep-alives, not after minutes. */
 static void
 dead_peer (SimTest *test)
@@ -346,6 +370,7 @@ const SimCase defects_session[] = {
   { "defect-15-lost-goodbye", lost_goodbye, 3 },
   { "defect-15-close-without-peer", close_without_peer },
   { "defect-15-close-drains", close_drains, 3 },
+  { "defect-15-close-drains-empty-message", close_drains_empty_message },
   { "defect-15-dead-peer", dead_peer },
   { "defect-16-finds-packet-size", finds_packet_size },
   { "defect-16-packet-size-shrinks", packet_size_shrinks },
