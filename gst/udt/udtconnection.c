@@ -8,7 +8,6 @@
 #define MIN_RECEIVE_LIMIT (64u << 10)
 #define MIN_SEND_LIMIT 4096u
 #define INITIAL_WINDOW (256u << 10) /* before the peer has told its own */
-#define FIRST_EVENTS 32 /* that there is room for at first */
 
 void
 udt_config_init (UdtConfig *config)
@@ -69,24 +68,6 @@ init_settings (UdtConnection *conn)
   conn->peer.id_window = UDT_ID_WINDOW;
 }
 
-/* The ring's end moves, so that it goes on as it is. */
-static bool
-grow_events (UdtConnection *conn)
-{
-  uint32_t before = conn->events_size, tail;
-
-  if (!udt_array_grow (&conn->env, &conn->events, &conn->events_size,
-                       sizeof *conn->events, FIRST_EVENTS, UDT_MAX_EVENTS))
-    return false;
-  tail = before - conn->events_head;
-  if (conn->events_head > 0) {
-    memmove (&conn->events[conn->events_size - tail],
-             &conn->events[conn->events_head], tail * sizeof *conn->events);
-    conn->events_head = conn->events_size - tail;
-  }
-  return true;
-}
-
 UdtConnection *
 udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
 {
@@ -125,7 +106,7 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
                  UDT_MAX_REPAIRS_HELD);
   udt_pool_init (&conn->settled_pool, &conn->env, UDT_SETTLED_SIZE, 4,
                  UDT_MAX_FLOWS);
-  if (conn->sent == NULL || conn->law == NULL || !grow_events (conn)
+  if (conn->sent == NULL || conn->law == NULL
       || !udt_pool_reserve (&conn->item_pool, 1)
       || !udt_pool_reserve (&conn->out_pool, 1)) {
     udt_connection_free (conn);
@@ -155,17 +136,10 @@ release_all (UdtConnection *conn)
 {
   uint32_t i;
 
-  for (i = 0; i < conn->flows_out_size; i++) {
+  for (i = 0; i < UDT_MAX_FLOWS; i++) {
     if (conn->flows_out[i].used)
       udt_flow_out_clear (conn, &conn->flows_out[i]);
   }
-}
-
-static void
-free_block (const UdtEnv *env, void *block)
-{
-  if (block != NULL)
-    env->free (env->user, block);
 }
 
 void
@@ -187,11 +161,8 @@ udt_connection_free (UdtConnection *conn)
   udt_pool_clear (&conn->repair_pool);
   udt_pool_clear (&conn->settled_pool);
   udt_pool_clear (&conn->twins_pool);
-  free_block (&env, conn->law);
-  free_block (&env, conn->flows_out);
-  free_block (&env, conn->flows_in);
-  free_block (&env, conn->missing);
-  free_block (&env, conn->events);
+  if (conn->law != NULL)
+    env.free (env.user, conn->law);
   env.free (env.user, conn);
 }
 
@@ -207,33 +178,17 @@ udt_advance (UdtConnection *conn, UdtTime now)
 
 /* --- Events --- */
 
-/* What one packet, or the time, can cause stays below this. */
-static uint32_t
-events_reserve (uint32_t flows)
-{
-  return 3 * flows + 16;
-}
-
 bool
-udt_events_have_room (UdtConnection *conn)
+udt_events_have_room (const UdtConnection *conn)
 {
-  uint32_t flows = conn->flows_out_size > conn->flows_in_size
-                       ? conn->flows_out_size
-                       : conn->flows_in_size;
-
-  if (conn->n_events + events_reserve (UDT_MAX_FLOWS) >= UDT_MAX_EVENTS)
-    return false;
-  while (conn->n_events + events_reserve (flows) > conn->events_size) {
-    if (!grow_events (conn))
-      return false;
-  }
-  return true;
+  /* What one packet can cause stays below this reserve. */
+  return conn->n_events + 3 * UDT_MAX_FLOWS + 16 < UDT_MAX_EVENTS;
 }
 
 static UdtQueuedEvent *
 queued (UdtConnection *conn, uint32_t i)
 {
-  return &conn->events[(conn->events_head + i) % conn->events_size];
+  return &conn->events[(conn->events_head + i) % UDT_MAX_EVENTS];
 }
 
 static bool
@@ -262,7 +217,7 @@ udt_event_push (UdtConnection *conn, UdtEventType type, uint16_t flow,
     e->value = value;
     return;
   }
-  if (conn->n_events == conn->events_size && !grow_events (conn))
+  if (conn->n_events == UDT_MAX_EVENTS)
     return;
   e = queued (conn, conn->n_events++);
   memset (e, 0, sizeof *e);
@@ -281,7 +236,7 @@ udt_connection_event (UdtConnection *conn, UdtEvent *event)
   if (conn->n_events == 0)
     return UDT_ERR_EMPTY;
   e = queued (conn, 0);
-  conn->events_head = (conn->events_head + 1) % conn->events_size;
+  conn->events_head = (conn->events_head + 1) % UDT_MAX_EVENTS;
   conn->n_events--;
   memset (event, 0, sizeof *event);
   event->type = (UdtEventType)e->type;
