@@ -80,34 +80,20 @@ gst_p2p_sink_free_pads (GList *pads)
   g_list_free_full (pads, gst_object_unref);
 }
 
-/* -- End of stream --------------------------------------------------------- */
-
-/* The message goes out once every pad has ended, in PLAYING. */
-void
-gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum)
-{
-  GList *pads = gst_p2p_sink_get_pads (sink), *walk;
-  gboolean all = pads != NULL;
-  GstMessage *message = NULL;
-
-  g_mutex_lock (&sink->lock);
-  if (seqnum != 0)
-    sink->eos_seqnum = seqnum;
-  for (walk = pads; walk != NULL; walk = walk->next)
-    all = all && GST_P2P_SINK_PAD (walk->data)->eos;
-  if (all && sink->playing && !sink->eos_posted) {
-    sink->eos_posted = TRUE;
-    message = gst_message_new_eos (GST_OBJECT_CAST (sink));
-    if (sink->eos_seqnum != 0)
-      gst_message_set_seqnum (message, sink->eos_seqnum);
-  }
-  g_mutex_unlock (&sink->lock);
-  gst_p2p_sink_free_pads (pads);
-  if (message != NULL)
-    gst_element_post_message (GST_ELEMENT_CAST (sink), message);
-}
-
 /* -- Pads ------------------------------------------------------------------ */
+
+/* Without pads nothing is upstream of it: it is where its pipeline begins, and
+ * where a bin sends what the application has for its sources. */
+static void
+pads_changed (GstP2pSink *sink)
+{
+  GST_OBJECT_LOCK (sink);
+  if (GST_ELEMENT_CAST (sink)->sinkpads == NULL)
+    GST_OBJECT_FLAG_SET (sink, GST_ELEMENT_FLAG_SOURCE);
+  else
+    GST_OBJECT_FLAG_UNSET (sink, GST_ELEMENT_FLAG_SOURCE);
+  GST_OBJECT_UNLOCK (sink);
+}
 
 /* NULL: `name` is taken, or does not belong to `kind`. */
 static gchar *
@@ -183,8 +169,10 @@ gst_p2p_sink_request_new_pad (GstElement *element, GstPadTemplate *templ,
     g_clear_pointer (&pad, gst_object_unref);
     return NULL;
   }
+  pads_changed (sink);
   /* A change of state may have come in between, either way. */
   g_mutex_lock (&sink->lock);
+  sink->end_wanted = FALSE;
   if (sink->published)
     gst_p2p_sink_pad_publish (GST_P2P_SINK_PAD (pad), sink->endpoint,
                               sink->offer);
@@ -208,6 +196,7 @@ gst_p2p_sink_release_pad (GstElement *element, GstPad *gpad)
   drop_pad_stream (sink, pad);
   gst_element_remove_pad (element, gpad);
   gst_object_unref (pad);
+  pads_changed (sink);
   /* It may have been the last that had not ended. */
   gst_p2p_sink_check_eos (sink, 0);
 }
@@ -299,7 +288,8 @@ start (GstP2pSink *sink)
   if (sink->role == P2P_ROLE_VIEWER)
     sink->offer = p2p_endpoint_offer (sink->endpoint, sink->params);
   sink->eos_posted = FALSE;
-  sink->eos_seqnum = 0;
+  if (!sink->end_wanted)
+    sink->eos_seqnum = 0;
   sink->running_offset = 0;
   sink->rebase = FALSE;
   sink->latency = 0;
@@ -327,7 +317,7 @@ stop (GstP2pSink *sink)
   close_endpoint (sink);
   pads = gst_p2p_sink_get_pads (sink);
   g_mutex_lock (&sink->lock);
-  sink->published = FALSE;
+  sink->published = sink->end_wanted = FALSE;
   offer = g_steal_pointer (&sink->offer);
   for (walk = pads; walk != NULL; walk = walk->next) {
     P2pStream *stream = gst_p2p_sink_pad_steal_stream (walk->data);
@@ -668,4 +658,5 @@ gst_p2p_sink_init (GstP2pSink *sink)
   gst_p2p_follow_settings_init (&sink->follow);
   g_mutex_init (&sink->lock);
   GST_OBJECT_FLAG_SET (sink, GST_ELEMENT_FLAG_SINK);
+  pads_changed (sink);
 }

@@ -67,6 +67,7 @@ struct _GstP2pSink
 
   gboolean eos_posted;
   guint32 eos_seqnum;
+  gboolean end_wanted;    /* by the application, while there is no pad */
   gboolean server_lost;   /* a warning has been posted */
   gboolean was_connected; /* as a viewer: the device let it in */
   gboolean refused;       /* as a viewer: it did not, and has been left alone */
@@ -103,7 +104,7 @@ struct _GstP2pSinkPad
   GstSegment segment;
   gboolean have_caps;
   gboolean refusal_told; /* of a format; sources go on offering it */
-  gboolean live; /* upstream is */
+  gboolean live;         /* upstream is */
   gboolean live_known;
   GList *headers; /* of the caps, still expected as buffers */
 };
@@ -138,14 +139,14 @@ void gst_p2p_sink_pad_look (GstP2pSinkPad *pad, GstP2pSink *sink);
 /* References to the pads there are now. */
 GList *gst_p2p_sink_get_pads (GstP2pSink *sink);
 void gst_p2p_sink_free_pads (GList *pads);
-/* `seqnum`: of the EOS event that came now; 0: something else changed. */
-void gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum);
 
 /* gstp2psinksession.c; its user is a reference to the sink. */
 extern const P2pListener gst_p2p_sink_listener;
 void gst_p2p_sink_hang_up (GstP2pSink *sink);
 
 /* gstp2psinkevents.c: queries and events of the element; no lock held. */
+/* `seqnum`: of the EOS event that came now; 0: something else changed. */
+void gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum);
 gboolean gst_p2p_sink_query (GstElement *element, GstQuery *query);
 gboolean gst_p2p_sink_send_event (GstElement *element, GstEvent *event);
 gboolean gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,

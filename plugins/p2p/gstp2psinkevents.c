@@ -1,5 +1,6 @@
 /* Queries and events that p2psink answers as a whole: it has as many inputs as
- * streams, and the defaults of GstElement would choose one at random.
+ * streams, and the defaults of GstElement would choose one at random. Its end,
+ * too, is that of all of them.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -14,6 +15,47 @@
 #include "gstp2psink.h"
 
 #define GST_CAT_DEFAULT gst_p2p_sink_debug
+
+/* -- End of stream --------------------------------------------------------- */
+
+/* The message goes out once every pad has ended, in PLAYING; without pads, when
+ * the application has sent the event. */
+void
+gst_p2p_sink_check_eos (GstP2pSink *sink, guint32 seqnum)
+{
+  GList *pads = gst_p2p_sink_get_pads (sink), *walk;
+  GstMessage *message = NULL;
+  gboolean all;
+
+  g_mutex_lock (&sink->lock);
+  all = pads != NULL || sink->end_wanted;
+  if (seqnum != 0)
+    sink->eos_seqnum = seqnum;
+  for (walk = pads; walk != NULL; walk = walk->next)
+    all = all && GST_P2P_SINK_PAD (walk->data)->eos;
+  if (all && sink->playing && !sink->eos_posted) {
+    sink->eos_posted = TRUE;
+    message = gst_message_new_eos (GST_OBJECT_CAST (sink));
+    if (sink->eos_seqnum != 0)
+      gst_message_set_seqnum (message, sink->eos_seqnum);
+  }
+  g_mutex_unlock (&sink->lock);
+  gst_p2p_sink_free_pads (pads);
+  if (message != NULL)
+    gst_element_post_message (GST_ELEMENT_CAST (sink), message);
+}
+
+/* The application wants it, and there are no pads. */
+static void
+end_without_pads (GstP2pSink *sink, guint32 seqnum)
+{
+  g_mutex_lock (&sink->lock);
+  sink->end_wanted = TRUE;
+  g_mutex_unlock (&sink->lock);
+  gst_p2p_sink_check_eos (sink, seqnum);
+}
+
+/* -- Queries --------------------------------------------------------------- */
 
 gboolean
 gst_p2p_sink_answer_level (GstP2pSink *sink, GstP2pSinkPad *only,
@@ -95,6 +137,8 @@ gst_p2p_sink_query (GstElement *element, GstQuery *query)
   return ok;
 }
 
+/* -- Events ---------------------------------------------------------------- */
+
 static void
 take_latency (GstP2pSink *sink, GstEvent *event)
 {
@@ -126,6 +170,10 @@ gst_p2p_sink_send_event (GstElement *element, GstEvent *event)
 
   if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY)
     take_latency (sink, event);
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS && pads == NULL) {
+    end_without_pads (sink, gst_event_get_seqnum (event));
+    ok = TRUE;
+  }
   for (walk = pads; walk != NULL; walk = walk->next) {
     GstPad *pad = walk->data;
 

@@ -121,7 +121,7 @@ static const UdtLinkCallbacks callbacks = {
   .targets = on_targets,
 };
 
-/* -- States ---------------------------------------------------------------- */
+/* -- The link -------------------------------------------------------------- */
 
 static gboolean
 make_link (GstElement *element)
@@ -162,6 +162,78 @@ gst_udt_sink_stop (GstBaseSink *base)
   return TRUE;
 }
 
+/* -- An end that the application wants ------------------------------------- */
+
+gboolean
+gst_udt_sink_end_is_wanted (GstUdtSink *sink)
+{
+  gboolean wanted;
+
+  g_mutex_lock (&sink->lock);
+  wanted = sink->end_wanted;
+  g_mutex_unlock (&sink->lock);
+  return wanted;
+}
+
+/* Where nothing is upstream, nothing else will bring the end. */
+static void
+check_unlinked_end (GstUdtSink *sink)
+{
+  GstMessage *message = NULL;
+
+  if (gst_pad_is_linked (GST_BASE_SINK_PAD (sink)))
+    return;
+  g_mutex_lock (&sink->lock);
+  if (sink->playing && sink->end_wanted) {
+    sink->end_wanted = FALSE;
+    message = gst_message_new_eos (GST_OBJECT_CAST (sink));
+    gst_message_set_seqnum (message, sink->end_seqnum);
+  }
+  g_mutex_unlock (&sink->lock);
+  if (message != NULL)
+    gst_element_post_message (GST_ELEMENT_CAST (sink), message);
+}
+
+/* A file that waits here for the first peer holds up its source, and that the
+ * application: from now on nobody is waited for, so that the end gets here. */
+static gboolean
+gst_udt_sink_send_event (GstElement *element, GstEvent *event)
+{
+  GstUdtSink *sink = GST_UDT_SINK (element);
+
+  if (GST_EVENT_TYPE (event) != GST_EVENT_EOS)
+    return GST_ELEMENT_CLASS (gst_udt_sink_parent_class)
+        ->send_event (element, event);
+  g_mutex_lock (&sink->lock);
+  sink->end_wanted = TRUE;
+  sink->end_seqnum = gst_event_get_seqnum (event);
+  sink->writable_count++;
+  g_cond_broadcast (&sink->cond);
+  g_mutex_unlock (&sink->lock);
+  gst_event_unref (event);
+  check_unlinked_end (sink);
+  return TRUE;
+}
+
+static void
+set_playing (GstUdtSink *sink, gboolean playing)
+{
+  g_mutex_lock (&sink->lock);
+  sink->playing = playing;
+  g_mutex_unlock (&sink->lock);
+  check_unlinked_end (sink);
+}
+
+static void
+forget_end (GstUdtSink *sink)
+{
+  g_mutex_lock (&sink->lock);
+  sink->end_wanted = FALSE;
+  g_mutex_unlock (&sink->lock);
+}
+
+/* -- States ---------------------------------------------------------------- */
+
 static GstStateChangeReturn
 gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
 {
@@ -171,9 +243,15 @@ gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
       = gst_udt_settings_change_state (&sink->settings, element, transition,
                                        gst_udt_sink_parent_class, make_link);
 
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    set_playing (sink, result != GST_STATE_CHANGE_FAILURE);
+  else if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    set_playing (sink, FALSE);
   /* The link begins and ends with READY, data does with PAUSED. */
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    forget_end (sink);
     gst_p2p_follow_stop (sink->follow, element, GST_BASE_SINK_PAD (sink));
+  }
   return result;
 }
 
@@ -237,6 +315,7 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
       break;
     case GST_EVENT_FLUSH_STOP:
       again = sink->ended;
+      forget_end (sink);
       break;
     default:
       break;
@@ -433,6 +512,7 @@ gst_udt_sink_class_init (GstUdtSinkClass *klass)
 
   element_class->change_state = gst_udt_sink_change_state;
   element_class->query = gst_udt_sink_element_query;
+  element_class->send_event = gst_udt_sink_send_event;
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_set_static_metadata (
       element_class, "UDT Sink", "Sink/Network",
@@ -464,6 +544,8 @@ gst_udt_sink_init (GstUdtSink *sink)
   sink->wait_for_connection = TRUE;
   g_mutex_init (&sink->lock);
   g_cond_init (&sink->cond);
+  /* Bins send the application's EOS to sources: see send_event. */
+  GST_OBJECT_FLAG_SET (sink, GST_ELEMENT_FLAG_SOURCE);
   /* A pipeline must start without anybody there. */
   gst_base_sink_set_async_enabled (base, FALSE);
   gst_base_sink_set_last_sample_enabled (base, FALSE);

@@ -38,6 +38,9 @@ struct _GstUdtSink
   GCond cond;
   gboolean flushing;    /* [lock] */
   guint writable_count; /* [lock] */
+  gboolean playing;     /* [lock] */
+  gboolean end_wanted;  /* [lock] by the application */
+  guint32 end_seqnum;   /* [lock] of its event */
 
   gboolean live, live_known;
   gboolean ended; /* EOS came */
@@ -46,6 +49,9 @@ struct _GstUdtSink
 };
 
 GST_DEBUG_CATEGORY_EXTERN (gst_udt_sink_debug);
+
+/* gstudtsink.c */
+gboolean gst_udt_sink_end_is_wanted (GstUdtSink *sink);
 
 /* gstudtsinkrender.c */
 GstFlowReturn gst_udt_sink_render (GstBaseSink *base, GstBuffer *buffer);

@@ -252,15 +252,16 @@ wait_writable (GstUdtSink *sink, guint seen)
 static GstFlowReturn
 push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
 {
-  gboolean live = is_live (sink), wait, waited = FALSE;
+  gboolean live = is_live (sink), patient, waited = FALSE;
   GstFlowReturn flow = GST_FLOW_OK;
   P2pWireFrame frame = { 0 };
 
   GST_OBJECT_LOCK (sink);
-  wait = !live && sink->wait_for_connection;
+  patient = !live && sink->wait_for_connection;
   GST_OBJECT_UNLOCK (sink);
   while (flow == GST_FLOW_OK) {
     guint seen = writable_count (sink);
+    gboolean wait = patient && !gst_udt_sink_end_is_wanted (sink);
 
     if (waited)
       rebase (sink, buffer);

@@ -195,6 +195,63 @@ GST_START_TEST (test_pads_in_any_state)
 
 GST_END_TEST;
 
+static GstMessage *
+pop_end (GstElement *pipeline, GstClockTime timeout)
+{
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message
+      = gst_bus_timed_pop_filtered (bus, timeout,
+                                    GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+
+  gst_object_unref (bus);
+  return message;
+}
+
+/* A device without streams, for its commands alone: a pipeline of which the
+ * application wants the end (gst-launch-1.0 -e) has it, whenever it was said.
+ */
+GST_START_TEST (test_end_without_pads)
+{
+  static const GstState states[]
+      = { GST_STATE_READY, GST_STATE_PAUSED, GST_STATE_PLAYING };
+  GstElement *pipeline = gst_pipeline_new (NULL), *sink = make_sink ();
+  GstMessage *message;
+  GstEvent *eos;
+  guint32 seqnum;
+  GstPad *pad;
+  guint i;
+
+  gst_bin_add (GST_BIN (pipeline), sink);
+  for (i = 0; i < G_N_ELEMENTS (states); i++) {
+    /* With a pad it has to come from upstream; when that is gone, no more. */
+    pad = gst_element_request_pad_simple (sink, "video_0");
+    fail_if (GST_OBJECT_FLAG_IS_SET (sink, GST_ELEMENT_FLAG_SOURCE));
+    gst_element_release_request_pad (sink, pad);
+    gst_object_unref (pad);
+
+    gst_element_set_state (pipeline, states[i]);
+    eos = gst_event_new_eos ();
+    seqnum = gst_event_get_seqnum (eos);
+    fail_unless (gst_element_send_event (pipeline, eos));
+    if (states[i] != GST_STATE_PLAYING)
+      fail_unless (pop_end (pipeline, 0) == NULL);
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    message = pop_end (pipeline, 30 * GST_SECOND);
+    fail_unless (message != NULL);
+    fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_EOS);
+    fail_unless_equals_int (gst_message_get_seqnum (message), seqnum);
+    gst_message_unref (message);
+    /* It is forgotten with the run that it ended. */
+    gst_element_set_state (pipeline, GST_STATE_READY);
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    fail_unless (pop_end (pipeline, 0) == NULL);
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+  }
+  gst_object_unref (pipeline);
+}
+
+GST_END_TEST;
+
 /* A link that fits nowhere else ends on a data pad; what should have been
  * parsed or encoded does not, unless the pad was asked for by name. */
 GST_START_TEST (test_strays)
@@ -537,6 +594,7 @@ sink_control_suite (void)
   tcase_add_test (tcase, test_settings_reach_the_session);
   tcase_add_test (tcase, test_pad_names);
   tcase_add_test (tcase, test_pads_in_any_state);
+  tcase_add_test (tcase, test_end_without_pads);
   tcase_add_test (tcase, test_strays);
   tcase_add_test (tcase, test_signals);
   tcase_add_test (tcase, test_steps);

@@ -374,10 +374,9 @@ GST_END_TEST;
 GST_START_TEST (test_ends_of_the_receiver)
 {
   Pair pair = make_pair (TRUE, "127.0.0.1", KEY);
-  GstElement *receiver
-      = launch ("udtsrc uri=udt://127.0.0.1:%u key=" KEY
-                " ! identity eos-after=2 ! fakesink",
-                bound_port (pair.sink));
+  GstElement *receiver = launch ("udtsrc uri=udt://127.0.0.1:%u key=" KEY
+                                 " ! identity eos-after=2 ! fakesink",
+                                 bound_port (pair.sink));
   guint i;
 
   gst_harness_set_src_caps_str (pair.sink, H264);
@@ -398,6 +397,35 @@ GST_START_TEST (test_ends_of_the_receiver)
   wait_for_eos (receiver);
   gst_element_set_state (receiver, GST_STATE_NULL);
   gst_object_unref (receiver);
+}
+GST_END_TEST;
+
+/* Of a file that waits for its first receiver, and of a sink that nothing is
+ * linked to: an end that the application wants comes through. */
+GST_START_TEST (test_end_without_receiver)
+{
+  static const gchar *const sources[] = {
+    "fakesrc sizetype=2 ! application/x-test ! queue ! ",
+    "videotestsrc ! video/x-raw,width=16,height=16 ! ",
+    "",
+  };
+  guint i, k;
+
+  for (i = 0; i < G_N_ELEMENTS (sources); i++) {
+    GstElement *sender = launch ("pipeline. ( %s udtsink name=u key=" KEY
+                                 " uri=\"udt://127.0.0.1:0?mode=listener\" )",
+                                 sources[i]);
+
+    /* Again: the last run's end is not this one's. */
+    for (k = 0; k < 2; k++) {
+      gst_element_set_state (sender, GST_STATE_PLAYING);
+      fail_unless (gst_element_send_event (sender, gst_event_new_eos ()));
+      wait_for_eos (sender);
+      gst_element_set_state (sender, GST_STATE_READY);
+    }
+    gst_element_set_state (sender, GST_STATE_NULL);
+    gst_object_unref (sender);
+  }
 }
 GST_END_TEST;
 
@@ -686,8 +714,8 @@ hold (GstPad *pad, GstPadProbeInfo *info, gpointer user)
 static void
 expect_mark (GstBus *bus, const gchar *event, guint64 least, guint64 most)
 {
-  GstMessage *message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
-                                                    GST_MESSAGE_ELEMENT);
+  GstMessage *message
+      = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, GST_MESSAGE_ELEMENT);
   const GstStructure *s;
   guint64 level;
 
@@ -750,10 +778,10 @@ GST_START_TEST (test_watermark_queue)
   g_object_get (udtsink, "bound-port", &i, NULL);
   uri = g_strdup_printf ("udt://127.0.0.1:%u", i);
   src = make_end ("udtsrc", uri, KEY);
-  probe = gst_pad_add_probe (GST_PAD_PEER (src->sinkpad),
-                             GST_PAD_PROBE_TYPE_BLOCK
-                                 | GST_PAD_PROBE_TYPE_BUFFER,
-                             hold, NULL, NULL);
+  probe
+      = gst_pad_add_probe (GST_PAD_PEER (src->sinkpad),
+                           GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER,
+                           hold, NULL, NULL);
   gst_harness_play (src);
   gst_harness_set_src_caps_str (sink, H264);
   wait_for_key_unit_request (sink);
@@ -813,6 +841,7 @@ udt_loopback_suite (void)
   tcase_add_test (tc, test_ipv6);
   tcase_add_test (tc, test_file);
   tcase_add_test (tc, test_ends_of_the_receiver);
+  tcase_add_test (tc, test_end_without_receiver);
   tcase_add_test (tc, test_reconnect);
   tcase_add_test (tc, test_key_unit);
   tcase_add_test (tc, test_refused_settings);
