@@ -14,8 +14,8 @@
  * lies before an earlier one is taken as the earlier one.
  * Threads: a connection belongs to one thread at a time; it has no locks.
  * Memory: everything is allocated through UdtEnv.alloc, within the limits of
- * UdtConfig: tables when the connection is made, which grow in large steps up
- * to their limits when they are first needed in that size, and one block per
+ * UdtConfig: small tables when the connection is made, which double, up to
+ * their limits, when they are first needed in that size, and one block per
  * received message. Nothing is allocated per packet. At UDT_ERR_NO_MEMORY the
  * message was not taken.
  * Errors: functions that can fail return UdtStatus and leave their outputs

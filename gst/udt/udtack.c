@@ -11,6 +11,8 @@
  */
 #include "udtprivate.h"
 
+#define FIRST_MISSING 8 /* ranges that there is room for at first */
+
 UdtTime
 udt_ack_delay (const UdtConnection *conn)
 {
@@ -51,6 +53,16 @@ remove_missing (UdtConnection *conn, uint32_t i)
            (conn->n_missing - i) * sizeof conn->missing[0]);
 }
 
+/* For one more range; they move. */
+static bool
+has_room (UdtConnection *conn)
+{
+  return conn->n_missing < conn->missing_size
+         || udt_array_grow (&conn->env, &conn->missing, &conn->missing_size,
+                            sizeof *conn->missing, FIRST_MISSING,
+                            UDT_MAX_MISSING);
+}
+
 /* Numbers first..last were passed over. The oldest range makes room: its
  * sender finds it by itself. */
 static void
@@ -58,8 +70,12 @@ add_missing (UdtConnection *conn, uint64_t first, uint64_t last, UdtTime now)
 {
   UdtMissing *m;
 
-  if (conn->n_missing == UDT_MAX_MISSING)
+  if (!has_room (conn)) {
+    /* Without any memory, too, the sender finds all by itself. */
+    if (conn->n_missing == 0)
+      return;
     remove_missing (conn, 0);
+  }
   if (last - first >= UDT_SEEN_WINDOW)
     first = last - UDT_SEEN_WINDOW + 1;
   m = &conn->missing[conn->n_missing++];
@@ -103,7 +119,8 @@ fill_missing (UdtConnection *conn, uint64_t number, UdtTime now)
 
       upper.first = number + 1;
       m->last = number - 1;
-      if (conn->n_missing < UDT_MAX_MISSING) {
+      if (has_room (conn)) {
+        m = &conn->missing[i];
         memmove (m + 2, m + 1,
                  (conn->n_missing - i - 1) * sizeof conn->missing[0]);
         m[1] = upper;

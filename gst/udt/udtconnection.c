@@ -8,6 +8,7 @@
 #define MIN_RECEIVE_LIMIT (64u << 10)
 #define MIN_SEND_LIMIT 4096u
 #define INITIAL_WINDOW (256u << 10) /* before the peer has told its own */
+#define FIRST_EVENTS 32             /* that there is room for at first */
 
 void
 udt_config_init (UdtConfig *config)
@@ -68,6 +69,24 @@ init_settings (UdtConnection *conn)
   conn->peer.id_window = UDT_ID_WINDOW;
 }
 
+/* The ring's end moves, so that it goes on as it is. */
+static bool
+grow_events (UdtConnection *conn)
+{
+  uint32_t before = conn->events_size, tail;
+
+  if (!udt_array_grow (&conn->env, &conn->events, &conn->events_size,
+                       sizeof *conn->events, FIRST_EVENTS, UDT_MAX_EVENTS))
+    return false;
+  tail = before - conn->events_head;
+  if (conn->events_head > 0) {
+    memmove (&conn->events[conn->events_size - tail],
+             &conn->events[conn->events_head], tail * sizeof *conn->events);
+    conn->events_head = conn->events_size - tail;
+  }
+  return true;
+}
+
 UdtConnection *
 udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
 {
@@ -106,7 +125,7 @@ udt_connection_new (const UdtConfig *config, const UdtEnv *env, UdtTime now)
                  UDT_MAX_REPAIRS_HELD);
   udt_pool_init (&conn->settled_pool, &conn->env, UDT_SETTLED_SIZE, 4,
                  UDT_MAX_FLOWS);
-  if (conn->sent == NULL || conn->law == NULL
+  if (conn->sent == NULL || conn->law == NULL || !grow_events (conn)
       || !udt_pool_reserve (&conn->item_pool, 1)
       || !udt_pool_reserve (&conn->out_pool, 1)) {
     udt_connection_free (conn);
@@ -136,10 +155,17 @@ release_all (UdtConnection *conn)
 {
   uint32_t i;
 
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     if (conn->flows_out[i].used)
       udt_flow_out_clear (conn, &conn->flows_out[i]);
   }
+}
+
+static void
+free_block (const UdtEnv *env, void *block)
+{
+  if (block != NULL)
+    env->free (env->user, block);
 }
 
 void
@@ -161,8 +187,11 @@ udt_connection_free (UdtConnection *conn)
   udt_pool_clear (&conn->repair_pool);
   udt_pool_clear (&conn->settled_pool);
   udt_pool_clear (&conn->twins_pool);
-  if (conn->law != NULL)
-    env.free (env.user, conn->law);
+  free_block (&env, conn->law);
+  free_block (&env, conn->flows_out);
+  free_block (&env, conn->flows_in);
+  free_block (&env, conn->missing);
+  free_block (&env, conn->events);
   env.free (env.user, conn);
 }
 
@@ -178,17 +207,33 @@ udt_advance (UdtConnection *conn, UdtTime now)
 
 /* --- Events --- */
 
-bool
-udt_events_have_room (const UdtConnection *conn)
+/* What one packet, or the time, can cause stays below this. */
+static uint32_t
+events_reserve (uint32_t flows)
 {
-  /* What one packet can cause stays below this reserve. */
-  return conn->n_events + 3 * UDT_MAX_FLOWS + 16 < UDT_MAX_EVENTS;
+  return 3 * flows + 16;
+}
+
+bool
+udt_events_have_room (UdtConnection *conn)
+{
+  uint32_t flows = conn->flows_out_size > conn->flows_in_size
+                       ? conn->flows_out_size
+                       : conn->flows_in_size;
+
+  if (conn->n_events + events_reserve (UDT_MAX_FLOWS) >= UDT_MAX_EVENTS)
+    return false;
+  while (conn->n_events + events_reserve (flows) > conn->events_size) {
+    if (!grow_events (conn))
+      return false;
+  }
+  return true;
 }
 
 static UdtQueuedEvent *
 queued (UdtConnection *conn, uint32_t i)
 {
-  return &conn->events[(conn->events_head + i) % UDT_MAX_EVENTS];
+  return &conn->events[(conn->events_head + i) % conn->events_size];
 }
 
 static bool
@@ -217,7 +262,7 @@ udt_event_push (UdtConnection *conn, UdtEventType type, uint16_t flow,
     e->value = value;
     return;
   }
-  if (conn->n_events == UDT_MAX_EVENTS)
+  if (conn->n_events == conn->events_size && !grow_events (conn))
     return;
   e = queued (conn, conn->n_events++);
   memset (e, 0, sizeof *e);
@@ -236,7 +281,7 @@ udt_connection_event (UdtConnection *conn, UdtEvent *event)
   if (conn->n_events == 0)
     return UDT_ERR_EMPTY;
   e = queued (conn, 0);
-  conn->events_head = (conn->events_head + 1) % UDT_MAX_EVENTS;
+  conn->events_head = (conn->events_head + 1) % conn->events_size;
   conn->n_events--;
   memset (event, 0, sizeof *event);
   event->type = (UdtEventType)e->type;
@@ -294,7 +339,7 @@ is_drained (const UdtConnection *conn)
 
   if (conn->buffered > 0)
     return false;
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     if (conn->flows_out[i].used && udt_first_live (&conn->flows_out[i]) != NULL)
       return false;
   }

@@ -77,16 +77,18 @@ static bool
 have_room (UdtConnection *conn, const uint8_t *data, size_t len)
 {
   UdtFrame frame;
+  uint32_t frames = 0;
   size_t at, n;
 
   if (!takes_data (conn))
     return true;
   for (at = 0; at < len; at += n) {
     n = udt_frame_parse (data + at, len - at, &frame);
-    if (frame.type == UDT_FRAME_DATA && !udt_data_has_room (conn, &frame.data))
+    if (frame.type == UDT_FRAME_DATA
+        && !udt_data_has_room (conn, &frame.data, ++frames, false))
       return false;
     if (frame.type == UDT_FRAME_REPAIR
-        && !udt_repair_has_room (conn, &frame.repair))
+        && !udt_repair_has_room (conn, &frame.repair, ++frames))
       return false;
     if (frame.type == UDT_FRAME_DROP && !udt_drop_has_room (conn, &frame.drop))
       return false;

@@ -10,6 +10,8 @@
 /* A chunk begins with a link to the one before it, padded so that records are
  * aligned as the allocator aligns blocks. */
 #define CHUNK_HEAD 16
+/* The first chunk is that part of a whole one. */
+#define FIRST_CHUNK 16
 
 void
 udt_pool_init (UdtPool *pool, const UdtEnv *env, size_t size,
@@ -25,9 +27,15 @@ udt_pool_init (UdtPool *pool, const UdtEnv *env, size_t size,
 static bool
 grow (UdtPool *pool)
 {
-  uint32_t n = pool->per_chunk, i;
+  uint32_t n = pool->per_chunk / FIRST_CHUNK, i;
   uint8_t *chunk;
 
+  if (n < pool->made)
+    n = pool->made;
+  if (n == 0)
+    n = 1;
+  if (n > pool->per_chunk)
+    n = pool->per_chunk;
   if (n > pool->limit - pool->made)
     n = pool->limit - pool->made;
   if (n == 0)
@@ -86,4 +94,31 @@ udt_pool_clear (UdtPool *pool)
   }
   pool->free = NULL;
   pool->made = pool->free_count = 0;
+}
+
+bool
+udt_array_grow (const UdtEnv *env, void *array, uint32_t *size, size_t each,
+                uint32_t first, uint32_t most)
+{
+  uint32_t n = *size * 2;
+  uint8_t *bigger, *old;
+
+  memcpy (&old, array, sizeof old);
+  if (n < first)
+    n = first;
+  if (n > most)
+    n = most;
+  if (n == *size)
+    return false;
+  bigger = env->alloc (env->user, n * each);
+  if (bigger == NULL)
+    return false;
+  if (old != NULL) {
+    memcpy (bigger, old, *size * each);
+    env->free (env->user, old);
+  }
+  memset (bigger + *size * each, 0, (n - *size) * each);
+  memcpy (array, &bigger, sizeof bigger);
+  *size = n;
+  return true;
 }

@@ -13,6 +13,8 @@
 
 #include "udt.h"
 
+/* Grows by as many records as it has, from a sixteenth of `per_chunk` to all of
+ * it: most connections need few. */
 typedef struct
 {
   const UdtEnv *env;
@@ -30,5 +32,11 @@ bool udt_pool_reserve (UdtPool *pool, uint32_t n);
 void *udt_pool_take (UdtPool *pool);
 void udt_pool_give (UdtPool *pool, void *record);
 void udt_pool_clear (UdtPool *pool);
+
+/* An array of `*size` elements of `each` bytes, or none yet, gets twice as
+ * many, `first` or more, `most` at the most; the new ones are zero. False: out
+ * of memory or at the limit, and nothing has changed. */
+bool udt_array_grow (const UdtEnv *env, void *array, uint32_t *size,
+                     size_t each, uint32_t first, uint32_t most);
 
 #endif /* UDT_POOL_H */

@@ -35,11 +35,12 @@
 /* --- Limits --- */
 #define UDT_HEADER_SIZE 9 /* first byte, connection ID, packet number */
 #define UDT_FIRST_BYTE 0xc0
-#define UDT_SENT_INITIAL 256 /* first size of the table of sent packets */
+#define UDT_SENT_INITIAL 32 /* first size of the table of sent packets */
 #define UDT_SENT_RESERVE 64  /* of it, for packets without data */
 #define UDT_MAX_OUT_MESSAGES 8192
 #define UDT_MAX_IN_MESSAGES 8192
 #define UDT_MAX_HOLES 16384 /* missing pieces of incoming messages */
+#define UDT_RECOVERY_HOLES 184 /* more than one recovery can make */
 #define UDT_MAX_PIECES_PER_PACKET 8
 #define UDT_ID_WINDOW 4096  /* messages of a flow past the settled ones */
 #define UDT_MAX_MISSING 128 /* ranges of packet numbers asked for again */
@@ -48,6 +49,7 @@
 #define UDT_MAX_HELD 64
 #define UDT_SETTLED_SIZE (UDT_ID_WINDOW / 8) /* bytes of a flow's ids */
 #define UDT_IN_BUCKETS 256
+#define UDT_FIRST_FLOWS 4 /* that there is room for at first */
 #define UDT_REPAIR_SHARE 18      /* repair bytes per 100 live bytes */
 #define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
 #define UDT_MAX_COPIES 64        /* planned at a time */
@@ -383,7 +385,8 @@ struct _UdtConnection
 
   /* Messages to send */
   UdtPool out_pool, item_pool;
-  UdtFlowOut flows_out[UDT_MAX_FLOWS];
+  UdtFlowOut *flows_out;
+  uint32_t flows_out_size;
   uint64_t mask_unsent, mask_lost, mask_drop, mask_reset;
   uint64_t class_mask[4];
   uint64_t next_epoch;
@@ -451,14 +454,15 @@ struct _UdtConnection
   UdtTime ack_time;
   UdtTime ping_time; /* last packet made to elicit an ACK */
   UdtTime largest_arrival;
-  UdtMissing missing[UDT_MAX_MISSING];
-  uint32_t n_missing;
+  UdtMissing *missing;
+  uint32_t n_missing, missing_size;
   UdtTime nak_time;
   UdtTime reorder_wait, reorder_wait_at;
 
   /* Incoming messages */
   UdtPool in_pool, hole_pool, repair_pool, settled_pool;
-  UdtFlowIn flows_in[UDT_MAX_FLOWS];
+  UdtFlowIn *flows_in;
+  uint32_t flows_in_size;
   uint64_t in_used, in_ready, in_held, in_window_due;
   UdtIn *buckets[UDT_IN_BUCKETS];
   uint64_t epochs_next; /* peer's, highest seen plus one */
@@ -498,8 +502,8 @@ struct _UdtConnection
   bool close_by_peer;
   char close_reason[UDT_MAX_CLOSE_REASON + 1];
 
-  UdtQueuedEvent events[UDT_MAX_EVENTS];
-  uint32_t events_head, n_events;
+  UdtQueuedEvent *events; /* a ring */
+  uint32_t events_head, n_events, events_size;
 
   UdtStats stats;
 };
@@ -518,7 +522,8 @@ UdtTime udt_advance (UdtConnection *conn, UdtTime now);
 /* Adds to a queued event of the same type and flow if there is one. */
 void udt_event_push (UdtConnection *conn, UdtEventType type, uint16_t flow,
                      uint32_t count, bool need_sync, uint64_t value);
-bool udt_events_have_room (const UdtConnection *conn);
+/* For what a packet can cause, or the opening of a flow. */
+bool udt_events_have_room (UdtConnection *conn);
 void udt_finish (UdtConnection *conn, UdtLife life);
 void udt_closed_by_peer (UdtConnection *conn, const UdtCloseFrame *frame);
 void udt_close_confirmed (UdtConnection *conn);
@@ -667,8 +672,10 @@ void udt_rate_note (UdtConnection *conn, const UdtFlowOut *flow,
                     uint32_t bytes);
 
 /* --- udtreceive.c --- */
-/* False: no room now; the packet must not be acknowledged. */
-bool udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame);
+/* False: no room now; the packet must not be acknowledged. `frames` of it need
+ * room, this one included. */
+bool udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame,
+                        uint32_t frames, bool recovers);
 bool udt_drop_has_room (UdtConnection *conn, const UdtDropFrame *frame);
 void udt_data_received (UdtConnection *conn, const UdtDataFrame *frame,
                         UdtTime now);
@@ -689,7 +696,8 @@ uint32_t udt_in_give_up (UdtConnection *conn, UdtFlowIn *flow, uint64_t first,
                          uint64_t end);
 
 /* --- udtrecover.c --- */
-bool udt_repair_has_room (UdtConnection *conn, const UdtRepairFrame *frame);
+bool udt_repair_has_room (UdtConnection *conn, const UdtRepairFrame *frame,
+                          uint32_t frames);
 void udt_repair_received (UdtConnection *conn, const UdtRepairFrame *frame,
                           UdtTime now);
 /* Uses the repairs that `in` has, if they are enough by now. */

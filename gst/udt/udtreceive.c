@@ -194,6 +194,15 @@ superseded (UdtConnection *conn, uint16_t flow, uint64_t epoch)
   return false;
 }
 
+/* Flows move. The room for their events comes with them. */
+static bool
+grow_flows (UdtConnection *conn)
+{
+  return udt_array_grow (&conn->env, &conn->flows_in, &conn->flows_in_size,
+                         sizeof *conn->flows_in, UDT_FIRST_FLOWS, UDT_MAX_FLOWS)
+         && udt_events_have_room (conn);
+}
+
 /* The flow of a frame. *refused: there is no room for a new one. NULL without:
  * it is over, ignore the frame. */
 static UdtFlowIn *
@@ -201,6 +210,7 @@ flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
           bool *refused)
 {
   UdtFlowIn *flow = udt_flow_in_find (conn, epoch);
+  uint32_t slot;
 
   *refused = false;
   if (flow != NULL || epoch_is_over (conn, epoch))
@@ -213,16 +223,18 @@ flow_for (UdtConnection *conn, uint16_t id, uint64_t epoch, bool strict,
     epoch_over (conn, epoch);
     return NULL;
   }
-  if (!udt_pool_reserve (&conn->settled_pool, 1)) {
+  slot = (uint32_t)__builtin_ctzll (~conn->in_used);
+  if (!udt_pool_reserve (&conn->settled_pool, 1)
+      || (slot >= conn->flows_in_size && !grow_flows (conn))) {
     *refused = true;
     return NULL;
   }
-  flow = &conn->flows_in[__builtin_ctzll (~conn->in_used)];
+  flow = &conn->flows_in[slot];
   memset (flow, 0, sizeof *flow);
   flow->settled = udt_pool_take (&conn->settled_pool);
   memset (flow->settled, 0, UDT_SETTLED_SIZE);
   flow->used = true;
-  flow->slot = (uint8_t)(flow - conn->flows_in);
+  flow->slot = (uint8_t)slot;
   flow->flow = id;
   flow->epoch = epoch;
   flow->strict = strict;
@@ -368,9 +380,11 @@ make_in (UdtConnection *conn, UdtFlowIn *flow, const UdtDataFrame *frame)
 }
 
 bool
-udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame)
+udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame,
+                   uint32_t frames, bool recovers)
 {
   bool refused;
+  UdtIn *in;
   UdtFlowIn *flow = flow_for (conn, frame->flow, frame->epoch,
                               frame->flags & UDT_DATA_STRICT, &refused);
 
@@ -378,11 +392,16 @@ udt_data_has_room (UdtConnection *conn, const UdtDataFrame *frame)
     return !refused;
   if (udt_in_is_settled (flow, frame->id))
     return true;
-  /* One piece can split a hole in two; a packet has few pieces. */
-  if (frame->id - flow->floor >= UDT_ID_WINDOW
-      || !udt_pool_reserve (&conn->hole_pool, UDT_MAX_PACKET / 8))
+  if (frame->id - flow->floor >= UDT_ID_WINDOW)
     return false;
-  if (udt_in_find (conn, flow, frame->id) != NULL)
+  /* One piece can split a hole in two; a new message has one at once. */
+  in = udt_in_find (conn, flow, frame->id);
+  if (in != NULL && in->repairs != NULL)
+    recovers = true;
+  if (!udt_pool_reserve (&conn->hole_pool,
+                         frames + 1 + (recovers ? UDT_RECOVERY_HOLES : 0)))
+    return false;
+  if (in != NULL)
     return true;
   if (!room_for (conn, flow, frame->total)) {
     udt_window_update (conn, flow, true);

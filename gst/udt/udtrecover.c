@@ -24,13 +24,14 @@ as_data (const UdtRepairFrame *repair, UdtDataFrame *data)
 }
 
 bool
-udt_repair_has_room (UdtConnection *conn, const UdtRepairFrame *frame)
+udt_repair_has_room (UdtConnection *conn, const UdtRepairFrame *frame,
+                     uint32_t frames)
 {
   UdtDataFrame data;
 
   as_data (frame, &data);
-  return udt_pool_reserve (&conn->repair_pool, UDT_MAX_PIECES_PER_PACKET)
-         && udt_data_has_room (conn, &data);
+  return udt_pool_reserve (&conn->repair_pool, frames)
+         && udt_data_has_room (conn, &data, frames, true);
 }
 
 void

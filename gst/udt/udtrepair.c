@@ -455,7 +455,7 @@ udt_protect_give_up (UdtConnection *conn)
 
   if (conn->expiries < EXPIRIES_PATIENT)
     return;
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     UdtFlowOut *flow = &conn->flows_out[i];
     UdtOut *out;
 

@@ -25,7 +25,7 @@ udt_find_flow_out (UdtConnection *conn, uint16_t flow)
 {
   uint32_t i;
 
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     UdtFlowOut *f = &conn->flows_out[i];
 
     if (f->used && !f->closing && f->flow == flow)
@@ -49,11 +49,24 @@ takes_calls (const UdtConnection *conn)
   return conn->life == LIFE_OPEN;
 }
 
+/* Flows move. */
+static bool
+grow_flows (UdtConnection *conn)
+{
+  if (!udt_array_grow (&conn->env, &conn->flows_out, &conn->flows_out_size,
+                       sizeof *conn->flows_out, UDT_FIRST_FLOWS, UDT_MAX_FLOWS))
+    return false;
+  /* Room for their events comes with them, if it can; the least there is has
+   * been enough for a connection's own. */
+  udt_events_have_room (conn);
+  return true;
+}
+
 UdtStatus
 udt_connection_open_flow (UdtConnection *conn, uint16_t flow,
                           const UdtFlowConfig *config, UdtTime now)
 {
-  UdtFlowOut *f = NULL;
+  UdtFlowOut *f;
   uint32_t i;
 
   if (!config_is_valid (config))
@@ -62,16 +75,17 @@ udt_connection_open_flow (UdtConnection *conn, uint16_t flow,
     return UDT_ERR_CLOSED;
   if (udt_find_flow_out (conn, flow) != NULL)
     return UDT_ERR_ARGUMENT;
-  for (i = 0; i < UDT_MAX_FLOWS && f == NULL; i++) {
-    if (!conn->flows_out[i].used)
-      f = &conn->flows_out[i];
+  for (i = 0; i < conn->flows_out_size && conn->flows_out[i].used; i++) {
   }
-  if (f == NULL)
+  if (i == UDT_MAX_FLOWS)
     return UDT_ERR_FULL;
+  if (i == conn->flows_out_size && !grow_flows (conn))
+    return UDT_ERR_NO_MEMORY;
+  f = &conn->flows_out[i];
   udt_advance (conn, now);
   memset (f, 0, sizeof *f);
   f->used = true;
-  f->slot = (uint8_t)(f - conn->flows_out);
+  f->slot = (uint8_t)i;
   f->flow = flow;
   f->config = *config;
   f->limit = conn->peer.flow_window;
@@ -464,7 +478,7 @@ udt_window_received (UdtConnection *conn, const UdtWindowFrame *frame,
 {
   uint32_t i;
 
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     UdtFlowOut *f = &conn->flows_out[i];
 
     if (!f->used || f->closing || !f->has_epoch || f->epoch != frame->epoch)
@@ -512,7 +526,7 @@ udt_settings_received (UdtConnection *conn, const UdtSettingsFrame *frame,
   conn->peer = *frame;
   if (conn->peer.latency > UDT_MAX_LATENCY)
     conn->peer.latency = UDT_MAX_LATENCY;
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     UdtFlowOut *f = &conn->flows_out[i];
 
     if (!f->used || f->closing)

@@ -70,7 +70,7 @@ udt_connection_get_flow_stats (const UdtConnection *conn, uint16_t flow,
 {
   uint32_t i;
 
-  for (i = 0; i < UDT_MAX_FLOWS; i++) {
+  for (i = 0; i < conn->flows_out_size; i++) {
     const UdtFlowOut *f = &conn->flows_out[i];
     const UdtOut *out = f->head;
 

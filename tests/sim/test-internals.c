@@ -92,7 +92,7 @@ forget_windows (Sim *sim, void *arg, uint64_t value)
   UdtConnection *conn = sim->peer[0].conn;
 
   (void)arg;
-  for (unsigned i = 0; i < UDT_MAX_FLOWS; i++)
+  for (unsigned i = 0; i < conn->flows_out_size; i++)
     if (conn->flows_out[i].used)
       conn->flows_out[i].limit = conn->flows_out[i].id_limit = UINT64_MAX / 2;
   if (value)
