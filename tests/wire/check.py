@@ -243,10 +243,12 @@ def check_conversation(device):
         viewer.send(signalling.MESSAGE, b'{"type":"bye"}')
         kind, body = viewer.receive()
         basics.need(kind == signalling.CLOSE and body == "", "close")
-        for stranger in ("another key entirely", "camera-1"), (KEY, "camera-2"):
-            viewer = signalling.Viewer(port, stranger)
+        strangers = [signalling.Viewer(port, who) for who in
+                     (("another key entirely", "camera-1"), (KEY, "camera-2"))]
+        for viewer in strangers:
             viewer.send(signalling.PING)
-            basics.need(viewer.is_refused(), "a stranger is not refused")
+        basics.need(all(viewer.is_refused() for viewer in strangers),
+                    "a stranger is not refused")
 
     with subprocess.Popen([device, KEY], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as process:
