@@ -62,6 +62,7 @@ struct _UdtLinkPeer
 
   /* Before the connection. */
   UdtHello call; /* as the caller sent it */
+  gboolean refusal_told;
   guint8 peer_fingerprint[UDT_HELLO_FINGERPRINT];
   P2pHandshake *handshake;
   guint8 binding[UDT_BINDING_BYTES];
@@ -185,6 +186,8 @@ void udt_call_handshake_input (UdtLink *link, const guint8 *data, gsize len,
 void udt_call_early (UdtLink *link, const guint8 *data, gsize len, guint32 id);
 void udt_call_work (UdtLinkPeer *peer);
 gint64 udt_call_next_time (UdtLinkPeer *peer);
+/* The socket was readable: perhaps for what ICMP says of the call. */
+void udt_call_check_refusal (UdtLink *link);
 
 /* udtlinkpeer.c: the connection */
 UdtLinkPeer *udt_peer_new (UdtLink *link, gboolean caller,

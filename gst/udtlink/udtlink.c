@@ -472,6 +472,8 @@ run_until_stopped (UdtLink *link)
     link->now = g_get_monotonic_time ();
     if (link->socket != NULL && (readable || (hold && link->now >= look_at)))
       n = udt_socket_receive (link->socket, RECEIVE_BUDGET, on_datagram, link);
+    if (readable && !link->config.listener)
+      udt_call_check_refusal (link);
     if (n > 0)
       look_at = n < RECEIVE_FEW && all_are_up (link)
                     ? link->now + RECEIVE_GAP_US

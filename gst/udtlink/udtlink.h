@@ -60,6 +60,8 @@ typedef enum {
   UDT_LINK_DISCONNECTED,
   UDT_LINK_FAILED,   /* caller: an attempt that led to nothing */
   UDT_LINK_REJECTED, /* listener: a stranger; at most one a second */
+  UDT_LINK_REFUSED,  /* caller: the host called says that nobody listens, which
+                        anybody can claim; the attempt goes on */
 } UdtLinkEventType;
 
 typedef struct

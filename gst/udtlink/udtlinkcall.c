@@ -191,6 +191,14 @@ have_socket (UdtLink *link, const UdtAddress *remote)
   return TRUE;
 }
 
+static gboolean
+has_no_token (const UdtHello *hello)
+{
+  static const guint8 none[UDT_HELLO_TOKEN];
+
+  return memcmp (hello->token, none, sizeof none) == 0;
+}
+
 static void
 call (UdtLink *link, const UdtAddress *address)
 {
@@ -213,7 +221,32 @@ call (UdtLink *link, const UdtAddress *address)
     udt_peer_fail (peer, "crypto", "no random numbers");
     return;
   }
+  udt_socket_watch_refusals (link->socket, TRUE);
   repeat (peer, hello);
+}
+
+/* It is told, once an attempt, and changes nothing: who listens a moment later
+ * is found by the next repetition. Once somebody has answered, nobody needs to
+ * hear of it. */
+void
+udt_call_check_refusal (UdtLink *link)
+{
+  UdtLinkPeer *peer = called_peer (link);
+
+  if (peer == NULL || peer->state != UDT_PEER_CALLING
+      || !has_no_token (&peer->call)) {
+    udt_socket_watch_refusals (link->socket, FALSE);
+    return;
+  }
+  if (!udt_socket_take_refusal (link->socket, &peer->address)
+      || peer->refusal_told)
+    return;
+  peer->refusal_told = TRUE;
+  peer->reason = "refused";
+  peer->detail = g_strdup ("nobody listens there");
+  udt_link_tell (link, UDT_LINK_REFUSED, peer);
+  peer->reason = NULL;
+  g_clear_pointer (&peer->detail, g_free);
 }
 
 void
@@ -245,14 +278,6 @@ udt_call_dial (UdtLink *link)
   else
     call (link, &address);
   g_free (error);
-}
-
-static gboolean
-has_no_token (const UdtHello *hello)
-{
-  static const guint8 none[UDT_HELLO_TOKEN];
-
-  return memcmp (hello->token, none, sizeof none) == 0;
 }
 
 static gboolean

@@ -16,6 +16,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gio/gio.h>
+#include <linux/errqueue.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,6 +43,7 @@ struct _UdtSocket
   gboolean v6;
   gboolean coalescing;
   gboolean blocked;
+  gboolean watching; /* for refusals */
   UdtSocketStats stats;
   P2pTrainStats sent;
 
@@ -383,6 +385,85 @@ udt_socket_receive (UdtSocket *self, guint budget, UdtSocketFunc func,
     n += (guint)some;
   }
   return n;
+}
+
+/* -- Refusals -------------------------------------------------------------- */
+
+void
+udt_socket_watch_refusals (UdtSocket *self, gboolean watch)
+{
+  socklen_t len = sizeof (int);
+  int code;
+
+  if (self->watching == watch)
+    return;
+  self->watching = watch;
+  /* Off empties the queue; IPv4 errors come by the first also where IPv6
+   * speaks it. */
+  set_int (self->fd, IPPROTO_IP, IP_RECVERR, watch);
+  if (self->v6)
+    set_int (self->fd, IPPROTO_IPV6, IPV6_RECVERR, watch);
+  /* The last one would fail a call still. */
+  if (!watch)
+    (void)getsockopt (self->fd, SOL_SOCKET, SO_ERROR, &code, &len);
+}
+
+static gboolean
+is_refusal (struct msghdr *message)
+{
+  struct sock_extended_err error;
+  struct cmsghdr *c;
+
+  for (c = CMSG_FIRSTHDR (message); c != NULL; c = CMSG_NXTHDR (message, c)) {
+    if ((c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_RECVERR)
+        && (c->cmsg_level != IPPROTO_IPV6 || c->cmsg_type != IPV6_RECVERR))
+      continue;
+    memcpy (&error, CMSG_DATA (c), sizeof error);
+    return error.ee_errno == ECONNREFUSED
+           && (error.ee_origin == SO_EE_ORIGIN_ICMP
+               || error.ee_origin == SO_EE_ORIGIN_ICMP6);
+  }
+  return FALSE;
+}
+
+/* An IPv6 socket speaks IPv4 by mapped addresses. */
+static void
+unmap (UdtAddress *address)
+{
+  UdtAddress plain;
+
+  if (address->any.sa_family != AF_INET6
+      || !IN6_IS_ADDR_V4MAPPED (&address->v6.sin6_addr))
+    return;
+  memset (&plain, 0, sizeof plain);
+  plain.v4.sin_family = AF_INET;
+  plain.v4.sin_port = address->v6.sin6_port;
+  memcpy (&plain.v4.sin_addr, address->v6.sin6_addr.s6_addr + 12, 4);
+  *address = plain;
+}
+
+gboolean
+udt_socket_take_refusal (UdtSocket *self, const UdtAddress *to)
+{
+  guint8 control[256];
+  struct msghdr message;
+  UdtAddress called;
+  gboolean refused = FALSE;
+  guint i;
+
+  for (i = 0; i < RECEIVE_MESSAGES && self->watching; i++) {
+    memset (&message, 0, sizeof message);
+    memset (&called, 0, sizeof called);
+    message.msg_name = &called;
+    message.msg_namelen = sizeof (UdtSockaddr);
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    if (recvmsg (self->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+      break;
+    unmap (&called);
+    refused |= is_refusal (&message) && udt_address_equal (&called, to);
+  }
+  return refused;
 }
 
 /* -- Sending --------------------------------------------------------------- */

@@ -72,6 +72,14 @@ typedef void (*UdtSocketFunc) (guint8 *data, gsize len, const UdtAddress *from,
 guint udt_socket_receive (UdtSocket *socket, guint budget, UdtSocketFunc func,
                           gpointer user);
 
+/* Whether ICMP errors are kept for udt_socket_take_refusal(). Anybody can forge
+ * them, and each fails one call that sends: only while nothing depends on it.
+ */
+void udt_socket_watch_refusals (UdtSocket *socket, gboolean watch);
+/* TRUE: the host of `to` said that nobody has that port. Asked whenever the
+ * socket is readable while they are watched; it stays so until then. */
+gboolean udt_socket_take_refusal (UdtSocket *socket, const UdtAddress *to);
+
 /* Room for one datagram of at most UDT_SOCKET_MAX bytes, which
  * udt_socket_commit() sends (`len` 0: not). NULL: the network is full, wait
  * until the socket is writable, then udt_socket_flush(). */

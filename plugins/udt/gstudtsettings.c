@@ -380,6 +380,8 @@ status_name (UdtLinkEventType type)
       return "failed";
     case UDT_LINK_REJECTED:
       return "rejected";
+    case UDT_LINK_REFUSED:
+      return "refused";
   }
   return "unknown";
 }
@@ -411,8 +413,9 @@ void
 gst_udt_settings_event (GstUdtSettings *settings, GstElement *element,
                         const UdtLinkEvent *event)
 {
-  gboolean failed = event->type == UDT_LINK_FAILED, warn;
+  gboolean failed, warn;
 
+  failed = event->type == UDT_LINK_FAILED || event->type == UDT_LINK_REFUSED;
   post_connection (element, event);
   GST_OBJECT_LOCK (element);
   if (event->type == UDT_LINK_CONNECTED)

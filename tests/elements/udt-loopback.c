@@ -688,6 +688,40 @@ GST_START_TEST (test_states_do_not_block)
 }
 GST_END_TEST;
 
+/* That nobody listens there is said as soon as the host says so. */
+GST_START_TEST (test_nobody_listens)
+{
+  GstElement *element = gst_element_factory_make ("udtsrc", NULL);
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  GError *error = NULL;
+
+  gst_element_set_bus (element, bus);
+  g_object_set (element, "uri", "udt://127.0.0.1:1", "key", KEY, NULL);
+  gst_element_set_state (element, GST_STATE_PLAYING);
+  message
+      = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, GST_MESSAGE_ELEMENT);
+  fail_unless (message != NULL);
+  fail_unless_equals_string (
+      gst_structure_get_string (gst_message_get_structure (message), "status"),
+      "refused");
+  gst_message_unref (message);
+  message = gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND,
+                                        GST_MESSAGE_WARNING | GST_MESSAGE_ERROR
+                                            | GST_MESSAGE_ELEMENT);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
+  gst_message_parse_warning (message, &error, NULL);
+  fail_unless_equals_string (
+      error->message, "No connection to 127.0.0.1:1: nobody listens there");
+  g_error_free (error);
+  gst_message_unref (message);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (bus);
+  gst_object_unref (element);
+}
+GST_END_TEST;
+
 /* A port that is taken is said so. */
 GST_START_TEST (test_port_taken)
 {
@@ -849,6 +883,7 @@ udt_loopback_suite (void)
   tcase_add_test (tc, test_wrong_key);
   tcase_add_test (tc, test_insecure_warning);
   tcase_add_test (tc, test_states_do_not_block);
+  tcase_add_test (tc, test_nobody_listens);
   tcase_add_test (tc, test_port_taken);
   tcase_add_test (tc, test_stats);
 #ifdef HAVE_WATERMARK

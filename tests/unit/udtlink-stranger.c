@@ -8,6 +8,7 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -229,6 +230,122 @@ copies_move_nothing (void)
   relay_stop (&relay);
 }
 
+/* -- Ports that nobody has ------------------------------------------------- */
+
+/* A socket that takes only what comes from elsewhere leaves its port to nobody,
+ * and keeps it; one that takes everything again has to ask for it again. */
+static void
+set_open (int fd, guint port, gboolean open)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  address.sin_port = htons (open ? (guint16)port : 1);
+  if (open) {
+    g_assert_cmpint (connect (fd, &none, sizeof none), ==, 0);
+    g_assert_true (bind (fd, (struct sockaddr *)&address, sizeof address) == 0
+                   || errno == EINVAL /* it has it */);
+  } else {
+    g_assert_cmpint (connect (fd, (struct sockaddr *)&address, sizeof address),
+                     ==, 0);
+  }
+}
+
+static void
+wait_until_sent (End *end, guint64 more)
+{
+  UdtLinkStats *stats = udt_link_get_stats (end->link);
+  guint64 wanted = stats->datagrams_sent + more;
+  gint64 until = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+
+  while (stats->datagrams_sent < wanted && g_get_monotonic_time () < until) {
+    udt_link_stats_free (stats);
+    g_thread_yield ();
+    stats = udt_link_get_stats (end->link);
+  }
+  CHECK (stats->datagrams_sent >= wanted);
+  udt_link_stats_free (stats);
+}
+
+/* That nobody listens is said when the host says so, once, long before the
+ * attempt ends; who listens a moment later is found by the same attempt. */
+static void
+nobody_listens (void)
+{
+  const gchar *hosts[] = { "127.0.0.1", "::1", "127.0.0.1" };
+  End *caller, *listener;
+  UdtLinkConfig config;
+  guint16 port;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (hosts); i++) {
+    int fd = open_socket (&port);
+
+    set_open (fd, port, FALSE);
+    end_config (&config, FALSE, TRUE, port);
+    config.host = hosts[i];
+    /* IPv4 through a socket of IPv6. */
+    config.local_host = i == 2 ? "::" : NULL;
+    caller = end_new (&config, NULL);
+    CHECK (END_WAIT (caller, e_->unheard == 1));
+    CHECK (g_strcmp0 (caller->reason, "refused") == 0);
+    CHECK_EQ (caller->failed, 0);
+    /* The next refusals are the same news. */
+    if (i == 0)
+      wait_until_sent (caller, 2);
+    CHECK_EQ (caller->unheard, 1);
+    close (fd);
+    end_config (&config, TRUE, FALSE, port);
+    config.host = hosts[i];
+    listener = end_new (&config, NULL);
+    CHECK (END_WAIT (caller, e_->connected == 1));
+    CHECK_EQ (caller->failed, 0);
+    end_free (caller);
+    end_free (listener);
+  }
+}
+
+/* Anybody can send ICMP: it ends nothing that runs, and is not even heard. */
+static void
+refusals_end_nothing (void)
+{
+  UdtLinkStream stream = { .kind = P2P_WIRE_DATA, .deadline_ms = 0 };
+  End *sender, *receiver;
+  UdtLinkConfig config;
+  Relay relay;
+  guint i;
+
+  end_config (&config, TRUE, FALSE, 0);
+  config.keep_alive_interval_s = 10;
+  receiver = end_new (&config, END_KEY);
+  relay_start (&relay, udt_link_get_port (receiver->link));
+  config.listener = FALSE;
+  config.sender = TRUE;
+  config.port = relay.port;
+  sender = end_new (&config, END_KEY);
+  udt_link_set_stream (sender->link, &stream);
+  CHECK (END_WAIT (sender, e_->connected == 1));
+  for (i = 0; i < 20; i++) {
+    if (i % 5 == 1) {
+      set_open (relay.inner, relay.port, FALSE);
+      end_push (sender, i, 20000, 0);
+      wait_until_sent (sender, 3);
+      set_open (relay.inner, relay.port, TRUE);
+    } else {
+      end_push (sender, i, 20000, 0);
+    }
+    CHECK (END_WAIT (receiver, e_->frames->len == i + 1));
+    CHECK (end_has (receiver, i, i, 20000));
+  }
+  CHECK_EQ (sender->connected, 1);
+  CHECK_EQ (sender->disconnected, 0);
+  CHECK_EQ (sender->unheard, 0);
+  end_free (sender);
+  end_free (receiver);
+  relay_stop (&relay);
+}
+
 /* -- At a listener --------------------------------------------------------- */
 
 static void
@@ -384,6 +501,8 @@ half_open_calls (void)
 static const CheckCase cases[] = {
   { "a peer's address changes", address_changes },
   { "copies from elsewhere move nothing", copies_move_nothing },
+  { "nobody listens", nobody_listens },
+  { "refusals end nothing", refusals_end_nothing },
   { "garbage beside a stream", garbage },
   { "tokens come first", tokens_first },
   { "half-open calls", half_open_calls },

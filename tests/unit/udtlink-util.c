@@ -25,6 +25,9 @@ on_event (UdtLink *link, const UdtLinkEvent *event, gpointer user)
     case UDT_LINK_REJECTED:
       end->rejected++;
       break;
+    case UDT_LINK_REFUSED:
+      end->unheard++;
+      break;
   }
   if (event->reason != NULL) {
     g_free (end->reason);

@@ -20,7 +20,7 @@ typedef struct
   GMutex lock;
   GCond cond;
   /* [lock] */
-  guint connected, disconnected, failed, rejected;
+  guint connected, disconnected, failed, rejected, unheard;
   gboolean final;
   gchar *reason; /* of the last event that had one */
   guint key_units, writable;
