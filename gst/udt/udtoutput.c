@@ -502,15 +502,36 @@ put_control (UdtConnection *conn, Builder *b, UdtTime now, bool with_data)
   put_drops (conn, b);
 }
 
-/* Pure ACKs are not acknowledged; one a round trip asks for it, so that our own
- * RTT stays known and what was reported can be forgotten. */
+/* Between packets made to elicit an ACK while live frames come without a hole.
+ */
+#define QUIET_PING_INTERVAL (200 * MS)
+
+/* Pure ACKs are not acknowledged. One a round trip asks for it, so that what was
+ * reported can be forgotten: each hole is another range in every ACK. Where
+ * nothing is missing only our own RTT is to stay known, which is not worth
+ * waking the peer up between two live frames. */
+static UdtTime
+ping_interval (const UdtConnection *conn, const UdtSent *sent, UdtTime now)
+{
+  uint64_t next = conn->seen.next, oldest = conn->seen.floor;
+  UdtTime interval = conn->srtt + 10 * MS;
+
+  if (next > UDT_SEEN_WINDOW && next - UDT_SEEN_WINDOW > oldest)
+    oldest = next - UDT_SEEN_WINDOW;
+  if (sent->ack_floor == oldest && interval < QUIET_PING_INTERVAL
+      && now - conn->bulk_arrival > QUIET_PING_INTERVAL)
+    return QUIET_PING_INTERVAL;
+  return interval;
+}
+
 static void
 put_ping (UdtConnection *conn, Builder *b, UdtTime now)
 {
   bool wanted = conn->ping_due || (conn->probes_owed > 0 && !b->eliciting)
                 || (b->any && !b->eliciting && conn->life == LIFE_OPEN
                     && (b->sent->flags & SENT_HAS_ACK)
-                    && now - conn->ping_time >= conn->srtt + 10 * MS
+                    && now - conn->ping_time
+                           >= ping_interval (conn, b->sent, now)
                     && conn->seen.next - conn->seen.floor > 64);
 
   if (!wanted || !udt_write_u8 (&b->w, UDT_FRAME_PING))

@@ -454,6 +454,7 @@ struct _UdtConnection
   UdtTime ack_time;
   UdtTime ping_time; /* last packet made to elicit an ACK */
   UdtTime largest_arrival;
+  UdtTime bulk_arrival; /* of something that is not live */
   UdtMissing *missing;
   uint32_t n_missing, missing_size;
   UdtTime nak_time;

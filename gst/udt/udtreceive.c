@@ -486,6 +486,8 @@ udt_data_received (UdtConnection *conn, const UdtDataFrame *frame, UdtTime now)
   UdtIn *in;
   uint32_t filled;
 
+  if (!(frame->flags & UDT_DATA_LIVE))
+    conn->bulk_arrival = now;
   if (flow == NULL || udt_in_is_settled (flow, frame->id))
     return;
   in = udt_in_find (conn, flow, frame->id);
