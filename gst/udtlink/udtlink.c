@@ -5,15 +5,16 @@
  *
  * The thread sleeps until the earliest time that any peer named, until the
  * socket has something, or until somebody writes to the eventfd. What costs is
- * waking up, not bytes: once awake it takes all that there is, and while little
- * arrives it lets a millisecond of it come together (RECEIVE_GAP_US) before it
- * looks again. Peers take turns, each with a budget a round, so that a flood
- * from one of them costs the others a round at most.
+ * waking up, not bytes: once awake it takes all that there is, and lets what
+ * comes in little by little come together (P2pHold) before it looks again.
+ * Peers take turns, each with a budget a round, so that a flood from one of
+ * them costs the others a round at most.
  *
  * Locks: `lock` is a leaf.
  */
 #define _GNU_SOURCE /* ppoll */
 #include "udtlink-private.h"
+#include "p2phold.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -25,9 +26,6 @@
 
 /* Datagrams taken in one round. */
 #define RECEIVE_BUDGET 512
-/* After so few of them the next look may wait for more. */
-#define RECEIVE_FEW 16
-#define RECEIVE_GAP_US 1000
 #define SNAPSHOT_US (100 * 1000)
 #define GOODBYE_MS 100
 #define GOODBYE_US (250 * 1000)
@@ -343,9 +341,9 @@ next_time (UdtLink *link)
   }
   if (link->config.sender)
     next = MIN (next, udt_out_tick (link));
-  /* Once more after the last that happened. */
+  /* Once more after the last that happened; while more does, that is when. */
   if (link->snapshot_old)
-    next = MIN (next, link->snapshot_us + SNAPSHOT_US);
+    next = MIN (next, link->now + SNAPSHOT_US);
   return next;
 }
 
@@ -439,6 +437,20 @@ all_are_up (UdtLink *link)
 }
 
 static void
+take_datagrams (UdtLink *link, P2pHold *hold)
+{
+  guint n
+      = udt_socket_receive (link->socket, RECEIVE_BUDGET, on_datagram, link);
+
+  if (!link->config.listener)
+    udt_call_check_refusal (link);
+  p2p_hold_looked (hold, n, link->now);
+  /* How a connection begins is not to take longer than it has to. */
+  if (!all_are_up (link))
+    hold->until = 0;
+}
+
+static void
 begin_stop (UdtLink *link)
 {
   guint i;
@@ -458,26 +470,22 @@ begin_stop (UdtLink *link)
 static void
 run_until_stopped (UdtLink *link)
 {
-  gint64 look_at = 0, stop_at = G_MAXINT64;
-  gboolean readable = FALSE;
+  gint64 stop_at = G_MAXINT64;
+  P2pHold hold = { 0 };
 
   while (!link->stopping || (link->peers->len > 0 && link->now < stop_at)) {
     gint64 next = MIN (next_time (link), stop_at);
-    gboolean hold = look_at > g_get_monotonic_time ();
-    guint n = 0;
+    gboolean held = p2p_hold_is_on (&hold, link->now);
+    gboolean look;
 
-    if (hold)
-      next = MIN (next, look_at);
-    readable = sleep_until (link, next, !hold);
+    if (held)
+      next = MIN (next, hold.until);
+    look = sleep_until (link, next, !held);
     link->now = g_get_monotonic_time ();
-    if (link->socket != NULL && (readable || (hold && link->now >= look_at)))
-      n = udt_socket_receive (link->socket, RECEIVE_BUDGET, on_datagram, link);
-    if (readable && !link->config.listener)
-      udt_call_check_refusal (link);
-    if (n > 0)
-      look_at = n < RECEIVE_FEW && all_are_up (link)
-                    ? link->now + RECEIVE_GAP_US
-                    : 0;
+    if (held)
+      look = !p2p_hold_is_on (&hold, link->now);
+    if (look && link->socket != NULL)
+      take_datagrams (link, &hold);
     if (g_atomic_int_get (&link->quit) && !link->stopping) {
       take_commands (link);
       begin_stop (link);
