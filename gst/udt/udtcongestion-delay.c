@@ -61,11 +61,15 @@
 /* Loss beyond what the path has anyway, per mille, and what is left then. */
 #define CONTENDED_LOSS 10
 #define SHED 80
+/* Deviations of loss by chance that are none. */
+#define LUCK 3
 /* The same for who loses so much, per mille, and does not see a queue: one that
  * has stood since before he came would look like this. */
 #define DOUBTFUL_LOSS 10
 #define DOUBT_AFTER (1 * SECOND)
 #define MAX_DOUBT_AFTER (60 * SECOND)
+/* So many of a calm path show what it loses. */
+#define CALM_PACKETS 128
 /* The target rises by this. */
 #define BOOST (15 * MS)
 
@@ -98,6 +102,7 @@ typedef struct
   uint64_t round_rate, round_acked, round_lost;
   /* Queue */
   unsigned over_rounds, backoffs;
+  UdtTime settled_at; /* what was under way then has arrived */
   UdtTime target_boost;
   bool shed; /* last round */
   UdtTime look_at, look_until, look_every;
@@ -105,6 +110,8 @@ typedef struct
   uint32_t loss;                    /* per mille, averaged */
   bool doubting;                    /* LOOK for the length of the path */
   UdtTime doubt_at, doubt_after;
+  UdtTime most_delay;       /* that all of a round had, lately */
+  uint64_t calm, calm_lost; /* bytes, while delays were lower */
 } Law;
 
 static UdtTime
@@ -180,6 +187,7 @@ take_rate (Law *law, const UdtAckBatch *batch)
 static void
 enter_drain (Law *law)
 {
+  law->settled_at = law->now + law->srtt;
   law->phase = DRAIN;
   law->over_rounds = 0;
 }
@@ -199,7 +207,7 @@ back_off (Law *law)
     if (law->look_every > MAX_LOOK_EVERY)
       law->look_every = MAX_LOOK_EVERY;
     law->look_at = law->now + law->look_every;
-  } else if (law->backoffs >= 3) {
+  } else if (law->backoffs >= 2) {
     /* It does not go away by itself: somebody else fills the queue. Stand
      * beside him rather than starve. */
     if (law->target_boost == 0) {
@@ -253,6 +261,8 @@ steady_round (Law *law)
     return;
   if (law->phase == LOOK)
     return;
+  if (law->now < law->settled_at)
+    return;
   if (law->round_delay > target) {
     law->over_rounds++;
     if (law->over_rounds >= 2 || law->round_delay > 2 * target) {
@@ -284,19 +294,60 @@ steady_round (Law *law)
     law->probe_from = law->model;
 }
 
+/* More was lost than the path loses, and by more than chance has it. */
+static bool
+lost_more (const Law *law, uint64_t total)
+{
+  uint64_t expected = total * law->loss / 1000, chance, more;
+
+  if (law->round_lost * 1000 < total * (law->loss + CONTENDED_LOSS))
+    return false;
+  /* The square of the deviation, of packets that are lost one by one. */
+  chance = expected * law->mtu;
+  more = law->round_lost - expected;
+  return more * more > LUCK * LUCK * chance;
+}
+
 /* Beside somebody who fills the queue, what it has no room for is shed by all
  * in equal parts. */
 static void
 share_full_queue (Law *law, uint64_t total)
 {
-  if (total < 10ull * law->mtu || law->shed
-      || law->round_lost * 1000 < total * (law->loss + CONTENDED_LOSS)) {
+  if (total < 10ull * law->mtu || law->shed || !lost_more (law, total)) {
     law->shed = false;
     return;
   }
   /* Not twice for what was sent before the first. */
   law->shed = true;
   set_model (law, law->model * SHED / 100);
+}
+
+/* A queue that stands loses packets when it is full, and there is none longer
+ * than that. What is lost while delays are low, lower than they have been, is
+ * the path's. */
+static void
+note_calm_loss (Law *law, uint64_t total)
+{
+  if (!law->round_has_delay)
+    return;
+  if (law->round_delay > law->most_delay)
+    law->most_delay = law->round_delay;
+  if (law->most_delay < MIN_TARGET || law->round_peak > law->most_delay / 2)
+    return;
+  law->calm += total;
+  law->calm_lost += law->round_lost;
+  if (law->calm > CALM_PACKETS * (uint64_t)law->mtu * 4) {
+    law->calm /= 2;
+    law->calm_lost /= 2;
+    law->most_delay -= law->most_delay / 8;
+  }
+}
+
+static bool
+is_path_loss (const Law *law)
+{
+  return law->calm > CALM_PACKETS * (uint64_t)law->mtu
+         && law->calm_lost * 2000 >= law->calm * law->loss;
 }
 
 static void
@@ -314,6 +365,7 @@ measure_loss (Law *law)
   if (total < 20ull * law->mtu || law->phase == START
       || (law->phase == CRUISE && law->cycle <= 2))
     return;
+  note_calm_loss (law, total);
   loss = (uint32_t)(law->round_lost * 1000 / total);
   if (loss > MAX_LOSS_CREDIT)
     loss = MAX_LOSS_CREDIT;
@@ -423,7 +475,7 @@ watch_queue (Law *law, const UdtAckBatch *batch)
   }
   if (law->phase != START)
     limit *= 2;
-  if (batch->delay_min <= limit) {
+  if (batch->delay_min <= limit || batch->now < law->settled_at) {
     law->late_acks = 0;
     return;
   }
@@ -475,7 +527,8 @@ look (Law *law, const UdtAckBatch *batch)
     return;
   }
   if (law->phase == CRUISE && !law->limited && law->doubt_after > 0
-      && law->loss >= DOUBTFUL_LOSS && batch->now >= law->doubt_at) {
+      && law->loss >= DOUBTFUL_LOSS && batch->now >= law->doubt_at
+      && !is_path_loss (law)) {
     start_doubt (law, batch->now);
     return;
   }
