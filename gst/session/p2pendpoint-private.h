@@ -19,6 +19,7 @@
 #include "p2pmessage.h"
 #include "p2pnotify.h"
 #include "p2ppath.h"
+#include "p2prelayprobe.h"
 #include "p2pconnection.h"
 
 G_BEGIN_DECLS
@@ -111,6 +112,9 @@ struct _P2pEndpoint
   guint64 reconnects;
   guint64 refused_of_gone;      /* refused packets of peers that went */
   guint64 refused_messages;     /* of peers who broke the rules */
+  gboolean relay_missing;       /* it gave us nothing */
+  gboolean relay_told;          /* that has been told */
+  P2pRelayProbe *relay_probe;   /* why, is being asked */
   gint64 next_rejected_us;
   guint rejected_count;
   gint network_fd;

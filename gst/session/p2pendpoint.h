@@ -162,6 +162,11 @@ typedef struct
    * long the oldest of it has been here. */
   void (*watermark) (P2pEndpoint * endpoint, const gchar * peer,
       unsigned event, guint64 level_bytes, guint64 level_us, gpointer user);
+  /* The relay at `server` (HOST:PORT) gave no address, so that there is none to
+   * fall back on; `answer` is what it said, for a person. Told once for the
+   * endpoint, and again after it has worked; to one listener alone. */
+  void (*relay_missing) (P2pEndpoint * endpoint, const gchar * server,
+      const gchar * answer, gpointer user);
   /* NULL: removing the listener waits for a command() under way in another
    * thread, as it does for the others. Otherwise it does not, and this is
    * called, on any thread, when the last callback has returned: `user` must

@@ -156,6 +156,7 @@ tear_down (P2pEndpoint *endpoint)
   g_source_attach (pace, endpoint->context);
   p2p_viewer_stop (endpoint);
   p2p_network_unwatch (endpoint);
+  g_clear_pointer (&endpoint->relay_probe, p2p_relay_probe_free);
   say_goodbye (endpoint);
   p2p_signaller_stop (endpoint->signaller);
   if (endpoint->tick != NULL) {

@@ -381,6 +381,18 @@ p2p_ice_servers_has_relay (P2pIceServers *servers)
   return servers->turn.host != NULL;
 }
 
+gchar *
+p2p_ice_servers_dup_relay_name (P2pIceServers *servers)
+{
+  const Host *turn = &servers->turn;
+
+  if (turn->host == NULL)
+    return NULL;
+  return g_strdup_printf (strchr (turn->host, ':') != NULL ? "[%s]:%u"
+                                                           : "%s:%u",
+                          turn->host, turn->port);
+}
+
 gboolean
 p2p_ice_servers_has_stun (P2pIceServers *servers)
 {

@@ -49,6 +49,8 @@ guint p2p_ice_servers_get_relays (P2pIceServers * servers,
 const gchar *p2p_ice_servers_get_user (P2pIceServers * servers);
 const gchar *p2p_ice_servers_get_password (P2pIceServers * servers);
 gboolean p2p_ice_servers_has_relay (P2pIceServers * servers);
+/* HOST:PORT as configured, without user and password; NULL: none. */
+gchar *p2p_ice_servers_dup_relay_name (P2pIceServers * servers);
 gboolean p2p_ice_servers_has_stun (P2pIceServers * servers);
 
 G_END_DECLS

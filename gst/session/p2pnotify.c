@@ -37,6 +37,7 @@ typedef enum {
   EVENT_OFFER_ADDED,
   EVENT_OFFER_REMOVED,
   EVENT_WATERMARK,
+  EVENT_RELAY_MISSING,
   EVENT_RUN, /* `destroy` is what it is about */
 } EventType;
 
@@ -192,10 +193,22 @@ tell_one (P2pNotify *notify, const Listener *l, const Event *event)
         l->calls.watermark (endpoint, event->texts[0], event->mark,
                             event->level_bytes, event->level_us, l->user);
       break;
+    case EVENT_RELAY_MISSING:
+      if (l->calls.relay_missing != NULL)
+        l->calls.relay_missing (endpoint, event->texts[0], event->texts[1],
+                                l->user);
+      break;
     case EVENT_AUTHORIZE:
     case EVENT_RUN:
       break;
   }
+}
+
+/* Nobody else needs to hear of it. */
+static gboolean
+is_enough (const Listener *l, const Event *event)
+{
+  return event->type == EVENT_RELAY_MISSING && l->calls.relay_missing != NULL;
 }
 
 static void
@@ -214,6 +227,8 @@ tell (P2pNotify *notify, GPtrArray *listeners, Event *event)
       continue;
     tell_one (notify, l, event);
     p2p_guard_leave (&l->guard);
+    if (is_enough (l, event))
+      break;
   }
 }
 
@@ -445,6 +460,18 @@ p2p_notify_watermark (P2pNotify *notify, const gchar *peer, unsigned mark,
   event->mark = mark;
   event->level_bytes = level_bytes;
   event->level_us = level_us;
+  post (notify, event);
+}
+
+void
+p2p_notify_relay_missing (P2pNotify *notify, const gchar *server,
+                          const gchar *answer)
+{
+  Event *event = g_new0 (Event, 1);
+
+  event->type = EVENT_RELAY_MISSING;
+  event->texts[0] = g_strdup (server);
+  event->texts[1] = g_strdup (answer);
   post (notify, event);
 }
 

@@ -44,6 +44,9 @@ void p2p_notify_offer_removed (P2pNotify * notify, const gchar * peer,
 void p2p_notify_watermark (P2pNotify * notify, const gchar * peer,
     unsigned event, guint64 level_bytes, guint64 level_us);
 
+void p2p_notify_relay_missing (P2pNotify * notify, const gchar * server,
+    const gchar * answer);
+
 /* Runs `func` on the notify thread, behind all that was posted before; in any
  * case, once: when the endpoint ends first, on whatever thread finds that out. */
 void p2p_notify_run (P2pNotify * notify, GDestroyNotify func, gpointer data);

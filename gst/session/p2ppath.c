@@ -445,6 +445,16 @@ p2p_path_local_is_present (P2pPath *path)
   return found;
 }
 
+P2pPathRelay
+p2p_path_get_relay (P2pPath *path)
+{
+  if (path->saw_relay)
+    return P2P_PATH_RELAY_THERE;
+  if (!path->has_relay || (!path->usable && !path->complete))
+    return P2P_PATH_RELAY_UNKNOWN;
+  return path->complete ? P2P_PATH_RELAY_MISSING : P2P_PATH_RELAY_LATE;
+}
+
 gboolean
 p2p_path_is_hopeless (P2pPath *path, gint64 now)
 {

@@ -90,6 +90,15 @@ const gchar *p2p_path_get_local (P2pPath * path);
 const gchar *p2p_path_get_remote (P2pPath * path);
 /* Whether the address of the chosen pair is still one of this host. */
 gboolean p2p_path_local_is_present (P2pPath * path);
+typedef enum
+{
+  P2P_PATH_RELAY_UNKNOWN,       /* none is set, or it is too early to ask */
+  P2P_PATH_RELAY_LATE,          /* another way works; of it nothing has come */
+  P2P_PATH_RELAY_MISSING,       /* nothing will come */
+  P2P_PATH_RELAY_THERE,
+} P2pPathRelay;
+
+P2pPathRelay p2p_path_get_relay (P2pPath * path);
 /* The relay has refused us, all candidates are known, and those have had their
  * time. */
 gboolean p2p_path_is_hopeless (P2pPath * path, gint64 now);

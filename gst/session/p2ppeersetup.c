@@ -142,6 +142,39 @@ first_path_failed (P2pPeer *peer)
   p2p_peer_close (peer, reason, FALSE);
 }
 
+static void
+on_relay_answered (gboolean trusted, const gchar *answer, gpointer user)
+{
+  P2pEndpoint *endpoint = user;
+  gchar *server = p2p_ice_servers_dup_relay_name (endpoint->servers);
+
+  /* Its address may only be late. */
+  endpoint->relay_told = !trusted || endpoint->relay_missing;
+  if (endpoint->relay_told)
+    p2p_notify_relay_missing (endpoint->notify, server, answer);
+  g_free (server);
+  g_clear_pointer (&endpoint->relay_probe, p2p_relay_probe_free);
+}
+
+/* While another way works nobody would notice that there is none to fall back
+ * on. */
+static void
+watch_relay (P2pEndpoint *endpoint, P2pPath *path)
+{
+  P2pPathRelay relay = p2p_path_get_relay (path);
+
+  if (relay == P2P_PATH_RELAY_THERE)
+    endpoint->relay_told = endpoint->relay_missing = FALSE;
+  if (relay == P2P_PATH_RELAY_MISSING)
+    endpoint->relay_missing = TRUE;
+  if ((relay == P2P_PATH_RELAY_LATE || relay == P2P_PATH_RELAY_MISSING)
+      && !endpoint->relay_told && endpoint->relay_probe == NULL
+      && !endpoint->stopping)
+    endpoint->relay_probe
+        = p2p_relay_probe_new (endpoint->servers, endpoint->context,
+                               on_relay_answered, endpoint);
+}
+
 /* -- The path's callbacks -------------------------------------------------- */
 
 static void
@@ -150,6 +183,7 @@ on_candidates (P2pPath *path, gpointer user)
   P2pPeer *peer = user;
   P2pMessage *m;
 
+  watch_relay (peer->endpoint, path);
   if (path != newest_path (peer) || !peer->described)
     return;
   m = g_new0 (P2pMessage, 1);
@@ -255,6 +289,7 @@ on_usable (P2pPath *path, gpointer user)
 
   if (peer->state > P2P_PEER_UP)
     return;
+  watch_relay (peer->endpoint, path);
   if (path == peer->next_path) {
     next_usable (peer);
   } else if (path == peer->path) {

@@ -130,6 +130,19 @@ take_peers (GstStructure *structure, const GPtrArray *peers)
   gst_structure_take_value (structure, "peers", &array);
 }
 
+void
+gst_p2p_warn_of_relay (GstElement *element, const gchar *server,
+                       const gchar *answer)
+{
+  GST_ELEMENT_WARNING (
+      element, RESOURCE, NOT_AUTHORIZED,
+      ("There is no relay to fall back on: %s: %s", server, answer),
+      ("Check the user, the password (one that is limited in time may have run "
+       "out) and the address in \"turn-server\", and what the relay's log "
+       "says; "
+       "sessions that need no relay go on"));
+}
+
 GstStructure *
 gst_p2p_stats_structure_new (P2pEndpoint *endpoint)
 {

@@ -21,6 +21,9 @@ GstMessage *gst_p2p_watermark_message_new (GstElement *element,
                                            const gchar *peer, unsigned event,
                                            guint64 level_bytes,
                                            guint64 level_us);
+/* Posts a warning: the session's relay_missing(). */
+void gst_p2p_warn_of_relay (GstElement *element, const gchar *server,
+                            const gchar *answer);
 GstStructure *gst_p2p_stats_structure_new (P2pEndpoint *endpoint);
 
 G_END_DECLS

@@ -195,6 +195,13 @@ on_watermark (P2pEndpoint *endpoint, const gchar *peer, unsigned event,
                                                            level_us));
 }
 
+static void
+on_relay_missing (P2pEndpoint *endpoint, const gchar *server,
+                  const gchar *answer, gpointer user)
+{
+  gst_p2p_warn_of_relay (user, server, answer);
+}
+
 const P2pListener gst_p2p_sink_listener = {
   .step = on_step,
   .authorize = on_authorize,
@@ -206,5 +213,6 @@ const P2pListener gst_p2p_sink_listener = {
   .offer_removed = on_request_removed,
   .command = on_command,
   .watermark = on_watermark,
+  .relay_missing = on_relay_missing,
   .destroy = gst_object_unref,
 };

@@ -138,9 +138,17 @@ on_command (P2pEndpoint *endpoint, const gchar *peer, GBytes *command,
   return gst_p2p_emit_command (user, gst_p2p_src_command_signal, peer, command);
 }
 
+static void
+on_relay_missing (P2pEndpoint *endpoint, const gchar *server,
+                  const gchar *answer, gpointer user)
+{
+  gst_p2p_warn_of_relay (user, server, answer);
+}
+
 const P2pListener gst_p2p_src_listener = {
   .step = on_step,
   .command = on_command,
+  .relay_missing = on_relay_missing,
   .destroy = gst_object_unref,
 };
 

@@ -297,6 +297,13 @@ fake_watermark (const gchar *peer, unsigned event, guint64 level_bytes,
 }
 
 void
+fake_relay_missing (const gchar *server, const gchar *answer)
+{
+  current->listener->relay_missing (current, server, answer,
+                                    current->listener_user);
+}
+
+void
 fake_request_added (const gchar *peer, guint request, const gchar *params)
 {
   current->listener->request_added (current, peer, request, params,

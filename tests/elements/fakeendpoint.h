@@ -39,6 +39,8 @@ const gchar *fake_kicked (void);
 void fake_watermark (const gchar *peer, unsigned event, guint64 level_bytes,
                      guint64 level_us);
 
+void fake_relay_missing (const gchar *server, const gchar *answer);
+
 /* Of the offer that a sink makes, or NULL: none. */
 const gchar *fake_offer_params (void);
 

@@ -433,6 +433,10 @@ GST_START_TEST (test_steps)
       gst_message_unref (message);
     }
   }
+  fake_relay_missing ("turn.example:3478", "it does not answer");
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
+  gst_message_unref (message);
   gst_element_set_bus (sink, NULL);
   gst_element_set_state (sink, GST_STATE_NULL);
   gst_object_unref (bus);

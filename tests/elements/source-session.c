@@ -226,6 +226,37 @@ GST_START_TEST (test_refused_by_the_device)
 
 GST_END_TEST;
 
+/* A relay that will not be there when it is needed is told of while it is not.
+ */
+GST_START_TEST (test_relay_missing)
+{
+  GstMessage *message;
+  GError *error;
+  gchar *debug;
+  Rig rig;
+
+  rig_open (&rig);
+  rig_play (&rig);
+  fake_relay_missing ("turn.example:3478", "it does not let us in");
+  message
+      = gst_bus_pop_filtered (rig.bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR);
+  fail_unless_equals_int (GST_MESSAGE_TYPE (message), GST_MESSAGE_WARNING);
+  gst_message_parse_warning (message, &error, &debug);
+  fail_unless (g_error_matches (error, GST_RESOURCE_ERROR,
+                                GST_RESOURCE_ERROR_NOT_AUTHORIZED));
+  fail_unless_equals_string (error->message,
+                             "There is no relay to fall back on: "
+                             "turn.example:3478: it does not let us in");
+  fail_unless (strstr (debug, "\"turn-server\"") != NULL);
+  g_error_free (error);
+  g_free (debug);
+  gst_message_unref (message);
+  fail_unless (fake_has_request ());
+  rig_close (&rig, NULL, NULL);
+}
+
+GST_END_TEST;
+
 /* Nothing to see is said, not left to be guessed. */
 GST_START_TEST (test_no_streams)
 {
@@ -426,6 +457,7 @@ source_session_suite (void)
   tcase_add_test (tcase, test_removal);
   tcase_add_test (tcase, test_hostile_streams);
   tcase_add_test (tcase, test_refused_by_the_device);
+  tcase_add_test (tcase, test_relay_missing);
   tcase_add_test (tcase, test_no_streams);
   tcase_add_test (tcase, test_late_stream);
   tcase_add_test (tcase, test_queries);

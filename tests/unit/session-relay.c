@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,6 +38,27 @@ accepts (guint port)
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   address.sin_port = htons ((guint16) port);
   ok = connect (fd, (struct sockaddr *) &address, sizeof address) == 0;
+  close (fd);
+  return ok;
+}
+
+/* It listens to UDP a moment after it does to TCP. */
+static gboolean
+answers (guint port)
+{
+  /* A STUN binding request. */
+  static const guint8 request[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 7 };
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  int fd = socket (AF_INET, SOCK_DGRAM, 0);
+  struct pollfd poller = { fd, POLLIN, 0 };
+  guint8 reply[512];
+  gboolean ok;
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  address.sin_port = htons ((guint16) port);
+  ok = connect (fd, (struct sockaddr *) &address, sizeof address) == 0
+      && send (fd, request, sizeof request, 0) == sizeof request
+      && poll (&poller, 1, 100) == 1 && recv (fd, reply, sizeof reply, 0) > 0;
   close (fd);
   return ok;
 }
@@ -67,8 +89,8 @@ relay_start (Relay *relay)
   g_assert_true (g_spawn_async (relay->dir, argv, NULL,
           G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL
           | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &relay->pid, NULL));
-  /* It says nothing when it is ready; a connection does. */
-  while (!accepts (relay->port)) {
+  /* It says nothing when it is ready; a connection does, and an answer. */
+  while (!accepts (relay->port) || !answers (relay->port)) {
     g_assert_cmpint (g_get_monotonic_time (), <, deadline);
     g_thread_yield ();
   }
@@ -215,6 +237,91 @@ test_wrong_password (void)
   WAIT_FOR (p2p_endpoint_count_alive () == 0);
 }
 
+static void
+on_answer (gboolean trusted, const gchar *answer, gpointer user)
+{
+  *(gchar **) user = g_strdup (answer);
+}
+
+/* What a relay at `port` says to that password. */
+static void
+expect_answer (guint port, const gchar *password, const gchar *expected)
+{
+  gchar *uri = g_strdup_printf ("turn://me:%s@127.0.0.1:%u?transport=udp",
+      password, port);
+  GMainContext *context = g_main_context_new ();
+  P2pIceServers *servers;
+  P2pRelayProbe *probe;
+  gchar *answer = NULL;
+  GError *error = NULL;
+
+  servers = p2p_ice_servers_new (NULL, uri, &error);
+  g_assert_no_error (error);
+  probe = p2p_relay_probe_new (servers, context, on_answer, &answer);
+  p2p_ice_servers_free (servers);
+  while (answer == NULL)
+    g_main_context_iteration (context, TRUE);
+  g_assert_true (g_str_has_prefix (answer, expected));
+  g_assert_null (strstr (answer, password));
+  p2p_relay_probe_free (probe);
+  g_main_context_unref (context);
+  g_free (answer);
+  g_free (uri);
+}
+
+static void
+test_answers (void)
+{
+  Relay relay;
+
+  if (!relay_start (&relay))
+    return;
+  expect_answer (relay.port, "other", "it refuses the user or the password");
+  expect_answer (relay.port, "hunter2", "it knows the user and the password");
+  relay_stop (&relay);
+  expect_answer (free_port (), "hunter2", "nobody listens there");
+}
+
+static guint generation_of (Side *side);
+static void restart (P2pEndpoint *endpoint, gpointer data);
+
+/* Nobody would notice while the direct path works: so each end is told once,
+ * without the password, however often it asks the relay. */
+static void
+test_missing (void)
+{
+  Relay relay;
+  World w;
+  gchar *turn, *expected;
+  guint i;
+
+  if (!relay_start (&relay))
+    return;
+  turn = g_strdup_printf ("turn://me:other@127.0.0.1:%u?transport=udp",
+      relay.port);
+  expected = g_strdup_printf ("127.0.0.1:%u: it refuses the user or the password (error 401)",
+      relay.port);
+  world_open (&w, turn, FALSE);
+  send_frames (&w, 10);
+  WAIT_FOR (w.viewer.relay_missing == 1 && w.device.relay_missing == 1);
+  g_assert_cmpstr (w.viewer.relay, ==, expected);
+  g_assert_cmpstr (w.device.relay, ==, expected);
+  g_assert_cmpstr (w.viewer.path, ==, "direct");
+  p2p_endpoint_post (w.viewer.endpoint, restart, NULL, NULL);
+  for (i = 0; generation_of (&w.viewer) == 0
+      || generation_of (&w.device) == 0; i++) {
+    g_assert_cmpuint (i, <, 5000);
+    send_frames (&w, 1);
+  }
+  send_frames (&w, 20);
+  g_assert_cmpuint (w.viewer.relay_missing, ==, 1);
+  g_assert_cmpuint (w.device.relay_missing, ==, 1);
+  world_close (&w);
+  g_free (expected);
+  g_free (turn);
+  relay_stop (&relay);
+}
+
 /* -- Changes of the path --------------------------------------------------- */
 
 typedef struct
@@ -311,6 +418,8 @@ main (int argc, char **argv)
   g_test_add_func ("/session/relay/udp", test_udp);
   g_test_add_func ("/session/relay/tcp", test_tcp);
   g_test_add_func ("/session/relay/wrong-password", test_wrong_password);
+  g_test_add_func ("/session/relay/answers", test_answers);
+  g_test_add_func ("/session/relay/missing", test_missing);
   g_test_add_func ("/session/path/new", test_new_path);
   g_test_add_func ("/session/path/dead", test_dead_path);
   return g_test_run ();

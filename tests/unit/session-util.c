@@ -157,6 +157,19 @@ on_watermark (P2pEndpoint *endpoint, const gchar *peer, unsigned event,
   unlock ();
 }
 
+static void
+on_relay_missing (P2pEndpoint *endpoint, const gchar *server,
+    const gchar *answer, gpointer user)
+{
+  Side *side = user;
+
+  lock ();
+  side->relay_missing++;
+  g_free (side->relay);
+  side->relay = g_strdup_printf ("%s: %s", server, answer);
+  unlock ();
+}
+
 static const P2pListener listener = {
   .step = on_step,
   .authorize = on_authorize,
@@ -167,6 +180,7 @@ static const P2pListener listener = {
   .offer_added = on_offer_added,
   .offer_removed = on_offer_removed,
   .watermark = on_watermark,
+  .relay_missing = on_relay_missing,
 };
 
 void
@@ -207,6 +221,7 @@ side_close (Side *side)
   g_free (side->peer);
   g_free (side->removed_reason);
   g_free (side->params);
+  g_free (side->relay);
   memset (side, 0, sizeof *side);
 }
 

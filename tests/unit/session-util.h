@@ -46,6 +46,8 @@ typedef struct
   gboolean refuse;              /* answer of authorize */
   gboolean stall;               /* authorize waits while this is set */
   GArray *marks;                /* Mark, in the order told */
+  guint relay_missing;
+  gchar *relay;                 /* that, and what it said */
 } Side;
 
 void side_config (P2pEndpointConfig * config, P2pRole role,
