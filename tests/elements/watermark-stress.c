@@ -9,9 +9,6 @@
 #include <gst/video/video.h>
 #include "watermark-util.h"
 
-#define SMALL                                                                  \
-  "iv-watermark-queue low-watermark=20 warn-watermark=40 "                     \
-  "high-watermark=50 "
 /* Frames between two keyframes. */
 #define GOP 8
 
@@ -230,14 +227,14 @@ run_everything (const gchar *launch, gboolean answers)
 
 GST_START_TEST (test_everything)
 {
-  run_everything (SMALL "when-full=drop", FALSE);
+  run_everything (SMALL_QUEUE "when-full=drop", FALSE);
 }
 
 GST_END_TEST;
 
 GST_START_TEST (test_everything_with_a_sink_that_answers)
 {
-  run_everything (SMALL "when-full=drop", TRUE);
+  run_everything (SMALL_QUEUE "when-full=drop", TRUE);
 }
 
 GST_END_TEST;
@@ -270,7 +267,7 @@ on_buffer (GstPad *pad, GstPadProbeInfo *info, gpointer user)
 /* A source that is faster than the sink, which now and then is full itself. */
 GST_START_TEST (test_holes)
 {
-  GstHarness *h = make_harness (SMALL "when-full=drop", TRUE);
+  GstHarness *h = make_harness (SMALL_QUEUE "when-full=drop", TRUE);
   guint i, count = rounds (100000);
   Order order = { 0, 0, 0 };
   GstElement *queue = find_queue (h);
@@ -363,16 +360,16 @@ run_states (const gchar *launch, gboolean answers)
 
 GST_START_TEST (test_states)
 {
-  run_states (SMALL "when-full=pause", FALSE);
-  run_states (SMALL "when-full=drop", FALSE);
+  run_states (SMALL_QUEUE "when-full=pause", FALSE);
+  run_states (SMALL_QUEUE "when-full=drop", FALSE);
 }
 
 GST_END_TEST;
 
 GST_START_TEST (test_states_with_a_sink_that_answers)
 {
-  run_states (SMALL "when-full=pause", TRUE);
-  run_states (SMALL "when-full=drop", TRUE);
+  run_states (SMALL_QUEUE "when-full=pause", TRUE);
+  run_states (SMALL_QUEUE "when-full=drop", TRUE);
 }
 
 GST_END_TEST;

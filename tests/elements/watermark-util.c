@@ -340,3 +340,16 @@ bench_close (Bench *bench)
   g_cond_clear (&bench->changed);
   g_mutex_clear (&bench->lock);
 }
+
+void
+bench_expect_next (Bench *bench, guint number, gboolean discont)
+{
+  GstBuffer *buffer = gst_harness_pull (bench->h);
+
+  fail_unless (buffer != NULL);
+  fail_unless_equals_uint64 (GST_BUFFER_PTS (buffer), number * FRAME_TIME);
+  fail_unless_equals_int (GST_BUFFER_FLAG_IS_SET (buffer,
+                                                  GST_BUFFER_FLAG_DISCONT),
+                          discont);
+  gst_buffer_unref (buffer);
+}

@@ -81,4 +81,15 @@ void bench_expect_nothing (Bench * bench);
 guint64 bench_get (Bench * bench, const gchar * property);
 guint64 bench_stat (Bench * bench, const gchar * name);
 
+/* Queues of a few bytes, and of a few frames' time. */
+#define SMALL_QUEUE                                                                  \
+  "iv-watermark-queue low-watermark=20 warn-watermark=40 "                     \
+  "high-watermark=50 "
+#define SHORT_QUEUE                                                                  \
+  "iv-watermark-queue low-watermark=0 warn-watermark=0 "                       \
+  "high-watermark=0 low-time=20000000 warn-time=40000000 high-time=50000000 "
+
+/* The next buffer that comes out is frame `number`. */
+void bench_expect_next (Bench *bench, guint number, gboolean discont);
+
 #endif /* WATERMARK_UTIL_H */
