@@ -6,6 +6,8 @@
 #ifndef SIM_INGENIC_H
 #define SIM_INGENIC_H
 
+#include <errno.h>
+
 #include "ingenic/ingeniclayout.h"
 #include "simengine.h"
 
@@ -18,5 +20,15 @@ out_of_order (void)
   atomic_fetch_add (&sim_engine_control ()->order_errors, 1);
   return -1;
 }
+
+static inline int
+fail (int number)
+{
+  errno = number;
+  return -1;
+}
+
+/* By the calls of the ISP. */
+bool sim_sensor_is_on (void);
 
 #endif /* SIM_INGENIC_H */
