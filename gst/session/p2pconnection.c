@@ -8,9 +8,11 @@
  * One source per link does all the work: it is due at the earliest of the
  * engine's and the handshake's times. It looks for itself, as
  * g_source_set_ready_time() wakes the context by a system call, even from the
- * context's own thread. Datagrams that arrive are fed to the engine at once,
- * but acknowledgements and callbacks wait for the source, so that a burst that
- * libnice drains in one go is answered once. A burst that does not end is
+ * context's own thread. What becomes due while other sources are dispatched is
+ * done right behind them (p2p_connection_run()), before the loop asks the
+ * system again what there is. Datagrams that arrive are fed to the engine at
+ * once, but acknowledgements and callbacks wait for the source, so that a burst
+ * that libnice drains in one go is answered once. A burst that does not end is
  * answered in between, since libnice reads until the socket is empty and would
  * starve our timers otherwise.
  *
@@ -29,7 +31,7 @@
 #define MESSAGE_BUDGET 64
 #define EVENT_BUDGET 64
 /* Datagrams taken before the engine gets to answer. */
-#define INPUT_BATCH 32
+#define INPUT_BATCH 64
 /* The socket was full. */
 #define BUSY_RETRY_US 1000
 /* Handshake datagrams that wait for a path; a flight is four or so. */
@@ -474,17 +476,21 @@ link_destroy (P2pConnection *link)
   g_free (link);
 }
 
-static gboolean
-link_dispatch (GSource *source, GSourceFunc callback, gpointer user)
+static void
+run (P2pConnection *link)
 {
-  P2pConnection *link = ((ConnectionSource *)source)->link;
-
   link->due = G_MAXINT64;
   link->dispatching = TRUE;
   work (link);
   link->dispatching = FALSE;
   if (link->dead)
     link_destroy (link);
+}
+
+static gboolean
+link_dispatch (GSource *source, GSourceFunc callback, gpointer user)
+{
+  run (((ConnectionSource *)source)->link);
   return G_SOURCE_CONTINUE;
 }
 
@@ -576,6 +582,13 @@ void
 p2p_connection_wake (P2pConnection *link)
 {
   link->due = 0;
+}
+
+void
+p2p_connection_run (P2pConnection *link, gint64 now)
+{
+  if (link->due <= now)
+    run (link);
 }
 
 gint64

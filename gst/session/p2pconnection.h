@@ -75,6 +75,9 @@ void p2p_connection_close (P2pConnection * link, const gchar * reason, guint dra
 /* NULL before ready(). Whoever sends through it calls p2p_connection_wake(). */
 UdtConnection *p2p_connection_get_engine (P2pConnection * link);
 void p2p_connection_wake (P2pConnection * link);
+/* Does what is due, if anything is, as its source would in the loop's next turn.
+ * Not from a callback. */
+void p2p_connection_run (P2pConnection * link, gint64 now);
 
 /* Monotonic; of the last authentic packet, 0: none. */
 gint64 p2p_connection_get_last_received (P2pConnection * link);

@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE /* recvmmsg */
 #include "p2pdirect.h"
+#include "p2phold.h"
 
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -51,6 +52,8 @@ typedef struct
 {
   GSource source;
   P2pDirect *direct;
+  GPollFD poll;
+  P2pHold hold;
 } IntakeSource;
 
 typedef struct
@@ -82,12 +85,36 @@ get_buffers (void)
   return own;
 }
 
+/* While it is held the descriptor is not looked at, but for errors. */
+static gboolean
+intake_prepare (GSource *source, gint *timeout_ms)
+{
+  IntakeSource *intake = (IntakeSource *)source;
+  gint64 now = g_source_get_time (source);
+  gboolean held = p2p_hold_is_on (&intake->hold, now);
+
+  intake->poll.events = held ? 0 : G_IO_IN;
+  *timeout_ms = held ? (gint)((intake->hold.until - now + 999) / 1000) : -1;
+  return intake->hold.until != 0 && !held;
+}
+
+static gboolean
+intake_check (GSource *source)
+{
+  IntakeSource *intake = (IntakeSource *)source;
+
+  return intake->poll.revents != 0
+         || (intake->hold.until != 0
+             && !p2p_hold_is_on (&intake->hold, g_source_get_time (source)));
+}
+
 static gboolean
 intake_dispatch (GSource *source, GSourceFunc callback, gpointer user)
 {
-  P2pDirect *direct = ((IntakeSource *)source)->direct;
+  IntakeSource *intake = (IntakeSource *)source;
+  P2pDirect *direct = intake->direct;
   Buffers *own = get_buffers ();
-  guint calls = 0;
+  guint calls = 0, taken = 0;
   gint i, n;
 
   do {
@@ -95,11 +122,17 @@ intake_dispatch (GSource *source, GSourceFunc callback, gpointer user)
     for (i = 0; i < n; i++)
       if (!(own->headers[i].msg_hdr.msg_flags & MSG_TRUNC))
         direct->func (own->data[i], own->headers[i].msg_len, direct->user);
+    taken += (guint)MAX (n, 0);
   } while (n == DATAGRAMS && ++calls < MAX_CALLS);
+  p2p_hold_looked (&intake->hold, taken, g_source_get_time (source));
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs intake_funcs = { .dispatch = intake_dispatch };
+static GSourceFuncs intake_funcs = {
+  .prepare = intake_prepare,
+  .check = intake_check,
+  .dispatch = intake_dispatch,
+};
 
 static gboolean
 set_int (int fd, int level, int name, int value)
@@ -161,13 +194,19 @@ open_beside (int other)
 static gboolean
 take_in (P2pDirect *direct, gint buffer, GMainContext *context)
 {
+  IntakeSource *intake;
+
   direct->fd = open_beside (g_socket_get_fd (direct->shared));
   if (direct->fd < 0)
     return FALSE;
   set_int (direct->fd, SOL_SOCKET, SO_RCVBUF, buffer);
   direct->source = g_source_new (&intake_funcs, sizeof (IntakeSource));
-  ((IntakeSource *)direct->source)->direct = direct;
-  g_source_add_unix_fd (direct->source, direct->fd, G_IO_IN);
+  intake = (IntakeSource *)direct->source;
+  intake->direct = direct;
+  intake->poll.fd = direct->fd;
+  intake->poll.events = G_IO_IN;
+  intake->hold = (P2pHold)P2P_HOLD_INIT;
+  g_source_add_poll (direct->source, &intake->poll);
   /* It does not; but GLib would take the descriptor out of the context and put
    * it back around each dispatch, and wake the context both times. */
   g_source_set_can_recurse (direct->source, TRUE);

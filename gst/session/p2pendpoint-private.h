@@ -94,11 +94,11 @@ struct _P2pEndpoint
   GSource *wake;                /* [const] ready time from any thread */
 
   /* [net] from here. */
-  GMainLoop *loop;
   P2pIdentity *identity;
   P2pSignaller *signaller;
   P2pIceServers *servers;
   GSource *tick;
+  gint64 ticked_us;
   GPtrArray *peers;             /* alive and closing; owned */
   GPtrArray *streams;           /* P2pStream, one reference each */
   GPtrArray *requests;          /* P2pRequest, one reference each */

@@ -307,8 +307,6 @@ static void
 stop (P2pEndpoint *endpoint, gpointer unused)
 {
   endpoint->stopping = TRUE;
-  if (endpoint->loop != NULL)
-    g_main_loop_quit (endpoint->loop);
 }
 
 static void

@@ -21,6 +21,15 @@
  * relay that no longer answers must not hold us for ever. */
 #define AGENTS_MS 2000
 #define STOP_TICK_MS 5
+/* The tick is done when the thread is awake anyway; for it alone it is woken so
+ * much later. */
+#define TICK_LATE_MS 50
+
+typedef struct
+{
+  GSource source;
+  P2pEndpoint *endpoint;
+} TickSource;
 
 /* -- The tick -------------------------------------------------------------- */
 
@@ -35,13 +44,21 @@ give_memory_back (void)
 #endif
 }
 
-static gboolean
-on_tick (gpointer user)
+static void
+drop_tick (P2pEndpoint *endpoint)
 {
-  P2pEndpoint *endpoint = user;
-  gint64 now = g_get_monotonic_time ();
+  if (endpoint->tick == NULL)
+    return;
+  g_source_destroy (endpoint->tick);
+  g_clear_pointer (&endpoint->tick, g_source_unref);
+}
+
+static void
+tick (P2pEndpoint *endpoint, gint64 now)
+{
   guint i;
 
+  endpoint->ticked_us = now;
   /* Backwards: those that are gone leave the list. */
   for (i = endpoint->peers->len; i-- > 0;) {
     P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);
@@ -56,18 +73,54 @@ on_tick (gpointer user)
     p2p_stream_tick (g_ptr_array_index (endpoint->streams, i), now);
   p2p_endpoint_take_snapshot (endpoint);
   if (endpoint->peers->len > 0)
-    return G_SOURCE_CONTINUE;
+    return;
   give_memory_back ();
-  g_clear_pointer (&endpoint->tick, g_source_unref);
-  return G_SOURCE_REMOVE;
+  drop_tick (endpoint);
 }
+
+static gint64
+time_of_tick (GSource *source)
+{
+  P2pEndpoint *endpoint = ((TickSource *)source)->endpoint;
+
+  return endpoint->ticked_us + (P2P_TICK_MS + TICK_LATE_MS) * 1000;
+}
+
+static gboolean
+tick_prepare (GSource *source, gint *timeout_ms)
+{
+  gint64 left = time_of_tick (source) - g_source_get_time (source);
+
+  *timeout_ms = (gint)MAX ((left + 999) / 1000, 0);
+  return left <= 0;
+}
+
+static gboolean
+tick_check (GSource *source)
+{
+  return time_of_tick (source) <= g_source_get_time (source);
+}
+
+static gboolean
+tick_dispatch (GSource *source, GSourceFunc callback, gpointer user)
+{
+  tick (((TickSource *)source)->endpoint, g_get_monotonic_time ());
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs tick_funcs = {
+  .prepare = tick_prepare,
+  .check = tick_check,
+  .dispatch = tick_dispatch,
+};
 
 void
 p2p_endpoint_peers_changed (P2pEndpoint *endpoint)
 {
   if (endpoint->tick == NULL && endpoint->peers->len > 0) {
-    endpoint->tick = g_timeout_source_new (P2P_TICK_MS);
-    g_source_set_callback (endpoint->tick, on_tick, endpoint, NULL);
+    endpoint->tick = g_source_new (&tick_funcs, sizeof (TickSource));
+    ((TickSource *)endpoint->tick)->endpoint = endpoint;
+    endpoint->ticked_us = g_get_monotonic_time ();
     g_source_attach (endpoint->tick, endpoint->context);
   }
   p2p_endpoint_take_snapshot (endpoint);
@@ -159,10 +212,7 @@ tear_down (P2pEndpoint *endpoint)
   g_clear_pointer (&endpoint->relay_probe, p2p_relay_probe_free);
   say_goodbye (endpoint);
   p2p_signaller_stop (endpoint->signaller);
-  if (endpoint->tick != NULL) {
-    g_source_destroy (endpoint->tick);
-    g_clear_pointer (&endpoint->tick, g_source_unref);
-  }
+  drop_tick (endpoint);
   run_until (endpoint, agents_closed, AGENTS_MS);
   if (endpoint->closing_agents > 0)
     g_message ("%u relay allocations were left to expire: the relay does not "
@@ -175,7 +225,6 @@ tear_down (P2pEndpoint *endpoint)
   endpoint->signaller = NULL;
   g_clear_pointer (&endpoint->servers, p2p_ice_servers_free);
   g_clear_pointer (&endpoint->identity, p2p_identity_unref);
-  g_clear_pointer (&endpoint->loop, g_main_loop_unref);
 }
 
 /* From here on posts are refused; what came before is run. */
@@ -206,6 +255,26 @@ own_failure (P2pEndpoint *endpoint, const gchar *detail)
   p2p_endpoint_step (endpoint, &step);
 }
 
+/* Waits until something happens. What the sources' work made due for a session
+ * is done before the loop goes to ask the system again. */
+static void
+turn (P2pEndpoint *endpoint)
+{
+  gint64 now;
+  guint i;
+
+  g_main_context_iteration (endpoint->context, TRUE);
+  now = g_get_monotonic_time ();
+  for (i = 0; i < endpoint->peers->len; i++) {
+    P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);
+
+    if (peer->connection != NULL)
+      p2p_connection_run (peer->connection, now);
+  }
+  if (endpoint->tick != NULL && now - endpoint->ticked_us >= P2P_TICK_MS * 1000)
+    tick (endpoint, now);
+}
+
 gpointer
 p2p_endpoint_thread (gpointer data)
 {
@@ -213,7 +282,6 @@ p2p_endpoint_thread (gpointer data)
   GError *error = NULL;
 
   g_main_context_push_thread_default (endpoint->context);
-  endpoint->loop = g_main_loop_new (endpoint->context, FALSE);
   endpoint->started_us = g_get_monotonic_time ();
   p2p_credential_stretch (endpoint->credential);
   endpoint->identity = p2p_identity_new (&error);
@@ -227,8 +295,8 @@ p2p_endpoint_thread (gpointer data)
     if (endpoint->config.role == P2P_ROLE_VIEWER)
       p2p_viewer_dial (endpoint);
   }
-  if (!endpoint->stopping)
-    g_main_loop_run (endpoint->loop);
+  while (!endpoint->stopping)
+    turn (endpoint);
   tear_down (endpoint);
   finish (endpoint);
   drop_lists (endpoint);

@@ -45,7 +45,9 @@ p2p_guard_leave (P2pGuard *guard)
   g_mutex_lock (&guard->lock);
   if (--guard->depth == 0) {
     guard->inside = NULL;
-    g_cond_broadcast (&guard->left);
+    /* Nobody else waits, and telling nobody is a system call, too. */
+    if (guard->closed)
+      g_cond_broadcast (&guard->left);
   }
   g_mutex_unlock (&guard->lock);
 }

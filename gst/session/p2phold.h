@@ -33,6 +33,12 @@ typedef struct
   gboolean vain; /* they are not */
 } P2pHold;
 
+/* Nothing has shown yet that it is worth it. */
+#define P2P_HOLD_INIT                                                          \
+  {                                                                            \
+    .vain = TRUE                                                               \
+  }
+
 static inline gboolean
 p2p_hold_is_on (const P2pHold *hold, gint64 now)
 {
