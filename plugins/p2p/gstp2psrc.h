@@ -161,7 +161,9 @@ GstP2pSrcPad *gst_p2p_src_pad_new (GstP2pSrc *src, const gchar *name,
                                    P2pWireKind kind, const gchar *stream_id);
 void gst_p2p_src_pad_push_item (GstP2pSrcPad *pad, GstP2pItem *item);
 GstP2pItem *gst_p2p_src_pad_pop_item (GstP2pSrcPad *pad);
-/* FALSE: no room in a stream that loses nothing; not taken. */
+/* FALSE: no room in a stream that loses nothing; not taken. Else the caller
+ * wakes the task, once the lock is free: it would run into it, sleep again, and
+ * have to be woken twice. */
 gboolean gst_p2p_src_pad_take_frame (GstP2pSrcPad *pad, GBytes *payload,
                                      const P2pWireFrame *frame,
                                      gint64 arrival_us, gint64 age_us,

@@ -103,11 +103,17 @@ item_size (const GstP2pItem *item)
 
 /* -- The queue (lock held) ------------------------------------------------- */
 
-void
-gst_p2p_src_pad_push_item (GstP2pSrcPad *pad, GstP2pItem *item)
+static void
+add_item (GstP2pSrcPad *pad, GstP2pItem *item)
 {
   pad->bytes += item_size (item);
   g_queue_push_tail (&pad->queue, item);
+}
+
+void
+gst_p2p_src_pad_push_item (GstP2pSrcPad *pad, GstP2pItem *item)
+{
+  add_item (pad, item);
   g_cond_broadcast (&pad->cond);
 }
 
@@ -295,7 +301,7 @@ gst_p2p_src_pad_take_frame (GstP2pSrcPad *pad, GBytes *payload,
   pad->wait_sync = FALSE;
   if (pad->src->playing)
     gst_p2p_src_map_item (pad, item);
-  gst_p2p_src_pad_push_item (pad, item);
+  add_item (pad, item);
   if (pad->kind != P2P_WIRE_DATA)
     enforce_limits (pad);
   return TRUE;

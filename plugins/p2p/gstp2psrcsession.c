@@ -350,14 +350,19 @@ on_stream_frame (P2pRequest *request, gpointer stream, GBytes *payload,
                  gboolean gap, gpointer user)
 {
   GstP2pSrc *src = user;
+  GstP2pSrcPad *pad = stream;
   gboolean taken;
 
-  if (stream == NULL)
+  if (pad == NULL)
     return TRUE;
+  gst_object_ref (pad);
   g_mutex_lock (&src->lock);
-  taken = gst_p2p_src_pad_take_frame (stream, payload, frame, arrival_us,
-                                      age_us, gap);
+  taken = gst_p2p_src_pad_take_frame (pad, payload, frame, arrival_us, age_us,
+                                      gap);
   g_mutex_unlock (&src->lock);
+  if (taken)
+    g_cond_broadcast (&pad->cond);
+  gst_object_unref (pad);
   return taken;
 }
 

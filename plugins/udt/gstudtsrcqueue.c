@@ -39,12 +39,13 @@ item_size (const GstUdtItem *item)
   return item->payload != NULL ? g_bytes_get_size (item->payload) : 0;
 }
 
+/* The streaming thread is to be woken once the lock is free: it would run into
+ * it, sleep again, and have to be woken twice. */
 static void
-push_item (GstUdtSrc *src, GstUdtItem *item)
+add_item (GstUdtSrc *src, GstUdtItem *item)
 {
   src->bytes += item_size (item);
   g_queue_push_tail (&src->queue, item);
-  g_cond_broadcast (&src->cond);
 }
 
 static void
@@ -83,8 +84,9 @@ static void
 push_new (GstUdtSrc *src, GstUdtItem *item)
 {
   g_mutex_lock (&src->lock);
-  push_item (src, item);
+  add_item (src, item);
   g_mutex_unlock (&src->lock);
+  g_cond_broadcast (&src->cond);
 }
 
 static void
@@ -104,8 +106,9 @@ on_opened (UdtLink *link, P2pWireKind kind, const gchar *peer, gpointer user)
   g_mutex_lock (&src->lock);
   src->kind = kind;
   src->wait_sync = src->held = FALSE;
-  push_item (src, item_new (GST_UDT_ITEM_START));
+  add_item (src, item_new (GST_UDT_ITEM_START));
   g_mutex_unlock (&src->lock);
+  g_cond_broadcast (&src->cond);
 }
 
 static void
@@ -153,7 +156,7 @@ take_frame (GstUdtSrc *src, GBytes *payload, const P2pWireFrame *frame,
   item->age_us = age_us;
   item->gap = gap || src->wait_sync;
   src->wait_sync = FALSE;
-  push_item (src, item);
+  add_item (src, item);
   return TRUE;
 }
 
@@ -167,6 +170,7 @@ on_frame (UdtLink *link, GBytes *payload, const P2pWireFrame *frame,
   g_mutex_lock (&src->lock);
   taken = take_frame (src, payload, frame, arrival_us, age_us, gap, &lost);
   g_mutex_unlock (&src->lock);
+  g_cond_broadcast (&src->cond);
   if (lost)
     udt_link_request_key_unit (link, FALSE, 0);
   return taken;
