@@ -313,9 +313,10 @@ UdtStatus udt_connection_get_flow_stats (const UdtConnection * conn,
     uint16_t flow, UdtTime now, UdtFlowStats * stats);
 
 /* Tells the peer, repeats that until it is acknowledged or three expiries have
- * passed, then UDT_EVENT_CLOSED. `reason` may be NULL. Messages still in the
- * send buffer are given up; `drain` true: sent first, for at most `drain`
- * microseconds. */
+ * passed, then UDT_EVENT_CLOSED. `reason` may be NULL; of more than
+ * UDT_MAX_CLOSE_REASON bytes the rest is left out. Messages still in the send
+ * buffer are given up, with `drain` 0 at once, else when that many microseconds
+ * have not been enough for all to arrive. No more is taken meanwhile. */
 void udt_connection_close (UdtConnection * conn, uint32_t code,
     const char *reason, UdtTime drain, UdtTime now);
 bool udt_connection_is_finished (const UdtConnection * conn);
