@@ -146,6 +146,7 @@ store (gpointer data, guint id, const GValue *value)
   } else if (id == GST_UDT_PROP_INSECURE) {
     settings->insecure = g_value_get_boolean (value);
   }
+  settings->changed = TRUE;
 }
 
 gboolean
@@ -293,7 +294,7 @@ gst_udt_settings_make_link (GstUdtSettings *settings, GstElement *element,
       p2p_credential_unref (config->credential);
   }
   settings->link = link;
-  settings->trouble_told = settings->was_connected = FALSE;
+  settings->changed = settings->trouble_told = settings->was_connected = FALSE;
   GST_OBJECT_UNLOCK (element);
   if (link == NULL) {
     post_settings_error (element, error);
@@ -338,16 +339,25 @@ gst_udt_settings_stop_link (GstUdtSettings *settings, GstElement *element)
 }
 
 gboolean
-gst_udt_settings_renew_link (GstUdtSettings *settings, GstElement *element,
-                             gboolean (*make_link) (GstElement *element))
+gst_udt_settings_remake_link (GstUdtSettings *settings, GstElement *element,
+                              gboolean (*make_link) (GstElement *element))
 {
   gboolean ok;
 
-  settings->same_port = udt_link_get_port (settings->link);
+  if (settings->link != NULL)
+    settings->same_port = udt_link_get_port (settings->link);
   gst_udt_settings_stop_link (settings, element);
   ok = make_link (element);
   settings->same_port = 0;
-  return ok && gst_udt_settings_start_link (settings, element);
+  return ok;
+}
+
+gboolean
+gst_udt_settings_renew_link (GstUdtSettings *settings, GstElement *element,
+                             gboolean (*make_link) (GstElement *element))
+{
+  return gst_udt_settings_remake_link (settings, element, make_link)
+         && gst_udt_settings_start_link (settings, element);
 }
 
 GstStateChangeReturn

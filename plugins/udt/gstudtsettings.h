@@ -44,7 +44,7 @@ typedef struct
 {
   gchar *uri;       /* as it was given */
   gchar *uri_error; /* what was wrong with the last one, or NULL */
-  gchar *host; /* of it, or NULL */
+  gchar *host;      /* of it, or NULL */
   guint port;
   GstUdtMode mode;
   gboolean mode_given; /* by the property, not by the URI */
@@ -56,6 +56,7 @@ typedef struct
   gboolean insecure;
   guint keep_alive_interval; /* s */
   guint keep_alive_attempts;
+  gboolean changed;      /* since the link was made */
   gboolean trouble_told; /* once an outage */
   gboolean was_connected;
   UdtLink *link; /* from READY on; set in state changes, so that the
@@ -90,7 +91,12 @@ gboolean gst_udt_settings_make_link (GstUdtSettings *settings,
 /* Starts it; posts what the user has to know. */
 gboolean gst_udt_settings_start_link (GstUdtSettings *settings,
                                       GstElement *element);
-/* In the streaming thread: a new link, started, at the port of the old one. */
+/* A new link in place of the one that there may be, at the port of that one
+ * where any will do: the application may have told it to others. */
+gboolean gst_udt_settings_remake_link (GstUdtSettings *settings,
+                                       GstElement *element,
+                                       gboolean (*make_link) (GstElement *));
+/* The same, started. */
 gboolean gst_udt_settings_renew_link (GstUdtSettings *settings,
                                       GstElement *element,
                                       gboolean (*make_link) (GstElement *));

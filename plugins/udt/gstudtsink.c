@@ -234,14 +234,35 @@ forget_end (GstUdtSink *sink)
 
 /* -- States ---------------------------------------------------------------- */
 
+/* The link is there from READY on, where settings may still change. */
+static gboolean
+renew_if_changed (GstUdtSink *sink)
+{
+  GstElement *element = GST_ELEMENT_CAST (sink);
+  gboolean renew;
+
+  GST_OBJECT_LOCK (sink);
+  renew = sink->settings.changed || sink->settings.link == NULL;
+  GST_OBJECT_UNLOCK (sink);
+  if (!renew)
+    return TRUE;
+  if (!gst_udt_settings_renew_link (&sink->settings, element, make_link))
+    return FALSE;
+  gst_udt_sink_apply_deadline (sink);
+  return TRUE;
+}
+
 static GstStateChangeReturn
 gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
 {
   GstUdtSink *sink = GST_UDT_SINK (element);
+  GstStateChangeReturn result;
 
-  GstStateChangeReturn result
-      = gst_udt_settings_change_state (&sink->settings, element, transition,
-                                       gst_udt_sink_parent_class, make_link);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
+      && !renew_if_changed (sink))
+    return GST_STATE_CHANGE_FAILURE;
+  result = gst_udt_settings_change_state (&sink->settings, element, transition,
+                                          gst_udt_sink_parent_class, make_link);
 
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
     set_playing (sink, result != GST_STATE_CHANGE_FAILURE);
@@ -375,6 +396,28 @@ is_follow (guint id)
 }
 
 static void
+store (gpointer data, guint id, const GValue *value)
+{
+  GstUdtSink *sink = data;
+
+  sink->settings.changed = TRUE;
+  switch (id) {
+    case PROP_DEADLINE:
+      sink->deadline = g_value_get_int (value);
+      break;
+    case PROP_MAX_CALLERS:
+      sink->max_callers = g_value_get_uint (value);
+      break;
+    case PROP_HIGH_WATERMARK:
+      sink->high_watermark = g_value_get_uint (value);
+      break;
+    default:
+      sink->wait_for_connection = g_value_get_boolean (value);
+      break;
+  }
+}
+
+static void
 gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
                            GParamSpec *pspec)
 {
@@ -391,25 +434,17 @@ gst_udt_sink_set_property (GObject *object, guint id, const GValue *value,
                          GST_BASE_SINK_PAD (sink));
     return;
   }
-  GST_OBJECT_LOCK (sink);
   switch (id) {
     case PROP_DEADLINE:
-      sink->deadline = g_value_get_int (value);
-      break;
     case PROP_MAX_CALLERS:
-      sink->max_callers = g_value_get_uint (value);
-      break;
     case PROP_HIGH_WATERMARK:
-      sink->high_watermark = g_value_get_uint (value);
-      break;
     case PROP_WAIT_FOR_CONNECTION:
-      sink->wait_for_connection = g_value_get_boolean (value);
+      gst_p2p_store_setting (GST_ELEMENT_CAST (sink), store, sink, id, value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
   }
-  GST_OBJECT_UNLOCK (sink);
 }
 
 static void

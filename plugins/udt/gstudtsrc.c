@@ -220,6 +220,21 @@ make_link (GstElement *element)
                                      &gst_udt_src_callbacks);
 }
 
+/* It may have been made in READY, where settings can still change. */
+static gboolean
+remake_if_changed (GstUdtSrc *src)
+{
+  GstElement *element = GST_ELEMENT_CAST (src);
+  gboolean changed;
+
+  GST_OBJECT_LOCK (src);
+  changed = src->settings.changed;
+  GST_OBJECT_UNLOCK (src);
+  return changed
+             ? gst_udt_settings_remake_link (&src->settings, element, make_link)
+             : make_link (element);
+}
+
 static gboolean
 gst_udt_src_start (GstBaseSrc *base)
 {
@@ -230,7 +245,7 @@ gst_udt_src_start (GstBaseSrc *base)
   src->ts_offset = 0;
   src->discont = TRUE;
   src->start_us = g_get_monotonic_time ();
-  return make_link (GST_ELEMENT_CAST (src))
+  return remake_if_changed (src)
          && gst_udt_settings_start_link (&src->settings,
                                          GST_ELEMENT_CAST (src));
 }
@@ -317,6 +332,15 @@ gst_udt_src_query (GstBaseSrc *base, GstQuery *query)
 /* -- Object ---------------------------------------------------------------- */
 
 static void
+store (gpointer data, guint id, const GValue *value)
+{
+  GstUdtSrc *src = data;
+
+  src->settings.changed = TRUE;
+  src->latency = g_value_get_uint (value);
+}
+
+static void
 gst_udt_src_set_property (GObject *object, guint id, const GValue *value,
                           GParamSpec *pspec)
 {
@@ -329,9 +353,7 @@ gst_udt_src_set_property (GObject *object, guint id, const GValue *value,
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     return;
   }
-  GST_OBJECT_LOCK (src);
-  src->latency = g_value_get_uint (value);
-  GST_OBJECT_UNLOCK (src);
+  gst_p2p_store_setting (GST_ELEMENT_CAST (src), store, src, id, value);
 }
 
 static void

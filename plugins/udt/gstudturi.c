@@ -173,6 +173,7 @@ take_uri (GstUdtSettings *settings, GstElement *element, const gchar *text,
   g_free (settings->uri);
   settings->uri = g_strdup (text);
   g_clear_pointer (&settings->uri_error, g_free);
+  settings->changed = TRUE;
   g_free (settings->host);
   settings->host = plain_host (gst_uri_get_host (uri));
   settings->port = gst_uri_get_port (uri);
@@ -196,6 +197,7 @@ gst_udt_settings_set_uri (GstUdtSettings *settings, GstElement *element,
     GST_OBJECT_LOCK (element);
     g_clear_pointer (&settings->uri, g_free);
     g_clear_pointer (&settings->uri_error, g_free);
+    settings->changed = TRUE;
     GST_OBJECT_UNLOCK (element);
     return TRUE;
   }

@@ -240,6 +240,106 @@ GST_START_TEST (test_states_without_settings)
 
 GST_END_TEST;
 
+/* -- What can be changed when ---------------------------------------------- */
+
+/* Another value than it has; FALSE: that type is nothing to set. */
+static gboolean
+change_value (GParamSpec *spec, GValue *value)
+{
+  if (G_IS_PARAM_SPEC_STRING (spec))
+    g_value_set_string (value, g_str_has_suffix (spec->name, "rver")
+                                   ? "turn://u:p@127.0.0.1"
+                                   : "other");
+  else if (G_IS_PARAM_SPEC_BOOLEAN (spec))
+    g_value_set_boolean (value, !g_value_get_boolean (value));
+  else if (G_IS_PARAM_SPEC_ENUM (spec))
+    g_value_set_enum (value, !g_value_get_enum (value));
+  else if (G_IS_PARAM_SPEC_UINT (spec))
+    g_value_set_uint (value,
+                      g_value_get_uint (value) == 100000 ? 200000 : 100000);
+  else if (G_IS_PARAM_SPEC_UINT64 (spec))
+    g_value_set_uint64 (value, g_value_get_uint64 (value) + 100000);
+  else if (G_IS_PARAM_SPEC_INT (spec))
+    g_value_set_int (value, g_value_get_int (value) == 20 ? 10 : 20);
+  else
+    return FALSE;
+  /* Into the range that it has. */
+  g_param_value_validate (spec, value);
+  return TRUE;
+}
+
+static void
+check_property (GstElement *element, GstBus *bus, GParamSpec *spec)
+{
+  gboolean fixed = (spec->flags & GST_PARAM_MUTABLE_READY) != 0;
+  gboolean readable = (spec->flags & G_PARAM_READABLE) != 0;
+  GValue before = G_VALUE_INIT, wanted = G_VALUE_INIT, after = G_VALUE_INIT;
+  GstMessage *message;
+
+  fail_unless (fixed || (spec->flags & GST_PARAM_MUTABLE_PLAYING), "%s.%s",
+               GST_OBJECT_NAME (element), spec->name);
+  g_value_init (&before, spec->value_type);
+  g_value_init (&wanted, spec->value_type);
+  g_value_init (&after, spec->value_type);
+  if (readable)
+    g_object_get_property (G_OBJECT (element), spec->name, &before);
+  g_value_copy (&before, &wanted);
+  if (change_value (spec, &wanted)) {
+    g_object_set_property (G_OBJECT (element), spec->name, &wanted);
+    message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+    fail_unless ((message != NULL) == fixed, "%s.%s", GST_OBJECT_NAME (element),
+                 spec->name);
+    if (message != NULL)
+      gst_message_unref (message);
+    if (readable) {
+      g_object_get_property (G_OBJECT (element), spec->name, &after);
+      fail_unless_equals_int (g_param_values_cmp (spec, &after,
+                                                  fixed ? &before : &wanted),
+                              0);
+    }
+  }
+  g_value_unset (&before);
+  g_value_unset (&wanted);
+  g_value_unset (&after);
+}
+
+/* What can only be set before PAUSED is refused there, aloud, and stays as it
+ * was; everything else can be set, without a word. */
+GST_START_TEST (test_what_can_change)
+{
+  static const gchar *const lines[] = {
+    "p2psink uri=p2p://camera-1 key=hunter2hunter2 signaller=tcp://127.0.0.1:1",
+    "p2psrc uri=p2p://camera-1 key=hunter2hunter2 signaller=tcp://127.0.0.1:1",
+#ifdef HAVE_UDT
+    "udtsink uri=udt://192.0.2.1:1 key=hunter2hunter2",
+    "udtsrc uri=udt://192.0.2.1:1 key=hunter2hunter2",
+#endif
+  };
+  guint i, k, n;
+
+  for (i = 0; i < G_N_ELEMENTS (lines); i++) {
+    GstElement *element = gst_parse_launch (lines[i], NULL);
+    GstBus *bus = gst_bus_new ();
+    GParamSpec **specs;
+
+    fail_unless (element != NULL);
+    gst_element_set_state (element, GST_STATE_PAUSED);
+    gst_element_set_bus (element, bus);
+    specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (element), &n);
+    for (k = 0; k < n; k++)
+      if (specs[k]->owner_type == G_OBJECT_TYPE (element)
+          && (specs[k]->flags & G_PARAM_WRITABLE))
+        check_property (element, bus, specs[k]);
+    g_free (specs);
+    gst_element_set_bus (element, NULL);
+    gst_element_set_state (element, GST_STATE_NULL);
+    gst_object_unref (bus);
+    gst_object_unref (element);
+  }
+}
+
+GST_END_TEST;
+
 static Suite *
 inspect_suite (void)
 {
@@ -253,6 +353,7 @@ inspect_suite (void)
   tcase_add_test (tcase, test_conflict);
   tcase_add_test (tcase, test_key_files);
   tcase_add_test (tcase, test_states_without_settings);
+  tcase_add_test (tcase, test_what_can_change);
   return suite;
 }
 

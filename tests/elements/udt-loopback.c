@@ -688,6 +688,69 @@ GST_START_TEST (test_states_do_not_block)
 }
 GST_END_TEST;
 
+/* What is set in READY counts from PAUSED on, and a port that was told to
+ * others stays. What is wrong is found there, too. */
+GST_START_TEST (test_settings_in_ready)
+{
+  GstElement *sender = gst_element_factory_make ("udtsink", NULL);
+  GstElement *receiver = gst_element_factory_make ("udtsrc", NULL);
+  GstHarness *sink, *src;
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+  guint port, again;
+  gchar *uri;
+
+  g_object_set (sender, "uri", "udt://127.0.0.1:0?mode=listener", "key",
+                OTHER_KEY, NULL);
+  gst_element_set_state (sender, GST_STATE_READY);
+  g_object_get (sender, "bound-port", &port, NULL);
+  g_object_set (sender, "insecure", TRUE, NULL);
+  for (again = 0; again < 2; again++)
+    fail_unless_equals_int (gst_element_set_state (sender, GST_STATE_PAUSED),
+                            GST_STATE_CHANGE_FAILURE);
+  gst_element_set_state (sender, GST_STATE_NULL);
+  g_object_set (sender, "insecure", FALSE, NULL);
+  gst_element_set_state (sender, GST_STATE_READY);
+  g_object_get (sender, "bound-port", &port, NULL);
+  g_object_set (sender, "key", KEY, "high-watermark", 20000, NULL);
+  gst_element_set_state (sender, GST_STATE_PAUSED);
+  g_object_get (sender, "bound-port", &again, NULL);
+  fail_unless_equals_int (again, port);
+  sink = gst_harness_new_with_element (sender, "sink", NULL);
+  gst_harness_use_systemclock (sink);
+  gst_harness_set_src_caps_str (sink, H264);
+  gst_harness_play (sink);
+
+  uri = g_strdup_printf ("udt://127.0.0.1:%u", port);
+  g_object_set (receiver, "uri", "udt://127.0.0.1:1", "key", KEY, NULL);
+  gst_element_set_state (receiver, GST_STATE_READY);
+  g_object_set (receiver, "uri", uri, NULL);
+  src = gst_harness_new_with_element (receiver, NULL, "src");
+  gst_harness_use_systemclock (src);
+  gst_harness_play (src);
+  wait_for_key_unit_request (sink);
+  gst_harness_push (sink, make_frame (3, 100, 0));
+  gst_buffer_unref (gst_harness_pull (src));
+
+  gst_element_set_state (src->element, GST_STATE_READY);
+  gst_element_set_bus (src->element, bus);
+  g_object_set (src->element, "insecure", TRUE, NULL);
+  fail_unless_equals_int (gst_element_set_state (src->element,
+                                                 GST_STATE_PAUSED),
+                          GST_STATE_CHANGE_FAILURE);
+  message = gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
+  fail_unless (message != NULL);
+  gst_message_unref (message);
+  gst_element_set_bus (src->element, NULL);
+  gst_object_unref (bus);
+  gst_harness_teardown (src);
+  gst_harness_teardown (sink);
+  gst_object_unref (receiver);
+  gst_object_unref (sender);
+  g_free (uri);
+}
+GST_END_TEST;
+
 /* That nobody listens there is said as soon as the host says so. */
 GST_START_TEST (test_nobody_listens)
 {
@@ -883,6 +946,7 @@ udt_loopback_suite (void)
   tcase_add_test (tc, test_wrong_key);
   tcase_add_test (tc, test_insecure_warning);
   tcase_add_test (tc, test_states_do_not_block);
+  tcase_add_test (tc, test_settings_in_ready);
   tcase_add_test (tc, test_nobody_listens);
   tcase_add_test (tc, test_port_taken);
   tcase_add_test (tc, test_stats);
