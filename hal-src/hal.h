@@ -13,7 +13,12 @@
  *
  * Threads: contexts may be acquired and released from any thread. Frames of
  * one stream are got and released by one thread at a time; interrupt, set and
- * request_idr may be called meanwhile from any other.
+ * request_idr may be called meanwhile from any other. Of an audio it is the same:
+ * one thread reads or writes, any other interrupts.
+ *
+ * Failures: `error` may be NULL, and is written on failure alone, as is what
+ * ret_… points to on success alone. Where a timeout is taken it is nanoseconds
+ * from now.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -261,6 +266,10 @@ HalStatus hal_probe (const HalFamily *family, const HalEnv *env,
                      HalInfo *ret_info, HalError *error);
 
 /* Contexts */
+
+/* The one of the process, opened by the first. `env` and `config` may be NULL
+ * and are copied; HAL_BUSY: it runs already with others. Each success is one
+ * hal_context_release(), after all streams and audio of it are gone. */
 HalStatus hal_context_acquire (const HalFamily *family, const HalEnv *env,
                                const HalContextConfig *config,
                                HalContext **ret_context, HalError *error);
@@ -281,11 +290,16 @@ void hal_stream_destroy (HalStream *stream);
 /* While it is stopped; NULL: none. */
 void hal_stream_set_places (HalStream *stream, const HalPlaces *places);
 HalStatus hal_stream_start (HalStream *stream, HalError *error);
+/* Releases the frame that is out. A reader in another thread has to have
+ * returned before: interrupt it. */
 void hal_stream_stop (HalStream *stream);
 /* What is in force: sizes rounded, rates as the encoder took them. */
 void hal_stream_get_config (HalStream *stream, HalStreamConfig *ret_config);
+/* Takes those fields of `want` that `what` names (HAL_SET_…); all or nothing.
+ * HAL_NEEDS_RESTART: only by destroying the stream and making it anew. */
 HalStatus hal_stream_set (HalStream *stream, const HalStreamConfig *want,
                           uint32_t what, HalError *error);
+/* The next frame or so is a keyframe. Nothing to do for JPEG. */
 HalStatus hal_stream_request_idr (HalStream *stream, HalError *error);
 /* Waits at most timeout ns. On HAL_OK the frame is the caller's until
  * hal_stream_release_frame; only one is out at a time. */
@@ -309,10 +323,12 @@ HalStatus hal_audio_open (HalContext *context, const HalAudioConfig *config,
                           HalAudio **ret_audio, HalError *error);
 void hal_audio_get_config (HalAudio *audio, HalAudioConfig *ret_config);
 void hal_audio_close (HalAudio *audio);
+/* As hal_stream_get_frame, and hal_stream_release_frame. */
 HalStatus hal_audio_read (HalAudio *audio, uint64_t timeout,
                           HalFrame *ret_frame, HalError *error);
 HalStatus hal_audio_release (HalAudio *audio, HalError *error);
-/* Takes the whole of data, or fails. */
+/* Takes the whole of data, of any size: what is not a whole frame waits for the
+ * rest. A failure part of the way leaves open how much was played. */
 HalStatus hal_audio_write (HalAudio *audio, const void *data, size_t size,
                            uint64_t timeout, HalError *error);
 void hal_audio_interrupt (HalAudio *audio, bool on);

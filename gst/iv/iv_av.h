@@ -178,6 +178,8 @@ typedef struct
 
 /* -- Functions ------------------------------------------------------------- */
 
+/* Copies what it is given. 0, or an IV_ERR_AVT_… of iv_err.h, as of every
+ * function that returns an int. */
 int iv_avt_p2p_init (const iv_p2p_parm_s *pstInitParm)
     IV_AV_SYMBOL (iv_avt_p2p_init);
 
@@ -202,13 +204,16 @@ iv_p2p_send_stats_s iv_avt_p2p_get_send_status (void *handle)
     IV_AV_SYMBOL (iv_avt_p2p_get_send_status);
 
 #if IV_AV_API == 2
-/* Waits for the reply. `recv_len`: the room in `recv_buf`, then the length of
- * the reply. `timeout_ms` 0: 7500. */
+/* Waits for the reply; not on a thread that must not wait. `msg_len`: 1 to
+ * 16384. `recv_len`: the room in `recv_buf`, then the length of the reply, also
+ * when that was too big. `timeout_ms` 0: 7500. 0, or an IV_ERR_AVT_… of
+ * iv_err.h. */
 int iv_avt_p2p_send_command (const char *peer, const char *msg, size_t msg_len,
                              unsigned char *recv_buf, size_t *recv_len,
                              uint32_t timeout_ms);
 
-/* 500 to 1200. */
+/* Taken as the nearest of 500 to 1200, and given back; the engine finds the size
+ * that fits by itself. */
 void iv_avt_set_mtu (uint32_t mtu);
 uint32_t iv_avt_get_mtu (void);
 
