@@ -95,6 +95,7 @@ eve_heard (Eve *eve, const gchar *suffix, const gchar **topic)
 {
   guint i;
 
+  *topic = NULL;
   for (i = 0; i < eve->topics->len; i++) {
     if (g_str_has_suffix (eve->topics->pdata[i], suffix)
         && g_bytes_get_size (eve->payloads->pdata[i]) > 0) {
