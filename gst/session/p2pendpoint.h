@@ -281,7 +281,11 @@ typedef enum
                                    viewers above the mark are then removed from the
                                    stream with reason "overflow" */
   P2P_PUSH_CLOSED,
+  P2P_PUSH_TOO_BIG              /* more than P2P_STREAM_MAX_PAYLOAD: never taken */
 } P2pPushResult;
+
+/* Of one frame: what every receiver takes as one message. */
+#define P2P_STREAM_MAX_PAYLOAD ((2u << 20) - 48)
 
 /* `payload` is referenced, never copied, once for every viewer. Never blocks.
  * frame->caps_version is filled in here. */

@@ -477,6 +477,8 @@ p2p_stream_push (P2pStream *stream, GBytes *payload, const P2pWireFrame *frame,
   P2pPushResult result;
   gboolean skip;
 
+  if (g_bytes_get_size (payload) > P2P_STREAM_MAX_PAYLOAD)
+    return P2P_PUSH_TOO_BIG;
   g_mutex_lock (&stream->lock);
   result = admit (stream, frame, force, &skip);
   if (result != P2P_PUSH_OK || skip)

@@ -131,10 +131,14 @@ void udt_link_set_stream (UdtLink *link, const UdtLinkStream *stream);
 /* FALSE: cannot cross. */
 gboolean udt_link_set_caps (UdtLink *link, const gchar *caps);
 
+/* Of one frame: a picture of 1920x1080 in any format. */
+#define UDT_LINK_MAX_PAYLOAD (UDT_MAX_MESSAGE - P2P_WIRE_MAX_FRAME_HEADER)
+
 typedef enum {
   UDT_LINK_PUSH_OK,
-  UDT_LINK_PUSH_FULL,   /* not taken; writable() follows */
-  UDT_LINK_PUSH_NOBODY, /* `wait` and no peer: the same */
+  UDT_LINK_PUSH_FULL,    /* not taken; writable() follows */
+  UDT_LINK_PUSH_NOBODY,  /* `wait` and no peer: the same */
+  UDT_LINK_PUSH_TOO_BIG, /* more than UDT_LINK_MAX_PAYLOAD: never taken */
 } UdtLinkPush;
 
 /* `payload` is referenced, never copied, once for all peers. `force`: a peer

@@ -447,6 +447,8 @@ udt_link_push (UdtLink *link, GBytes *payload, const P2pWireFrame *frame,
   UdtLinkPush refused = UDT_LINK_PUSH_OK;
   gboolean skip = FALSE;
 
+  if (g_bytes_get_size (payload) > UDT_LINK_MAX_PAYLOAD)
+    return UDT_LINK_PUSH_TOO_BIG;
   g_mutex_lock (&link->lock);
   if (wait && link->n_up == 0) {
     link->nobody = TRUE;

@@ -23,7 +23,12 @@
 #define EVENT_BUDGET 64
 #define PROBE_US (200 * 1000)
 /* One stream may have half of it under way, as in a session. */
-#define RECEIVE_LIMIT (8 * 1024 * 1024)
+/* Two of the largest frames; payload is referenced, not copied, where it is
+ * sent from. */
+#define SEND_LIMIT (2 * UDT_MAX_MESSAGE)
+#define RECEIVE_LIMIT (2 * UDT_MAX_MESSAGE)
+/* No stream comes to who sends one. */
+#define SENDER_RECEIVE_LIMIT (1024 * 1024)
 #define LABEL "iv-p2p"
 
 P2pWireString
@@ -169,7 +174,10 @@ make_engine (UdtLinkPeer *peer)
   config.local_id = peer->local_id;
   config.remote_id = peer->remote_id;
   config.latency = (UdtTime)settings->latency_ms * 1000;
-  config.receive_limit = RECEIVE_LIMIT;
+  config.send_limit = SEND_LIMIT;
+  config.receive_limit
+      = settings->sender ? SENDER_RECEIVE_LIMIT : RECEIVE_LIMIT;
+  config.max_message = UDT_MAX_MESSAGE;
   config.keep_alive_interval
       = (UdtTime)settings->keep_alive_interval_s * G_USEC_PER_SEC;
   config.keep_alive_attempts = settings->keep_alive_attempts;

@@ -338,7 +338,6 @@ set_playing (GstP2pSink *sink, gboolean playing)
   GstClock *clock
       = playing ? gst_element_get_clock (GST_ELEMENT_CAST (sink)) : NULL;
   GList *pads = gst_p2p_sink_get_pads (sink), *walk;
-  GstClock *old;
 
   g_mutex_lock (&sink->lock);
   sink->playing = playing;
@@ -352,31 +351,23 @@ set_playing (GstP2pSink *sink, gboolean playing)
         && GST_CLOCK_DIFF (base_time, gst_clock_get_time (clock))
                < sink->running_offset)
       sink->running_offset = 0;
-    old = g_steal_pointer (&sink->clock);
-    sink->clock = clock;
-    sink->base_time = base_time;
-  } else {
-    /* Times are still taken from it until it is known that nothing comes. */
-    old = NULL;
+    gst_p2p_steady_time_update (&sink->steady, clock, base_time);
   }
+  /* In a pause times are still taken from the clock until it is known that
+   * nothing comes. */
   for (walk = pads; walk != NULL; walk = walk->next)
     gst_p2p_sink_pad_wake (walk->data);
   g_mutex_unlock (&sink->lock);
-  if (old != NULL)
-    gst_object_unref (old);
+  gst_clear_object (&clock);
   gst_p2p_sink_free_pads (pads);
 }
 
 static void
 drop_clock (GstP2pSink *sink)
 {
-  GstClock *clock;
-
   g_mutex_lock (&sink->lock);
-  clock = g_steal_pointer (&sink->clock);
+  gst_p2p_steady_time_clear (&sink->steady);
   g_mutex_unlock (&sink->lock);
-  if (clock != NULL)
-    gst_object_unref (clock);
 }
 
 /* Never ASYNC: there is nothing to preroll, and a viewer may never come. */
@@ -396,6 +387,7 @@ gst_p2p_sink_change_state (GstElement *element, GstStateChange transition)
         return GST_STATE_CHANGE_FAILURE;
       break;
     case GST_STATE_CHANGE_PAUSED_TO_PLAYING:
+    case GST_STATE_CHANGE_PLAYING_TO_PLAYING: /* another base time */
       set_playing (sink, TRUE);
       break;
     case GST_STATE_CHANGE_PLAYING_TO_PAUSED:

@@ -11,6 +11,7 @@
 #include <gst/gst.h>
 #include "gstp2pfollow.h"
 #include "gstp2psettings.h"
+#include "gstp2ptime.h"
 
 G_BEGIN_DECLS
 
@@ -55,9 +56,8 @@ struct _GstP2pSink
   guint listener;
   gboolean published; /* PAUSED and above: pads have streams */
   gboolean playing;
-  GstClock *clock; /* while playing, or NULL */
-  GstClockTime base_time;
-  GstClockTime latency; /* of the LATENCY event */
+  GstP2pSteadyTime steady; /* what viewers are told; its clock while playing */
+  GstClockTime latency;    /* of the LATENCY event */
 
   /* After a flushing seek upstream, running time begins at zero again while the
    * clock goes on, as no state change comes in between. What is added to it: */
@@ -104,6 +104,7 @@ struct _GstP2pSinkPad
   GstSegment segment;
   gboolean have_caps;
   gboolean refusal_told; /* of a format; sources go on offering it */
+  gboolean too_big_told; /* that a frame was */
   gboolean live;         /* upstream is */
   gboolean live_known;
   GList *headers; /* of the caps, still expected as buffers */

@@ -18,6 +18,7 @@
 
 #include "gstp2pcaps.h"
 #include "gstp2psink.h"
+#include "p2pflow.h"
 
 #define GST_CAT_DEFAULT gst_p2p_sink_debug
 
@@ -67,27 +68,17 @@ is_live (GstP2pSinkPad *pad)
   return pad->live;
 }
 
-/* Lock held. Running time of the clock; FALSE: there is none. */
-static gboolean
-clock_running_time (GstP2pSink *sink, gint64 *time)
-{
-  if (sink->clock == NULL)
-    return FALSE;
-  *time = GST_CLOCK_DIFF (sink->base_time, gst_clock_get_time (sink->clock));
-  return TRUE;
-}
-
 /* Lock held, given up while waiting. FALSE: look at the state again. */
 static gboolean
 wait_clock (GstP2pSinkPad *pad, GstP2pSink *sink, gint64 when)
 {
-  gint64 target = (gint64)sink->base_time + when;
+  gint64 target = (gint64)sink->steady.base_time + when;
   GstClockReturn result;
   GstClockID id;
 
-  if (sink->clock == NULL || target <= 0)
+  if (sink->steady.clock == NULL || target <= 0)
     return TRUE;
-  id = gst_clock_new_single_shot_id (sink->clock, target);
+  id = gst_clock_new_single_shot_id (sink->steady.clock, target);
   pad->clock_id = id;
   g_mutex_unlock (&sink->lock);
   result = gst_clock_id_wait (id, NULL);
@@ -104,7 +95,7 @@ rebase (GstP2pSink *sink, gint64 when)
 {
   gint64 now;
 
-  if (!sink->rebase || !clock_running_time (sink, &now))
+  if (!sink->rebase || !gst_p2p_steady_time_now (&sink->steady, &now))
     return;
   sink->rebase = FALSE;
   sink->running_offset = MAX (now - when, 0);
@@ -141,20 +132,23 @@ wait_turn (GstP2pSinkPad *pad, GstP2pSink *sink, gint64 when,
   return flow;
 }
 
-/* Fills in what depends on now. */
+/* The frame as it goes out now. */
 static void
-stamp (GstP2pSink *sink, P2pWireFrame *frame)
+stamp (GstP2pSink *sink, const P2pWireFrame *frame, P2pWireFrame *wire)
 {
   gint64 now;
 
+  *wire = *frame;
   g_mutex_lock (&sink->lock);
-  frame->latency = sink->latency;
-  if (!clock_running_time (sink, &now)) {
+  wire->latency = sink->latency;
+  if (!gst_p2p_steady_time_now (&sink->steady, &now)) {
     /* Without a clock nobody paces us: the frame is taken to be on time. */
     now = frame->dts != P2P_WIRE_TIME_NONE ? frame->dts : frame->pts;
-    now = now != P2P_WIRE_TIME_NONE ? now + frame->latency : 0;
+    now = now != P2P_WIRE_TIME_NONE ? now + wire->latency : 0;
   }
-  frame->sent = now;
+  wire->sent = now + sink->steady.offset;
+  wire->pts = add_offset (frame->pts, sink->steady.offset);
+  wire->dts = add_offset (frame->dts, sink->steady.offset);
   g_mutex_unlock (&sink->lock);
 }
 
@@ -172,11 +166,43 @@ wait_writable (GstP2pSinkPad *pad, GstP2pSink *sink, guint seen)
   return flushing ? GST_FLOW_FLUSHING : GST_FLOW_OK;
 }
 
+/* A stream of which nothing may be missing cannot go on without it. */
+static GstFlowReturn
+refuse (GstP2pSinkPad *pad, GstP2pSink *sink, gsize size)
+{
+  gboolean told = pad->too_big_told;
+  gint deadline;
+
+  GST_OBJECT_LOCK (pad);
+  deadline = pad->deadline;
+  GST_OBJECT_UNLOCK (pad);
+  pad->too_big_told = TRUE;
+  if (p2p_flow_is_lossless (pad->kind, deadline)) {
+    GST_ELEMENT_ERROR (sink, STREAM, FORMAT,
+                       ("A buffer of %" G_GSIZE_FORMAT
+                        " bytes cannot be sent: one has at most %u",
+                        size, P2P_STREAM_MAX_PAYLOAD),
+                       ("Let what is before pad %s make smaller ones",
+                        GST_PAD_NAME (pad)));
+    return GST_FLOW_ERROR;
+  }
+  if (!told)
+    GST_ELEMENT_WARNING (sink, STREAM, FORMAT,
+                         ("A frame of %" G_GSIZE_FORMAT
+                          " bytes is left out: one has at most %u",
+                          size, P2P_STREAM_MAX_PAYLOAD),
+                         ("On pad %s; the next ones are left out without a "
+                          "word",
+                          GST_PAD_NAME (pad)));
+  return GST_FLOW_OK;
+}
+
 static GstFlowReturn
 push (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
-      P2pWireFrame *frame, gboolean force)
+      const P2pWireFrame *frame, gboolean force)
 {
   P2pStream *stream;
+  P2pWireFrame wire;
   gboolean refused;
   guint seen;
 
@@ -192,12 +218,14 @@ push (GstP2pSinkPad *pad, GstP2pSink *sink, GBytes *payload,
     if (refused)
       return GST_FLOW_ERROR;
 
-    stamp (sink, frame);
-    switch (p2p_stream_push (stream, payload, frame, force)) {
+    stamp (sink, frame, &wire);
+    switch (p2p_stream_push (stream, payload, &wire, force)) {
       case P2P_PUSH_OK:
         return GST_FLOW_OK;
       case P2P_PUSH_CLOSED:
         return GST_FLOW_FLUSHING;
+      case P2P_PUSH_TOO_BIG:
+        return refuse (pad, sink, g_bytes_get_size (payload));
       case P2P_PUSH_FULL:
         GST_LOG_OBJECT (pad, "waiting for the slowest viewer");
         if (wait_writable (pad, sink, seen) != GST_FLOW_OK)

@@ -142,8 +142,7 @@ gst_udt_sink_start (GstBaseSink *base)
 {
   GstUdtSink *sink = GST_UDT_SINK (base);
 
-  sink->live_known = sink->ended = FALSE;
-  gst_base_sink_set_ts_offset (base, 0);
+  sink->ended = FALSE;
   if (!make_link (GST_ELEMENT_CAST (sink)))
     return FALSE;
   gst_udt_sink_apply_deadline (sink);
@@ -159,6 +158,7 @@ gst_udt_sink_stop (GstBaseSink *base)
   gst_caps_replace (&sink->caps, NULL);
   g_list_free_full (sink->headers, (GDestroyNotify)gst_buffer_unref);
   sink->headers = NULL;
+  gst_p2p_steady_time_clear (&sink->steady);
   return TRUE;
 }
 
@@ -252,18 +252,42 @@ renew_if_changed (GstUdtSink *sink)
   return TRUE;
 }
 
+/* A flush or another start behind the end: what follows is another stream.
+ * Those who have got the end are done with us; whoever comes now gets the new
+ * one. */
+static gboolean
+begin_again (GstUdtSink *sink)
+{
+  GST_INFO_OBJECT (sink, "a new stream behind the end of the last one");
+  sink->ended = FALSE;
+  if (!gst_udt_settings_renew_link (&sink->settings, GST_ELEMENT_CAST (sink),
+                                    make_link))
+    return FALSE;
+  gst_udt_sink_apply_deadline (sink);
+  return sink->caps == NULL
+         || gst_udt_sink_set_caps (GST_BASE_SINK_CAST (sink), sink->caps);
+}
+
+static gboolean
+begin_data (GstUdtSink *sink)
+{
+  gst_udt_sink_reset_time (sink, FALSE);
+  if (!sink->ended)
+    return renew_if_changed (sink);
+  gst_caps_replace (&sink->caps, NULL);
+  return begin_again (sink);
+}
+
 static GstStateChangeReturn
 gst_udt_sink_change_state (GstElement *element, GstStateChange transition)
 {
   GstUdtSink *sink = GST_UDT_SINK (element);
   GstStateChangeReturn result;
 
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED
-      && !renew_if_changed (sink))
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !begin_data (sink))
     return GST_STATE_CHANGE_FAILURE;
   result = gst_udt_settings_change_state (&sink->settings, element, transition,
                                           gst_udt_sink_parent_class, make_link);
-
   if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
     set_playing (sink, result != GST_STATE_CHANGE_FAILURE);
   else if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
@@ -299,27 +323,11 @@ gst_udt_sink_unlock_stop (GstBaseSink *base)
   return TRUE;
 }
 
-/* A flush behind the end: what follows is another stream. Those who have got
- * the end are done with us; whoever comes now gets the new one. */
-static gboolean
-begin_again (GstUdtSink *sink)
-{
-  GST_INFO_OBJECT (sink, "a new stream behind the end of the last one");
-  sink->ended = sink->live_known = FALSE;
-  gst_base_sink_set_ts_offset (GST_BASE_SINK_CAST (sink), 0);
-  if (!gst_udt_settings_renew_link (&sink->settings, GST_ELEMENT_CAST (sink),
-                                    make_link))
-    return FALSE;
-  gst_udt_sink_apply_deadline (sink);
-  return sink->caps == NULL
-         || gst_udt_sink_set_caps (GST_BASE_SINK_CAST (sink), sink->caps);
-}
-
 static gboolean
 gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
 {
   GstUdtSink *sink = GST_UDT_SINK (base);
-  gboolean again = FALSE, ok;
+  gboolean again = FALSE, reset_time, ok;
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
@@ -335,6 +343,9 @@ gst_udt_sink_event (GstBaseSink *base, GstEvent *event)
       gst_udt_sink_drain (sink);
       break;
     case GST_EVENT_FLUSH_STOP:
+      gst_event_parse_flush_stop (event, &reset_time);
+      if (reset_time)
+        gst_udt_sink_reset_time (sink, TRUE);
       again = sink->ended;
       forget_end (sink);
       break;

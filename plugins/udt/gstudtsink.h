@@ -13,6 +13,7 @@
 
 #include <gst/base/gstbasesink.h>
 #include "gstp2pfollow.h"
+#include "gstp2ptime.h"
 #include "gstudtsettings.h"
 
 G_BEGIN_DECLS
@@ -43,7 +44,11 @@ struct _GstUdtSink
   guint32 end_seqnum;   /* [lock] of its event */
 
   gboolean live, live_known;
-  gboolean ended; /* EOS came */
+  gboolean lossless;     /* nothing of the stream may be missing */
+  gboolean too_big_told; /* of this format */
+  gboolean ended;        /* EOS came */
+  gboolean rebase;       /* running time began again: the next frame's is now */
+  GstP2pSteadyTime steady; /* what the receivers are told */
   GstCaps *caps;
   GList *headers; /* of the caps, that the stream repeats */
 };
@@ -54,6 +59,7 @@ GST_DEBUG_CATEGORY_EXTERN (gst_udt_sink_debug);
 gboolean gst_udt_sink_end_is_wanted (GstUdtSink *sink);
 
 /* gstudtsinkrender.c */
+void gst_udt_sink_reset_time (GstUdtSink *sink, gboolean rebase);
 GstFlowReturn gst_udt_sink_render (GstBaseSink *base, GstBuffer *buffer);
 gboolean gst_udt_sink_set_caps (GstBaseSink *base, GstCaps *caps);
 void gst_udt_sink_get_times (GstBaseSink *base, GstBuffer *buffer,

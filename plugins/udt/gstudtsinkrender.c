@@ -17,6 +17,7 @@
 
 #include "gstp2pcaps.h"
 #include "gstudtsink.h"
+#include "p2pflow.h"
 
 #define GST_CAT_DEFAULT gst_udt_sink_debug
 
@@ -42,17 +43,6 @@ is_live (GstUdtSink *sink)
   return sink->live;
 }
 
-void
-gst_udt_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
-                        GstClockTime *start, GstClockTime *end)
-{
-  *start = *end = GST_CLOCK_TIME_NONE;
-  if (is_live (GST_UDT_SINK (base)))
-    return;
-  /* In decode order, which is that of sending. */
-  *start = GST_BUFFER_DTS_OR_PTS (buffer);
-}
-
 /* -- Caps ------------------------------------------------------------------ */
 
 static void
@@ -64,6 +54,8 @@ set_stream (GstUdtSink *sink)
   GST_OBJECT_LOCK (sink);
   stream.deadline_ms = sink->deadline;
   GST_OBJECT_UNLOCK (sink);
+  sink->lossless = p2p_flow_is_lossless (stream.kind, stream.deadline_ms);
+  sink->too_big_told = FALSE;
   udt_link_set_stream (sink->settings.link, &stream);
 }
 
@@ -152,15 +144,53 @@ is_expected_header (GstUdtSink *sink, GstBuffer *buffer)
 static gint64
 clock_running_time (GstUdtSink *sink)
 {
-  GstClock *clock = gst_element_get_clock (GST_ELEMENT_CAST (sink));
   gint64 now;
 
-  if (clock == NULL)
-    return P2P_WIRE_TIME_NONE;
-  now = GST_CLOCK_DIFF (gst_element_get_base_time (GST_ELEMENT_CAST (sink)),
-                        gst_clock_get_time (clock));
-  gst_object_unref (clock);
-  return now;
+  return gst_p2p_steady_time_now (&sink->steady, &now) ? now
+                                                       : P2P_WIRE_TIME_NONE;
+}
+
+/* A pause, another start or another clock may have come since. */
+static void
+update_clock (GstUdtSink *sink)
+{
+  GstElement *element = GST_ELEMENT_CAST (sink);
+  GstBaseSink *base = GST_BASE_SINK_CAST (sink);
+  GstClock *clock = gst_element_get_clock (element);
+  GstClockTimeDiff added = gst_base_sink_get_ts_offset (base);
+  GstClockTimeDiff offset = sink->steady.offset;
+
+  gst_p2p_steady_time_update (&sink->steady, clock,
+                              gst_element_get_base_time (element));
+  gst_clear_object (&clock);
+  /* A pause moves the base time by its length. Anything earlier means that
+   * running time began again, and then nothing needs to be added to it. */
+  if (offset != sink->steady.offset && added > 0
+      && clock_running_time (sink) < added)
+    gst_base_sink_set_ts_offset (base, 0);
+}
+
+/* Running time begins again. `rebase`: while the clock goes on. */
+void
+gst_udt_sink_reset_time (GstUdtSink *sink, gboolean rebase)
+{
+  sink->live_known = FALSE;
+  sink->rebase = rebase;
+  gst_base_sink_set_ts_offset (GST_BASE_SINK_CAST (sink), 0);
+}
+
+void
+gst_udt_sink_get_times (GstBaseSink *base, GstBuffer *buffer,
+                        GstClockTime *start, GstClockTime *end)
+{
+  GstUdtSink *sink = GST_UDT_SINK (base);
+
+  *start = *end = GST_CLOCK_TIME_NONE;
+  if (is_live (sink))
+    return;
+  update_clock (sink);
+  /* In decode order, which is that of sending. */
+  *start = GST_BUFFER_DTS_OR_PTS (buffer);
 }
 
 static gint64
@@ -181,15 +211,17 @@ running_time (GstUdtSink *sink, GstClockTime timestamp)
          + gst_base_sink_get_ts_offset (GST_BASE_SINK_CAST (sink));
 }
 
-/* After a wait for a peer the frame's turn is now, and those behind it follow
- * at their distance. */
+/* After a wait for a peer, or a flush that reset running time, the frame's turn
+ * is now, and those behind it follow at their distance. */
 static void
 rebase (GstUdtSink *sink, GstBuffer *buffer)
 {
   GstBaseSink *base = GST_BASE_SINK_CAST (sink);
   gint64 when = running_time (sink, GST_BUFFER_DTS_OR_PTS (buffer));
-  gint64 now = clock_running_time (sink);
+  gint64 now;
 
+  update_clock (sink);
+  now = clock_running_time (sink);
   if (!gst_base_sink_get_sync (base) || when == P2P_WIRE_TIME_NONE
       || now == P2P_WIRE_TIME_NONE)
     return;
@@ -199,19 +231,27 @@ rebase (GstUdtSink *sink, GstBuffer *buffer)
                                            - when);
 }
 
+/* A time as the receivers are told. */
+static gint64
+wire_time (GstUdtSink *sink, gint64 time)
+{
+  return time != P2P_WIRE_TIME_NONE ? time + sink->steady.offset : time;
+}
+
 static void
 fill_frame (GstUdtSink *sink, GstBuffer *buffer, P2pWireFrame *frame)
 {
+  update_clock (sink);
   frame->flags = gst_p2p_flags_to_wire (buffer);
-  frame->pts = running_time (sink, GST_BUFFER_PTS (buffer));
-  frame->dts = running_time (sink, GST_BUFFER_DTS (buffer));
+  frame->pts = wire_time (sink, running_time (sink, GST_BUFFER_PTS (buffer)));
+  frame->dts = wire_time (sink, running_time (sink, GST_BUFFER_DTS (buffer)));
   frame->duration
       = GST_BUFFER_DURATION_IS_VALID (buffer)
             ? (gint64)MIN (GST_BUFFER_DURATION (buffer), P2P_WIRE_MAX_TIME)
             : P2P_WIRE_TIME_NONE;
   frame->latency
       = (gint64)gst_base_sink_get_latency (GST_BASE_SINK_CAST (sink));
-  frame->sent = clock_running_time (sink);
+  frame->sent = wire_time (sink, clock_running_time (sink));
   if (frame->sent != P2P_WIRE_TIME_NONE)
     return;
   /* Without a clock nobody paces us: the frame is taken to be on time. */
@@ -249,6 +289,30 @@ wait_writable (GstUdtSink *sink, guint seen)
                   : GST_FLOW_OK;
 }
 
+/* A stream of which nothing may be missing cannot go on without it. */
+static GstFlowReturn
+refuse (GstUdtSink *sink, gsize size)
+{
+  gboolean told = sink->too_big_told;
+
+  sink->too_big_told = TRUE;
+  if (sink->lossless) {
+    GST_ELEMENT_ERROR (sink, STREAM, FORMAT,
+                       ("A buffer of %" G_GSIZE_FORMAT
+                        " bytes cannot be sent: one has at most %u",
+                        size, (guint)UDT_LINK_MAX_PAYLOAD),
+                       ("Let upstream make smaller ones"));
+    return GST_FLOW_ERROR;
+  }
+  if (!told)
+    GST_ELEMENT_WARNING (sink, STREAM, FORMAT,
+                         ("A frame of %" G_GSIZE_FORMAT
+                          " bytes is left out: one has at most %u",
+                          size, (guint)UDT_LINK_MAX_PAYLOAD),
+                         ("The next ones are left out without a word"));
+  return GST_FLOW_OK;
+}
+
 static GstFlowReturn
 push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
 {
@@ -259,6 +323,10 @@ push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
   GST_OBJECT_LOCK (sink);
   patient = !live && sink->wait_for_connection;
   GST_OBJECT_UNLOCK (sink);
+  if (!live && GST_CLOCK_TIME_IS_VALID (GST_BUFFER_DTS_OR_PTS (buffer))) {
+    waited = sink->rebase;
+    sink->rebase = FALSE;
+  }
   while (flow == GST_FLOW_OK) {
     guint seen = writable_count (sink);
     gboolean wait = patient && !gst_udt_sink_end_is_wanted (sink);
@@ -269,6 +337,8 @@ push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
     switch (udt_link_push (sink->settings.link, payload, &frame, live, wait)) {
       case UDT_LINK_PUSH_OK:
         return GST_FLOW_OK;
+      case UDT_LINK_PUSH_TOO_BIG:
+        return refuse (sink, g_bytes_get_size (payload));
       case UDT_LINK_PUSH_NOBODY:
         GST_LOG_OBJECT (sink, "waiting for a peer");
         waited = TRUE;
@@ -317,14 +387,15 @@ gst_udt_sink_render_gap (GstUdtSink *sink, GstEvent *event)
   frame.flags = P2P_FRAME_GAP;
   if (gst_udt_kind_of_caps (sink->caps) == P2P_WIRE_VIDEO)
     frame.flags |= P2P_FRAME_DELTA_UNIT | P2P_FRAME_DROPPABLE;
-  frame.pts = running_time (sink, timestamp);
+  update_clock (sink);
+  frame.pts = wire_time (sink, running_time (sink, timestamp));
   frame.dts = P2P_WIRE_TIME_NONE;
   if (frame.pts == P2P_WIRE_TIME_NONE)
     return;
   frame.duration = GST_CLOCK_TIME_IS_VALID (duration)
                        ? (gint64)MIN (duration, P2P_WIRE_MAX_TIME)
                        : P2P_WIRE_TIME_NONE;
-  frame.sent = clock_running_time (sink);
+  frame.sent = wire_time (sink, clock_running_time (sink));
   if (frame.sent == P2P_WIRE_TIME_NONE)
     frame.sent = frame.pts;
   nothing = g_bytes_new_static (NULL, 0);

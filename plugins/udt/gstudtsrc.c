@@ -215,6 +215,7 @@ make_link (GstElement *element)
 
   GST_OBJECT_LOCK (src);
   config.latency_ms = src->latency;
+  src->latency_us = (gint64)src->latency * 1000;
   GST_OBJECT_UNLOCK (src);
   return gst_udt_settings_make_link (&src->settings, element, &config,
                                      &gst_udt_src_callbacks);
@@ -264,6 +265,8 @@ gst_udt_src_stop (GstBaseSrc *base)
 static GstStateChangeReturn
 gst_udt_src_change_state (GstElement *element, GstStateChange transition)
 {
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    gst_udt_src_resume (GST_UDT_SRC (element));
   return gst_udt_settings_change_state (&GST_UDT_SRC (element)->settings,
                                         element, transition,
                                         gst_udt_src_parent_class, make_link);

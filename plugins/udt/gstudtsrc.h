@@ -52,9 +52,11 @@ struct _GstUdtSrc
   gboolean flushing;  /* [lock] */
   GQueue queue;       /* [lock] of GstUdtItem */
   gsize bytes;        /* [lock] */
+  gint64 latency_us;  /* set before the link starts */
   P2pWireKind kind;   /* [lock] of the stream that comes in */
   gboolean wait_sync; /* [lock] frames were dropped here */
   gboolean held;      /* [lock] the link keeps a frame for us */
+  gboolean resumed;   /* [lock] PLAYING began: another running time */
 
   P2pTimeline *timeline;
   guint streams; /* that have begun */
@@ -72,6 +74,8 @@ void gst_udt_item_free (gpointer item);
 /* NULL: flushing. Samples what is in the queue for the mapping of times. */
 GstUdtItem *gst_udt_src_next_item (GstUdtSrc *src);
 void gst_udt_src_clear (GstUdtSrc *src);
+/* Our running time stood still, the sender's did not. */
+void gst_udt_src_resume (GstUdtSrc *src);
 /* Running time here of a time of the sender; P2P_WIRE_TIME_NONE: has none. */
 gint64 gst_udt_src_map (GstUdtSrc *src, gint64 time, gint64 latency);
 

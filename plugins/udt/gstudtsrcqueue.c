@@ -18,8 +18,15 @@
 
 #define GST_CAT_DEFAULT gst_udt_src_debug
 
+/* Bytes in the queue. Of a live stream they only have to be more than a latency
+ * may need, also of one that is not encoded; time is what limits it. */
 #define LOSSLESS_BYTES (1 << 20)
-#define LIVE_BYTES (4 << 20)
+#define LIVE_BYTES (16 << 20)
+/* How much longer than `latency` frames of a live stream wait here. */
+#define QUEUE_TIME_US (2 * G_TIME_SPAN_SECOND)
+/* What an item takes beside its payload: one of no bytes counts as well. */
+#define ITEM_BYTES 256
+#define CAPS_BYTES 4096
 
 void
 gst_udt_item_free (gpointer data)
@@ -34,9 +41,29 @@ gst_udt_item_free (gpointer data)
 /* -- The queue (lock held) ------------------------------------------------- */
 
 static gsize
+frame_size (GBytes *payload)
+{
+  return ITEM_BYTES + g_bytes_get_size (payload);
+}
+
+static gsize
 item_size (const GstUdtItem *item)
 {
-  return item->payload != NULL ? g_bytes_get_size (item->payload) : 0;
+  if (item->type == GST_UDT_ITEM_CAPS)
+    return CAPS_BYTES;
+  return item->payload != NULL ? frame_size (item->payload) : ITEM_BYTES;
+}
+
+static gboolean
+is_frame (const GstUdtItem *item)
+{
+  return item->type == GST_UDT_ITEM_FRAME;
+}
+
+static gboolean
+is_sync (const GstUdtItem *item)
+{
+  return is_frame (item) && !(item->frame.flags & P2P_FRAME_DELTA_UNIT);
 }
 
 /* The streaming thread is to be woken once the lock is free: it would run into
@@ -49,24 +76,101 @@ add_item (GstUdtSrc *src, GstUdtItem *item)
 }
 
 static void
-drop_frames (GstUdtSrc *src)
+remove_item (GstUdtSrc *src, GList *link)
+{
+  src->bytes -= item_size (link->data);
+  gst_udt_item_free (link->data);
+  g_queue_delete_link (&src->queue, link);
+}
+
+/* Forgets the frames before `keep`, or all, and the formats that were for those
+ * alone. */
+static void
+drop_before (GstUdtSrc *src, GList *keep)
 {
   GList *walk = src->queue.head;
   guint count = 0;
 
-  while (walk != NULL) {
-    GList *next = walk->next;
+  while (walk != NULL && walk != keep) {
+    GList *next = walk->next, *before = walk->prev;
+    GstUdtItem *item = walk->data;
 
-    if (((GstUdtItem *)walk->data)->type == GST_UDT_ITEM_FRAME) {
-      gst_udt_item_free (walk->data);
-      g_queue_delete_link (&src->queue, walk);
+    if (is_frame (item)) {
+      remove_item (src, walk);
       count++;
+    } else if (item->type == GST_UDT_ITEM_CAPS && before != NULL
+               && ((GstUdtItem *)before->data)->type == GST_UDT_ITEM_CAPS) {
+      remove_item (src, before);
     }
     walk = next;
   }
-  src->bytes = 0;
-  src->wait_sync = TRUE;
+  if (count == 0)
+    return;
+  if (keep != NULL)
+    ((GstUdtItem *)keep->data)->gap = TRUE;
+  else
+    src->wait_sync = TRUE;
   GST_INFO_OBJECT (src, "downstream is behind: %u frames forgotten", count);
+}
+
+/* The first frame not older than `oldest_us` from which a decoder can go on
+ * such that no more than `max_bytes` remain. `last`: the newest such frame,
+ * whatever the limits. */
+static GList *
+find_cut (GstUdtSrc *src, gsize max_bytes, gint64 oldest_us, GList **last)
+{
+  gsize bytes = src->bytes;
+  GList *walk;
+
+  *last = NULL;
+  for (walk = src->queue.head; walk != NULL; walk = walk->next) {
+    GstUdtItem *item = walk->data;
+
+    if (is_sync (item)) {
+      *last = walk;
+      if (bytes <= max_bytes && item->arrival_us >= oldest_us)
+        return walk;
+    }
+    bytes -= item_size (item);
+  }
+  return NULL;
+}
+
+static const GstUdtItem *
+oldest_frame (GstUdtSrc *src)
+{
+  GList *walk = src->queue.head;
+
+  while (walk != NULL && !is_frame (walk->data))
+    walk = walk->next;
+  return walk != NULL ? walk->data : NULL;
+}
+
+/* Whether a frame of `size` that has come now is too much, or those before it
+ * have waited for too long. */
+static gboolean
+is_over_limit (GstUdtSrc *src, gsize size, gint64 now_us)
+{
+  const GstUdtItem *oldest = oldest_frame (src);
+
+  return oldest != NULL
+         && (src->bytes + size > LIVE_BYTES
+             || oldest->arrival_us < now_us - src->latency_us - QUEUE_TIME_US);
+}
+
+/* TRUE: everything was forgotten. */
+static gboolean
+enforce_limits (GstUdtSrc *src, gsize size, gint64 now_us)
+{
+  GList *cut, *last;
+
+  if (!is_over_limit (src, size, now_us))
+    return FALSE;
+  cut = size < LIVE_BYTES
+            ? find_cut (src, LIVE_BYTES - size, now_us - src->latency_us, &last)
+            : NULL;
+  drop_before (src, cut);
+  return cut == NULL;
 }
 
 /* -- From the link --------------------------------------------------------- */
@@ -133,20 +237,18 @@ static gboolean
 take_frame (GstUdtSrc *src, GBytes *payload, const P2pWireFrame *frame,
             gint64 arrival_us, gint64 age_us, gboolean gap, gboolean *lost)
 {
-  gsize size = g_bytes_get_size (payload);
+  gboolean delta = (frame->flags & P2P_FRAME_DELTA_UNIT) != 0;
+  gsize size = frame_size (payload);
   GstUdtItem *item;
 
   if (src->kind == P2P_WIRE_DATA) {
-    if (src->bytes > 0 && src->bytes + size > LOSSLESS_BYTES) {
+    if (oldest_frame (src) != NULL && src->bytes + size > LOSSLESS_BYTES) {
       src->held = TRUE;
       return FALSE;
     }
   } else {
-    if (src->bytes + size > LIVE_BYTES) {
-      drop_frames (src);
-      *lost = TRUE;
-    }
-    if (src->wait_sync && (frame->flags & P2P_FRAME_DELTA_UNIT))
+    *lost = enforce_limits (src, size, arrival_us) && delta;
+    if (src->wait_sync && delta)
       return TRUE;
   }
   item = item_new (GST_UDT_ITEM_FRAME);
@@ -206,6 +308,23 @@ running_time_now (GstUdtSrc *src)
   return now;
 }
 
+/* Lock held. */
+static void
+begin_running_time (GstUdtSrc *src)
+{
+  gint64 now_us = g_get_monotonic_time ();
+  GList *walk, *cut, *last;
+
+  p2p_timeline_reset (src->timeline);
+  for (walk = src->queue.head; walk != NULL; walk = walk->next)
+    ((GstUdtItem *)walk->data)->sampled = FALSE;
+  cut = find_cut (src, G_MAXSIZE, now_us - src->latency_us, &last);
+  if (cut == NULL)
+    cut = last;
+  if (src->kind != P2P_WIRE_DATA && cut != NULL)
+    drop_before (src, cut);
+}
+
 /* Lock held: the frames that have come, up to another stream, of whose sender
  * nothing is known yet. All of them first: the quickest decides for all. */
 static void
@@ -258,6 +377,9 @@ gst_udt_src_next_item (GstUdtSrc *src)
   while (!src->flushing && g_queue_is_empty (&src->queue))
     g_cond_wait (&src->cond, &src->lock);
   if (!src->flushing) {
+    if (src->resumed)
+      begin_running_time (src);
+    src->resumed = FALSE;
     sample_queue (src);
     item = g_queue_pop_head (&src->queue);
     src->bytes -= item_size (item);
@@ -269,6 +391,14 @@ gst_udt_src_next_item (GstUdtSrc *src)
   if (resume)
     udt_link_resume (src->settings.link);
   return item;
+}
+
+void
+gst_udt_src_resume (GstUdtSrc *src)
+{
+  g_mutex_lock (&src->lock);
+  src->resumed = TRUE;
+  g_mutex_unlock (&src->lock);
 }
 
 void

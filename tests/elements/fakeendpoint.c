@@ -433,6 +433,8 @@ p2p_stream_push (P2pStream *stream, GBytes *payload, const P2pWireFrame *frame,
   P2pPushResult result = P2P_PUSH_OK;
   FakePush *push;
 
+  if (g_bytes_get_size (payload) > P2P_STREAM_MAX_PAYLOAD)
+    return P2P_PUSH_TOO_BIG;
   g_mutex_lock (&lock);
   if (stream->full && !force) {
     stream->refused++;

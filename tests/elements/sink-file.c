@@ -109,6 +109,62 @@ GST_START_TEST (test_file_after_seek)
 
 GST_END_TEST;
 
+/* A frame whose turn is now. */
+static const P2pWireFrame *
+push_now (File *file, GstTestClock *clock, GstClockTime pts, guint count)
+{
+  file_push (file, make_buffer ("frame", pts));
+  gst_test_clock_wait_for_next_pending_id (clock, NULL);
+  fail_unless (gst_test_clock_crank (clock));
+  fail_unless_equals_int (file_join (file), GST_FLOW_OK);
+  return &fake_stream_wait (fake_stream ("video_0"), count)->frame;
+}
+
+/* Running time stands still in a pause, and is another one of another clock: to
+ * viewers time goes on. */
+GST_START_TEST (test_time_goes_on)
+{
+  GstTestClock *other
+      = GST_TEST_CLOCK (gst_test_clock_new_with_start_time (7000 * GST_SECOND));
+  const P2pWireFrame *frame;
+  File file;
+
+  file_open (&file, "video_0", H264);
+  gst_test_clock_set_time (file.clock, GST_SECOND);
+  gst_element_set_state (file.sink, GST_STATE_PLAYING);
+  frame = push_now (&file, file.clock, GST_SECOND, 1);
+  fail_unless_equals_int64 (frame->pts, GST_SECOND);
+  fail_unless_equals_int64 (frame->sent, GST_SECOND);
+
+  gst_element_set_state (file.sink, GST_STATE_PAUSED);
+  gst_test_clock_set_time (file.clock, 61 * GST_SECOND);
+  gst_element_set_base_time (file.sink, 60 * GST_SECOND);
+  gst_element_set_state (file.sink, GST_STATE_PLAYING);
+  frame = push_now (&file, file.clock, GST_SECOND, 2);
+  fail_unless_equals_int64 (frame->pts, 61 * GST_SECOND);
+  fail_unless_equals_int64 (frame->sent, 61 * GST_SECOND);
+
+  /* As a pipeline does whose live source was flushed: no pause in between. */
+  gst_test_clock_set_time (file.clock, 62 * GST_SECOND);
+  gst_element_set_base_time (file.sink, 62 * GST_SECOND);
+  gst_element_set_state (file.sink, GST_STATE_PLAYING);
+  frame = push_now (&file, file.clock, 0, 3);
+  fail_unless_equals_int64 (frame->pts, 62 * GST_SECOND);
+  fail_unless_equals_int64 (frame->sent, 62 * GST_SECOND);
+
+  gst_element_set_state (file.sink, GST_STATE_PAUSED);
+  gst_element_set_clock (file.sink, GST_CLOCK (other));
+  gst_element_set_base_time (file.sink, 6999 * GST_SECOND);
+  gst_element_set_state (file.sink, GST_STATE_PLAYING);
+  frame = push_now (&file, other, GST_SECOND, 4);
+  fail_unless_equals_int64 (frame->pts, 62 * GST_SECOND);
+  fail_unless_equals_int64 (frame->sent, 62 * GST_SECOND);
+  file_close (&file);
+  gst_object_unref (other);
+}
+
+GST_END_TEST;
+
 /* What may not be dropped waits for the slowest viewer, until there is room, or
  * a flush. */
 GST_START_TEST (test_file_waits_for_room)
@@ -133,6 +189,45 @@ GST_START_TEST (test_file_waits_for_room)
   fail_unless_equals_int (file_join (&file), GST_FLOW_FLUSHING);
   fail_unless_equals_int (fake_stream_count (stream), 1);
   file_close (&file);
+}
+
+GST_END_TEST;
+
+static GstBuffer *
+make_large (gsize size)
+{
+  return gst_buffer_new_wrapped (g_malloc0 (size), size);
+}
+
+/* A buffer larger than any message: of data nothing may be missing, so that is
+ * an error; of video it is a frame less, and a warning. */
+GST_START_TEST (test_large_buffers)
+{
+  const struct
+  {
+    const gchar *pad, *caps;
+    GstFlowReturn flow;
+    GstMessageType message;
+  } table[] = { { "data_0", NULL, GST_FLOW_ERROR, GST_MESSAGE_ERROR },
+                { "video_0", H264, GST_FLOW_OK, GST_MESSAGE_WARNING } };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (table); i++) {
+    GstMessage *message;
+    File file;
+
+    file_open (&file, table[i].pad, table[i].caps);
+    gst_element_set_state (file.sink, GST_STATE_PLAYING);
+    file_push (&file, make_large (P2P_STREAM_MAX_PAYLOAD));
+    fail_unless_equals_int (file_join (&file), GST_FLOW_OK);
+    file_push (&file, make_large (P2P_STREAM_MAX_PAYLOAD + 1));
+    fail_unless_equals_int (file_join (&file), table[i].flow);
+    message = gst_bus_pop_filtered (file.bus, table[i].message);
+    fail_unless (message != NULL);
+    gst_message_unref (message);
+    fail_unless_equals_int (fake_stream_count (fake_stream (table[i].pad)), 1);
+    file_close (&file);
+  }
 }
 
 GST_END_TEST;
@@ -219,7 +314,9 @@ sink_file_suite (void)
   tcase_add_test (tcase, test_file_is_paced);
   tcase_add_test (tcase, test_file_is_unblocked);
   tcase_add_test (tcase, test_file_after_seek);
+  tcase_add_test (tcase, test_time_goes_on);
   tcase_add_test (tcase, test_file_waits_for_room);
+  tcase_add_test (tcase, test_large_buffers);
   tcase_add_test (tcase, test_eos);
   tcase_add_test (tcase, test_flush_clears_eos);
   return suite;
