@@ -61,8 +61,12 @@ grow (UdtConnection *conn)
     return false;
   bigger = conn->env.alloc (conn->env.user, size * sizeof *bigger);
   if (bigger == NULL) {
-    /* Make do with what there is, rather than ask with every packet. */
-    conn->config.packets_in_flight = conn->sent_size;
+    /* Make do with what there is, rather than ask with every packet; of less
+     * than this nothing is left for data, so ask again soon. */
+    if (conn->sent_size >= 2 * UDT_SENT_RESERVE)
+      conn->config.packets_in_flight = conn->sent_size;
+    else
+      conn->blocked_until = conn->now + UDT_SEND_RETRY;
     return false;
   }
   memset (bigger, 0, size * sizeof *bigger);

@@ -219,6 +219,34 @@ allocation_fails_from (SimTest *test)
   CHECK_MOST (test, n, MANY - 1);
 }
 
+/* Tables that grow while data fills the path: what does not fit into memory just
+ * then waits, and is not stuck when there is memory again. */
+static void
+growth_fails (SimTest *test)
+{
+  static const UdtFlowConfig file
+      = { .service = UDT_CLASS_BULK, .order = UDT_ORDER_STRICT };
+
+  for (unsigned n = 1; n <= 12 && !test->failed; n++) {
+    SimConfig config;
+    SimFlow *flow;
+    Sim *sim;
+
+    sim_config_init (&config);
+    sim = sim_new (&config, test->seed);
+    flow = sim_flow_open (sim, 0, 1, &file);
+    sim_connect (sim);
+    sim->peer[0].memory.fail_first = sim->peer[0].memory.calls + n;
+    sim->peer[0].memory.fail_count = 3;
+    for (unsigned i = 0; i < 10; i++)
+      sim_flow_send (flow, 60000, 0);
+    sim_run_for (sim, 5 * SIM_SECOND);
+    CHECK (test, sim_flow_all_delivered (flow));
+    sim_finish (sim);
+    sim_test_end (test, sim);
+  }
+}
+
 /* ---- sending ---- */
 
 /* Packets n to n + count of both ends are refused by their sockets. */
@@ -347,6 +375,7 @@ flows_reopened (SimTest *test)
 static const SimCase cases[] = {
   { "fault-allocation-fails-once", allocation_fails_once },
   { "fault-allocation-fails-from", allocation_fails_from },
+  { "fault-growth-fails", growth_fails, 3 },
   { "fault-send-fails-once", send_fails_once },
   { "fault-send-fails-for-a-while", send_fails_for_a_while },
   { "fault-freed-midway", freed_midway },
