@@ -16,6 +16,19 @@ udt_expiry_interval (const UdtConnection *conn)
   return interval < UDT_MIN_EXPIRY ? UDT_MIN_EXPIRY : interval;
 }
 
+/* Of a long flight several ACKs tell, one after the other: silence begins when
+ * the second one does not come. */
+static UdtTime
+ack_spacing (const UdtConnection *conn)
+{
+  uint64_t packets = conn->in_flight.tail - conn->in_flight.head + 1, rate;
+
+  if (packets <= 2 * UDT_ACK_EVERY)
+    return 0;
+  rate = conn->congestion->rate (conn->law);
+  return (uint64_t)UDT_ACK_EVERY * conn->mtu * SECOND / (rate > 0 ? rate : 1);
+}
+
 UdtTime
 udt_expiry_time (const UdtConnection *conn)
 {
@@ -26,7 +39,7 @@ udt_expiry_time (const UdtConnection *conn)
   since = conn->sent[conn->in_flight.head & conn->sent_mask].sent;
   if (conn->expiries > 0 && conn->last_expiry > since)
     since = conn->last_expiry;
-  interval = udt_expiry_interval (conn);
+  interval = udt_expiry_interval (conn) + ack_spacing (conn);
   /* What a newer one has overtaken is found without probes. */
   if (conn->largest_acked != UDT_NUMBER_NONE
       && conn->in_flight.head < conn->largest_acked

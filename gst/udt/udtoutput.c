@@ -465,22 +465,32 @@ put_data (UdtConnection *conn, Builder *b)
 /* --- The packet --- */
 
 static bool
-control_due (const UdtConnection *conn, UdtTime now)
-{
-  if (conn->close_due || udt_ack_due (conn, now))
-    return true;
-  if (!sends_data (conn))
-    return false;
-  return conn->settings_due || conn->nak_time <= now || conn->in_window_due != 0
-         || conn->mask_reset != 0 || conn->ping_due || drops_to_send (conn);
-}
-
-static bool
 data_due (const UdtConnection *conn)
 {
   return sends_data (conn) && udt_sent_room (conn) > UDT_SENT_RESERVE
          && udt_has_data_to_send (conn)
          && (conn->probes_owed > 0 || window_open (conn));
+}
+
+/* An ACK goes with data that is about to go. */
+static UdtTime
+ack_out_time (const UdtConnection *conn)
+{
+  if (conn->ack_time != UDT_NEVER && conn->pace_time > conn->ack_time
+      && conn->pace_time - conn->ack_time <= UDT_ACK_RIDE && data_due (conn))
+    return conn->pace_time;
+  return conn->ack_time;
+}
+
+static bool
+control_due (const UdtConnection *conn, UdtTime now)
+{
+  if (conn->close_due || ack_out_time (conn) <= now)
+    return true;
+  if (!sends_data (conn))
+    return false;
+  return conn->settings_due || conn->nak_time <= now || conn->in_window_due != 0
+         || conn->mask_reset != 0 || conn->ping_due || drops_to_send (conn);
 }
 
 static void
@@ -672,8 +682,8 @@ udt_output_time (const UdtConnection *conn)
       || (conn->probes_owed > 0 && sends_data (conn))) {
     time = conn->now;
   } else {
-    if (conn->ack_time < time)
-      time = conn->ack_time;
+    if (ack_out_time (conn) < time)
+      time = ack_out_time (conn);
     if (sends_data (conn) && conn->nak_time < time)
       time = conn->nak_time;
     if (udt_mtu_time (conn) < time)

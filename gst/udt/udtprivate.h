@@ -60,6 +60,7 @@
 #define UDT_INITIAL_RTT (100 * MS)
 #define UDT_MAX_ACK_DELAY (10 * MS)
 #define UDT_MIN_ACK_DELAY (1 * MS)
+#define UDT_ACK_RIDE (2 * MS) /* an ACK may wait for data for so long */
 #define UDT_ACK_EVERY 16      /* ack-eliciting packets */
 #define UDT_ACK_EVERY_EARLY 2 /* for the first UDT_EARLY_PACKETS */
 #define UDT_EARLY_PACKETS 64
