@@ -216,6 +216,13 @@ take_in (P2pDirect *direct, gint buffer, GMainContext *context)
 
 /* -- Interface ------------------------------------------------------------- */
 
+void
+p2p_direct_prepare (void)
+{
+  get_buffers ();
+  p2p_train_give (p2p_train_take ());
+}
+
 P2pDirect *
 p2p_direct_new (GSocket *shared, gint buffer, GMainContext *context,
                 P2pDirectFunc func, gpointer user)

@@ -29,6 +29,9 @@ typedef struct _P2pDirect P2pDirect;
  */
 typedef void (*P2pDirectFunc) (guint8 *data, gsize len, gpointer user);
 
+/* Makes what this thread's paths have in common. */
+void p2p_direct_prepare (void);
+
 /* `shared`: libnice's socket. `buffer`: the kernel's, bytes, of ours. */
 P2pDirect *p2p_direct_new (GSocket *shared, gint buffer, GMainContext *context,
                            P2pDirectFunc func, gpointer user);

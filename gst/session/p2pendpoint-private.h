@@ -107,6 +107,8 @@ struct _P2pEndpoint
   guint closing_agents;
   gboolean stopping;
   gint64 stop_deadline;
+  gint64 settled_us;            /* when the newest sessions' beginning is over */
+  gboolean large_heap;          /* giving memory back takes long */
   gint64 started_us;
   gboolean online;
   guint64 reconnects;
@@ -142,6 +144,15 @@ void p2p_endpoint_peers_changed (P2pEndpoint * endpoint);
 
 /* p2pendpointnet.c: the network thread. */
 gpointer p2p_endpoint_thread (gpointer endpoint);
+
+/* -- p2pmemory.c [net] ----------------------------------------------------- */
+
+void p2p_memory_warm_up (P2pEndpoint * endpoint);
+/* A session is up. */
+void p2p_memory_settles (P2pEndpoint * endpoint);
+void p2p_memory_tick (P2pEndpoint * endpoint, gint64 now);
+/* Nobody watches any more. */
+void p2p_memory_idle (P2pEndpoint * endpoint);
 
 /* p2pregistry.c and p2pendpointconfig.c */
 gboolean p2p_config_check (const P2pEndpointConfig * config, GError ** error);

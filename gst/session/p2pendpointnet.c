@@ -13,10 +13,6 @@
  */
 #include "p2pendpoint-private.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 /* libnice asks the relay to end our allocation and waits for its answer. A
  * relay that no longer answers must not hold us for ever. */
 #define AGENTS_MS 2000
@@ -32,17 +28,6 @@ typedef struct
 } TickSource;
 
 /* -- The tick -------------------------------------------------------------- */
-
-/* What viewers had is free by now, but in pieces between what stays, where the
- * allocator keeps it. This takes a millisecond, which matters to nobody when
- * nobody watches. */
-static void
-give_memory_back (void)
-{
-#ifdef __GLIBC__
-  malloc_trim (0);
-#endif
-}
 
 static void
 drop_tick (P2pEndpoint *endpoint)
@@ -72,9 +57,10 @@ tick (P2pEndpoint *endpoint, gint64 now)
   for (i = 0; i < endpoint->streams->len; i++)
     p2p_stream_tick (g_ptr_array_index (endpoint->streams, i), now);
   p2p_endpoint_take_snapshot (endpoint);
+  p2p_memory_tick (endpoint, now);
   if (endpoint->peers->len > 0)
     return;
-  give_memory_back ();
+  p2p_memory_idle (endpoint);
   drop_tick (endpoint);
 }
 
@@ -289,6 +275,8 @@ p2p_endpoint_thread (gpointer data)
     own_failure (endpoint, error->message);
     g_clear_error (&error);
   } else {
+    if (endpoint->config.role == P2P_ROLE_DEVICE)
+      p2p_memory_warm_up (endpoint);
     p2p_ice_servers_refresh (endpoint->servers);
     p2p_signaller_start (endpoint->signaller, endpoint->context);
     p2p_network_watch (endpoint);

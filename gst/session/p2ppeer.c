@@ -141,6 +141,7 @@ try_up (P2pPeer *peer)
     hold_words (peer, false);
   p2p_commands_open (peer->commands);
   p2p_connection_wake (peer->connection);
+  p2p_memory_settles (peer->endpoint);
   p2p_endpoint_take_snapshot (peer->endpoint);
 }
 
