@@ -164,10 +164,17 @@ udt_sent_commit (UdtConnection *conn, UdtSent *sent, size_t size,
 
 /* --- What becomes of the items of a packet --- */
 
+/* NULL for what is not of a flow of ours. */
+static UdtFlowOut *
+flow_of (UdtConnection *conn, const UdtItem *item)
+{
+  return item->kind != ITEM_WINDOW ? &conn->flows_out[item->slot] : NULL;
+}
+
 static void
 item_done (UdtConnection *conn, UdtItem *item)
 {
-  UdtFlowOut *flow = &conn->flows_out[item->slot];
+  UdtFlowOut *flow = flow_of (conn, item);
 
   switch (item->kind) {
     case ITEM_DATA:
@@ -202,8 +209,8 @@ item_done (UdtConnection *conn, UdtItem *item)
 static void
 item_lost (UdtConnection *conn, UdtItem *item)
 {
-  UdtFlowOut *flow = &conn->flows_out[item->slot];
-  UdtFlowIn *in = &conn->flows_in[item->slot];
+  UdtFlowOut *flow = flow_of (conn, item);
+  UdtFlowIn *in;
 
   switch (item->kind) {
     case ITEM_DATA:
@@ -230,6 +237,7 @@ item_lost (UdtConnection *conn, UdtItem *item)
         conn->mask_reset |= UINT64_C (1) << flow->slot;
       break;
     case ITEM_WINDOW:
+      in = &conn->flows_in[item->slot];
       if (in->used && !in->reset && in->epoch == item->epoch)
         udt_window_update (conn, in, true);
       break;

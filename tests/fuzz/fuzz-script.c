@@ -15,6 +15,7 @@
 
 #define MAX_STEPS 200
 #define MAX_FRAMES 64
+#define TIGHT_LIMIT 400000 /* bytes that wait for an application */
 #define DRAIN_LIMIT (60 * SIM_SECOND)
 #define FLOWS 6
 
@@ -284,6 +285,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   /* Clocks may go back, but not to before the beginning of time. */
   config.clock_offset[0] = config.clock_offset[1] = 3600 * (int64_t)SIM_SECOND;
   config.timer_slack = first % 4 * SIM_MS;
+  for (unsigned i = 0; i < 2 && first & 8; i++)
+    config.udt[i].receive_limit = TIGHT_LIMIT;
   sim = script.sim = sim_new (&config, 1);
   for (uint16_t i = 0; i < FLOWS; i++)
     for (unsigned peer = 0; peer < 2; peer++)
