@@ -99,6 +99,7 @@ struct _P2pEndpoint
   P2pIceServers *servers;
   GSource *tick;
   gint64 ticked_us;
+  guint64 wake_ups;
   GPtrArray *peers;             /* alive and closing; owned */
   GPtrArray *streams;           /* P2pStream, one reference each */
   GPtrArray *requests;          /* P2pRequest, one reference each */

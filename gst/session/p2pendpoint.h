@@ -416,6 +416,7 @@ typedef struct
   guint64 refused_packets;      /* forged, replayed, malformed: all peers */
   guint64 refused_messages;     /* authentic, but against the rules */
   guint64 reconnects;
+  guint64 wake_ups;             /* of the network thread, from poll() */
   GPtrArray *peers;             /* of P2pPeerStats */
 } P2pEndpointStats;
 

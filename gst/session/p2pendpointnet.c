@@ -250,6 +250,7 @@ turn (P2pEndpoint *endpoint)
   guint i;
 
   g_main_context_iteration (endpoint->context, TRUE);
+  endpoint->wake_ups++;
   now = g_get_monotonic_time ();
   for (i = 0; i < endpoint->peers->len; i++) {
     P2pPeer *peer = g_ptr_array_index (endpoint->peers, i);

@@ -93,6 +93,7 @@ p2p_endpoint_take_snapshot (P2pEndpoint *endpoint)
 
   stats->online = endpoint->online;
   stats->reconnects = endpoint->reconnects;
+  stats->wake_ups = endpoint->wake_ups;
   stats->refused_packets = endpoint->refused_of_gone;
   stats->refused_messages = endpoint->refused_messages;
   if (endpoint->signaller != NULL)

@@ -482,6 +482,7 @@ run_until_stopped (UdtLink *link)
       next = MIN (next, hold.until);
     look = sleep_until (link, next, !held);
     link->now = g_get_monotonic_time ();
+    link->counters.wake_ups++;
     if (held)
       look = !p2p_hold_is_on (&hold, link->now);
     if (look && link->socket != NULL)

@@ -175,6 +175,7 @@ typedef struct
 {
   guint64 datagrams_sent, datagrams_received, send_calls, receive_calls;
   guint64 send_errors;
+  guint64 wake_ups;          /* of the network thread, from poll() */
   guint64 refused_datagrams; /* neither of a peer nor a valid call */
   guint64 rejected_callers;  /* did not prove the key */
   guint64 calls;             /* that showed a valid token */

@@ -162,7 +162,8 @@ gst_p2p_stats_structure_new (P2pEndpoint *endpoint)
                            G_TYPE_UINT64, shown->refused_packets,
                            "refused-messages", G_TYPE_UINT64,
                            shown->refused_messages, "reconnects", G_TYPE_UINT64,
-                           shown->reconnects, NULL);
+                           shown->reconnects, "wake-ups", G_TYPE_UINT64,
+                           shown->wake_ups, NULL);
   take_peers (structure, shown->peers);
   if (stats != NULL)
     p2p_endpoint_stats_free (stats);
