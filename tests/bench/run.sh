@@ -2,7 +2,7 @@
 # Measures this project beside its peers, on the same links in the same run, and
 # writes docs/benchmarks.md with its plots.
 #
-#   ./tests/bench/run.sh                  everything, about 13 minutes
+#   ./tests/bench/run.sh                  everything, about 14 minutes
 #   ./tests/bench/run.sh --quick          everything, shorter, about 5 minutes
 #   ./tests/bench/run.sh live bulk        these parts alone (see below)
 #   ./tests/bench/run.sh --smoke          whether it works at all, 20 seconds

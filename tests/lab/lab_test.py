@@ -408,6 +408,25 @@ def rate_and_queue_are_as_configured():
 
 
 @case
+def rate_counts_ip_packets_alone():
+    """Also where there are Ethernet's headers around them, 14 bytes each."""
+    count, size, rate = 200, 48, 200000
+    with new_lab(shape='lan') as net:
+        device, app = udp(net.device), udp(net.app, port=5000)
+        device.sendto(b'who has it', (net.app.address, 5000))
+        receive(app)
+        net.links['device'].set(f'both rate {rate}')
+        start = time.monotonic()
+        for _ in range(count):
+            device.sendto(b'.' * (size - HEADERS), (net.app.address, 5000))
+        for _ in range(count):
+            receive(app)
+        ms = (time.monotonic() - start) * 1000
+        ideal = count * size * 8000 / rate
+        check_between(ms, ideal - 10, ideal * 1.22, 'ms for all')
+
+
+@case
 def freeze_holds_everything_and_loses_nothing():
     with new_lab() as net:
         flow = Flow(net)

@@ -16,7 +16,7 @@
  *     loss P [BURST]    P of the packets, in runs of BURST on average
  *     reorder P MS      P of the packets arrive MS later than their turn
  *     duplicate P       P of the packets arrive twice
- *     rate BIT/S        bottleneck; 0: none
+ *     rate BIT/S        bottleneck, of IP packets; 0: none
  *     queue BYTES       what may wait in front of the bottleneck
  *     mtu BYTES         larger IP packets vanish without a word; 0: none do
  *     freeze MS         nothing departs for that long, then all that waited
@@ -114,7 +114,7 @@ typedef struct
   int in;
   int out;
   int wake;
-  uint32_t header; /* link-layer bytes the MTU does not count */
+  uint32_t header; /* link-layer bytes that MTU and rate do not count */
   pthread_t thread;
 
   pthread_mutex_t lock;
@@ -322,7 +322,8 @@ serve_queue (Direction *d, uint64_t now)
     uint64_t done = now;
 
     if (s->rate > 0.0) {
-      done = d->line_free + (uint64_t)(p->size * 8 * 1e9 / s->rate);
+      done = d->line_free
+             + (uint64_t)((p->size - d->header) * 8 * 1e9 / s->rate);
       if (done > now)
         return done;
     }
