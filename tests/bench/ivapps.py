@@ -40,8 +40,8 @@ def judge(results, facts, spread):
     facts['iv-memory'] = (
         f'{good:.0f} KB an app; {worst:.0f} KB an app', None,
         good <= GOOD_KB and worst <= WORST_KB,
-        'The first app pays for what the libraries make once; and it includes '
-        'what libnice, OpenSSL and the allocator keep.')
+        'It includes what libnice, OpenSSL and the allocator keep, and what '
+        'waits while the machine is busy.')
     beside = jitter(results[most], 'mean')
     facts['iv-jitter'] = (
         f'{spread(beside)} times, with {most} apps', None,
@@ -55,6 +55,9 @@ def report(results, facts, table, spread):
     judge(results, facts, spread)
     rows = [[count, spread(each(runs, 'good')), spread(each(runs, 'weak'))]
             for count, runs in results.items()]
+    everything = [run for runs in results.values() for run in runs]
+    empty = spread([run['empty'] for run in everything])
+    loaded = spread([run['loaded'] for run in everything if 'loaded' in run])
     times = []
     for count, runs in results.items():
         stats = [run['stats'] for run in runs]
@@ -71,7 +74,9 @@ def report(results, facts, table, spread):
 device's own (anonymous resident memory, all libraries counted), for each app:
 on a good network; and at most, on a link that carries a tenth of the rate, with
 every buffer at its high mark. The interface promises {GOOD_KB} KB, and 732 KB
-and 512 KB for each channel.
+and 512 KB for each channel. Beside these, the device takes {empty} KB with
+nobody connected, {loaded} KB of them before it has called the library: pages that
+the loader changes, and what the program itself counts in.
 
 ''' + table(['apps', 'good network, KB each', 'worst case, KB each'], rows) + '''
 How far the times between two calls for data of a handle are from 10 ms, beside

@@ -420,8 +420,9 @@ def iv(count, seconds, seed, rate):
         device = net.device.start('device', [
             os.path.join(os.environ['LAB_BIN_DIR'], 'lab-ivprobe'),
             str(rate)], stdin=subprocess.PIPE, env={'IV_P2P_CONF': settings})
+        loaded = int(device.expect(r'^loaded (\d+)', PATIENCE)[1])
         device.expect('^event peer-ready', PATIENCE)
-        found = {'apps': count, 'empty': memory(device)}
+        found = {'apps': count, 'loaded': loaded, 'empty': memory(device)}
         apps = [net.app.start(f'app-{number}', [
             'gst-launch-1.0', 'p2psrc', 'uri=p2p://bench', f'key={KEY}',
             f'signaller=tcp://{DEVICE}:7000', '!', 'fakesink'])

@@ -395,7 +395,8 @@ viewer is stopped for a while.
 
 ''' + table(['viewers', 'CPU of the camera', 'each viewer',
              'each, of the encoder\'s', 'memory each'], rows) + f'''
-At the last line's cost, {per_core} such viewers fill a core. While one viewer
+The camera takes {base["memory"]} KB without a viewer, its libraries and plugins
+counted. At the last line's cost, {per_core} such viewers fill a core. While one viewer
 was stalled, the camera took {found["stalled"]} KB more; of {found["sent"]}
 frames for each of the other {len(found["missing"])}, {harmed} of them missed
 {sum(found["missing"])} in all.

@@ -21,6 +21,7 @@ RATE = 4000000
 MS = 1000
 INTERVAL = 10 * MS
 LIVE = f'{DEVICE}?action=live&channel=0'
+APP_KB = 150
 # A line for each second in which frames come.
 FLV = ('flvdemux', '!', 'h264parse', '!', 'progressreport', 'update-freq=1',
        'do-query=false', '!', 'fakesink')
@@ -148,6 +149,29 @@ def pulling_pauses_at_high_and_resumes_at_low_within_one_interval():
         acked = device.expect(r'^acked (\d+)', PATIENCE)
         check(int(acked[1]) > 200 << 10, f'{acked[1]} bytes were acked')
         device.expect('^event disconnect', PATIENCE)
+
+
+def memory(process):
+    """KB that are the program's own: resident and not of a file."""
+    with open(f'/proc/{process.popen.pid}/status', encoding='ascii') as file:
+        return int(re.search(r'RssAnon:\s+(\d+)', file.read())[1])
+
+
+@case
+def the_first_app_takes_no_more_than_the_page_promises():
+    """Of a device that made at its start what apps have in common. What an app
+    begins with is given back after a second. The rate is low, so that what
+    waits while the machine is busy is no matter."""
+    with Scene(None, shape='lan', rtt=20) as scene:
+        device = start_device(scene, [program('lab-ivprobe'), str(RATE // 16)])
+        device.expect('^event peer-ready', PATIENCE)
+        empty = memory(device)
+        device.send(f'count {1500 * MS // INTERVAL}')
+        scene.viewer(device=LIVE, sink=('fakesink',))
+        device.expect('^counted', PATIENCE)
+        taken = memory(device) - empty
+        note(f'{taken} KB, beside {empty} KB without an app')
+        check_between(taken, 0, APP_KB, 'KB')
 
 
 if __name__ == '__main__':

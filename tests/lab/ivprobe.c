@@ -8,6 +8,7 @@
  * The newer shape of the interface: it is compiled with IV_AV_API 2. The
  * settings are in the file that IV_P2P_CONF names. It says:
  *
+ *   loaded KB                its own memory, before it calls the library
  *   event NAME [LEVEL]       and, of a handle, its bytes then
  *   paused GETS              gets between a high and the next low
  *   resumed MICROSECONDS N   from that low to the next get; the link's mode
@@ -16,6 +17,7 @@
  * and answers to lines on its input:
  *
  *   reset                    ok; what was counted is forgotten
+ *   count N                  counted, once there have been N gets
  *   stats                    stats NAME=VALUE…: how far, in microseconds, the
  *                            times between two gets of a handle were from the
  *                            interval; the same of a thread that only waits;
@@ -60,6 +62,7 @@ typedef struct
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static Deviations gets, timer; /* [lock] */
 static uint64_t wake_ups;      /* [lock] */
+static size_t wanted_gets;     /* [lock] 0: none */
 static uint64_t bytes_a_second;
 static uint8_t block[MAX_BLOCK];
 static __thread long woken_before;
@@ -174,6 +177,10 @@ on_send_get (void *handle)
   count_wake_up ();
   if (h->last_us != 0)
     add (&gets, now - h->last_us);
+  if (wanted_gets != 0 && gets.count >= wanted_gets) {
+    wanted_gets = 0;
+    printf ("counted\n");
+  }
   pthread_mutex_unlock (&lock);
   h->last_us = now;
   if (due > h->given) {
@@ -256,6 +263,8 @@ on_line (const char *line)
   if (strcmp (line, "reset\n") == 0) {
     gets.count = timer.count = wake_ups = 0;
     printf ("ok\n");
+  } else if (strncmp (line, "count ", 6) == 0) {
+    wanted_gets = strtoul (line + 6, NULL, 10);
   } else if (strcmp (line, "stats\n") == 0) {
     printf ("stats wake-ups=%llu", (unsigned long long)wake_ups);
     tell_deviations ("gets", &gets);
@@ -265,6 +274,21 @@ on_line (const char *line)
     printf ("error %s", line);
   }
   pthread_mutex_unlock (&lock);
+}
+
+/* Resident and not of a file. */
+static void
+tell_memory (void)
+{
+  FILE *status = fopen ("/proc/self/status", "r");
+  char line[LINE];
+  long kb;
+
+  while (status != NULL && fgets (line, sizeof line, status) != NULL)
+    if (sscanf (line, "RssAnon: %ld", &kb) == 1)
+      printf ("loaded %ld\n", kb);
+  if (status != NULL)
+    fclose (status);
 }
 
 int
@@ -283,6 +307,7 @@ main (int argc, char **argv)
   /* Theirs from the beginning: who measures memory shall not see them grow. */
   memset (&gets, 0, sizeof gets);
   memset (&timer, 0, sizeof timer);
+  tell_memory ();
   bytes_a_second = strtoull (argv[1], NULL, 10) / 8;
   memset (&parm, 0, sizeof parm);
   parm.p2p_handle_send_init_cb = on_send_init;

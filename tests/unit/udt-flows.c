@@ -7,6 +7,10 @@
 #include "udt-pair.h"
 #include "udtprivate.h"
 
+/* What a connection may take: as it begins, and with a live flow of 2 Mbit/s. */
+#define IDLE_BYTES 14000
+#define LIVE_BYTES 20000
+
 static const UdtFlowConfig command
     = { .service = UDT_CLASS_COMMAND, .order = UDT_ORDER_STRICT };
 static const UdtFlowConfig audio = { .service = UDT_CLASS_AUDIO };
@@ -614,6 +618,42 @@ memory_stays_out (void)
     faulty_run (n | PAIR_FAIL_FOR_EVER, &calls);
 }
 
+/* 2 Mbit/s for five seconds, keyframes five times as large as the others, 50 ms
+ * round trip: both ends together, beside what is in messages. */
+static void
+a_live_flow_takes_little (void)
+{
+  enum { FRAME = 7300, KEYFRAME = 5 * FRAME };
+  UdtConfig config;
+  UdtReceived message;
+  unsigned received = 0;
+  Pair pair;
+
+  udt_config_init (&config);
+  pair_init (&pair, &config, 0);
+  pair.delay = 25 * PAIR_MS;
+  pair_run (&pair, 200 * PAIR_MS);
+  CHECK (pair.memory.bytes < 2 * IDLE_BYTES);
+  udt_connection_open_flow (pair.conn[0], 1, &live, pair.now);
+  for (unsigned i = 0; i < 150; i++) {
+    CHECK_EQ (pair_send (&pair, 1, i % 30 ? FRAME : KEYFRAME,
+                         i % 30 ? UDT_MESSAGE_DELTA : UDT_MESSAGE_SYNC),
+              UDT_OK);
+    pair_run (&pair, 33 * PAIR_MS);
+    while (pair_receive (&pair, 1, &message))
+      received++;
+  }
+  CHECK (received > 140);
+  /* What is left are tables: no message is under way. */
+  pair_run (&pair, 500 * PAIR_MS);
+  while (pair_receive (&pair, 1, &message))
+    received++;
+  CHECK_EQ (received, 150);
+  CHECK (pair.memory.bytes < 2 * LIVE_BYTES);
+  CHECK (pair.memory.most_bytes < 2 * LIVE_BYTES + KEYFRAME * 3 / 2);
+  pair_clear (&pair);
+}
+
 static const CheckCase cases[] = {
   { "classes-in-order", classes_in_order },
   { "priorities-in-order", priorities_in_order },
@@ -634,6 +674,7 @@ static const CheckCase cases[] = {
   { "header-and-payload", header_and_payload },
   { "memory-runs-out", memory_runs_out },
   { "memory-stays-out", memory_stays_out },
+  { "a-live-flow-takes-little", a_live_flow_takes_little },
 };
 
 CHECK_MAIN (cases)

@@ -15,6 +15,7 @@
 
 #define PAIR_QUEUE 4096
 #define PAIR_MS 1000u
+#define PAIR_HEAD 16 /* before each block: its size */
 /* With a number of a call: that one and all after it fail. */
 #define PAIR_FAIL_FOR_EVER ((size_t)1 << 30)
 
@@ -28,6 +29,8 @@ typedef struct
 typedef struct
 {
   size_t blocks;  /* allocated and not freed */
+  size_t bytes;   /* of these, and the most at a time */
+  size_t most_bytes;
   size_t calls;   /* of alloc */
   size_t fail_at; /* that call fails; 0: none */
 } PairMemory;
@@ -51,14 +54,21 @@ static void *
 pair_alloc (void *user, size_t size)
 {
   PairMemory *memory = user;
-
   size_t fail_at = memory->fail_at & ~PAIR_FAIL_FOR_EVER;
+  size_t *head;
 
   if (++memory->calls == fail_at
       || (memory->fail_at != fail_at && memory->calls > fail_at))
     return NULL;
+  head = malloc (PAIR_HEAD + size);
+  if (head == NULL)
+    return NULL;
+  *head = size;
   memory->blocks++;
-  return malloc (size);
+  memory->bytes += size;
+  if (memory->bytes > memory->most_bytes)
+    memory->most_bytes = memory->bytes;
+  return (uint8_t *)head + PAIR_HEAD;
 }
 
 static void
@@ -66,8 +76,11 @@ pair_free (void *user, void *block)
 {
   PairMemory *memory = user;
 
+  size_t *head = (size_t *)((uint8_t *)block - PAIR_HEAD);
+
   memory->blocks--;
-  free (block);
+  memory->bytes -= *head;
+  free (head);
 }
 
 static uint64_t
