@@ -13,22 +13,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "udthello.h"
+#include "udtlink-private.h"
 #include "udtlink-util.h"
 
+/* Of the host 127.0.0.1 + `host`. */
 static int
-open_socket (guint16 *port)
+open_socket_of (guint host, guint16 *port)
 {
   struct sockaddr_in address = { .sin_family = AF_INET };
   socklen_t len = sizeof address;
   int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK + host);
   g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==,
                    0);
   getsockname (fd, (struct sockaddr *)&address, &len);
   if (port != NULL)
     *port = ntohs (address.sin_port);
   return fd;
+}
+
+static int
+open_socket (guint16 *port)
+{
+  return open_socket_of (0, port);
 }
 
 static void
@@ -498,6 +506,105 @@ half_open_calls (void)
     close (fds[i]);
 }
 
+/* Calls as whoever is at that socket would, with a token of its own. */
+static void
+call_with_token (int fd, guint port, UdtHello *call)
+{
+  guint8 out[UDT_HELLO_MAX], data[2048];
+  UdtHello in;
+  gssize n;
+
+  memset (call->token, 0, sizeof call->token);
+  send_to (fd, port, out, udt_hello_write (call, out, sizeof out));
+  n = receive (fd, data, sizeof data, 10000);
+  CHECK (n > 0 && udt_hello_read (data, (gsize)n, &in));
+  CHECK_EQ (in.type, UDT_HELLO_RETRY);
+  memcpy (call->token, in.token, sizeof in.token);
+  send_to (fd, port, out, udt_hello_write (call, out, sizeof out));
+}
+
+/* How many calls were taken up, once `sent` datagrams have been read. */
+static guint64
+calls_of (End *end, guint64 sent)
+{
+  gint64 until = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+  UdtLinkStats *stats = udt_link_get_stats (end->link);
+  guint64 calls;
+
+  while (stats->datagrams_received < sent && g_get_monotonic_time () < until) {
+    udt_link_stats_free (stats);
+    g_thread_yield ();
+    stats = udt_link_get_stats (end->link);
+  }
+  CHECK (stats->datagrams_received >= sent);
+  calls = stats->calls;
+  udt_link_stats_free (stats);
+  return calls;
+}
+
+/* What is kept of strangers who have a token and do not go on: so many of a
+ * host, so many in all. */
+static void
+strangers_are_limited (void)
+{
+  UdtHello call = { .type = UDT_HELLO_CALL, .version = UDT_HELLO_VERSION };
+  UdtLinkConfig config;
+  guint i, host, port;
+  guint64 sent = 0;
+  int fds[5][10];
+  End *sender;
+
+  end_config (&config, TRUE, TRUE, 0);
+  sender = end_new (&config, END_KEY);
+  port = udt_link_get_port (sender->link);
+  for (host = 0; host < 5; host++) {
+    for (i = 0; i < 10; i++, sent += 2) {
+      fds[host][i] = open_socket_of (host, NULL);
+      call.nonce[0] = (guint8)(10 * host + i);
+      call_with_token (fds[host][i], port, &call);
+    }
+    CHECK_EQ (calls_of (sender, sent),
+              MIN (UDT_LINK_MAX_PENDING_OF_HOST * (host + 1),
+                   UDT_LINK_MAX_PENDING));
+  }
+  end_free (sender);
+  for (host = 0; host < 5; host++)
+    for (i = 0; i < 10; i++)
+      close (fds[host][i]);
+}
+
+/* One that calls again and again, each time as somebody new, costs no more than
+ * so many handshakes a second. */
+static void
+calls_are_rationed (void)
+{
+  UdtHello call = { .type = UDT_HELLO_CALL, .version = UDT_HELLO_VERSION };
+  const guint count = 5 * UDT_LINK_CALLS_PER_SECOND;
+  gint64 start = g_get_monotonic_time ();
+  int fd = open_socket (NULL);
+  UdtLinkConfig config;
+  guint64 calls;
+  End *sender;
+  guint i, port;
+
+  end_config (&config, TRUE, TRUE, 0);
+  sender = end_new (&config, END_KEY);
+  port = udt_link_get_port (sender->link);
+  for (i = 0; i < count; i++) {
+    call.nonce[0] = (guint8)i;
+    call.nonce[1] = (guint8)(i >> 8);
+    call_with_token (fd, port, &call);
+  }
+  calls = calls_of (sender, 2 * count);
+  CHECK (calls >= UDT_LINK_CALLS_PER_SECOND);
+  CHECK (calls <= UDT_LINK_CALLS_PER_SECOND
+                      * (2
+                         + (guint64)(g_get_monotonic_time () - start)
+                               / G_USEC_PER_SEC));
+  end_free (sender);
+  close (fd);
+}
+
 static const CheckCase cases[] = {
   { "a peer's address changes", address_changes },
   { "copies from elsewhere move nothing", copies_move_nothing },
@@ -506,6 +613,8 @@ static const CheckCase cases[] = {
   { "garbage beside a stream", garbage },
   { "tokens come first", tokens_first },
   { "half-open calls", half_open_calls },
+  { "strangers are limited", strangers_are_limited },
+  { "calls are rationed", calls_are_rationed },
 };
 
 CHECK_MAIN (cases)
