@@ -134,6 +134,7 @@ windows_ignored (SimTest *test)
 /* ---- a peer that lies ---- */
 
 #define LIES 2000
+#define GIANT_SYMBOL 1000
 
 typedef struct
 {
@@ -141,8 +142,26 @@ typedef struct
   SimRandom random;
 } Liar;
 
-/* Acknowledges, or misses, what was never sent; its packet numbers jump. All of
- * it is sealed as it should be. */
+/* A piece, or a repair, of a message larger than those that are taken. */
+static void
+write_giant (UdtWriter *w, uint32_t total, bool repair)
+{
+  UdtDataFrame data = { .flags = UDT_DATA_PART, .flow = 40, .total = total };
+  UdtRepairFrame symbol
+      = { .flow = 40, .total = total, .symbol = GIANT_SYMBOL };
+  uint32_t len = repair ? symbol.symbol : 20;
+
+  data.len = len;
+  if (repair)
+    udt_repair_write_header (w, &symbol);
+  else
+    udt_data_write_header (w, &data);
+  memset (w->at, 0, len);
+  w->at += len;
+}
+
+/* Acknowledges, or misses, what was never sent, begins messages beyond all
+ * limits; its packet numbers jump. All of it is sealed as it should be. */
 static void
 lie (Sim *sim, void *arg, uint64_t left)
 {
@@ -154,17 +173,24 @@ lie (Sim *sim, void *arg, uint64_t left)
   UdtHeader header
       = { conn->config.local_id, (uint32_t)(conn->seen.next + jump) };
   UdtRange ranges[2] = { { never, never + 3 }, { 0, conn->next_number - 1 } };
-  uint8_t packet[200];
-  UdtWriter w = { packet + UDT_HEADER_SIZE, packet + 150 };
+  uint8_t packet[1400];
+  UdtWriter w = { packet + UDT_HEADER_SIZE, packet + 1300 };
   uint32_t times[] = { (uint32_t)sim_random_next (&liar->random) };
 
   udt_header_write (packet, &header);
-  if (sim_random_chance (&liar->random, 0.5)) {
-    udt_ack_write (&w, ranges, 2, times, 1, 0);
-  } else {
-    UdtRange missing[2] = { ranges[1], ranges[0] };
-
-    udt_nak_write (&w, missing, 2);
+  switch (liar->told % 4) {
+    case 0:
+      udt_ack_write (&w, ranges, 2, times, 1, 0);
+      break;
+    case 1:
+      ranges[1] = ranges[0];
+      ranges[0] = (UdtRange){ 0, conn->next_number - 1 };
+      udt_nak_write (&w, ranges, 2);
+      break;
+    default:
+      write_giant (&w, conn->own.max_message + 1 + (uint32_t)left,
+                   liar->told % 4 == 3);
+      break;
   }
   memset (w.at, 0, UDT_TAG_SIZE);
   liar->told++;
@@ -187,6 +213,7 @@ trace_beside (SimTest *test, bool lies)
   sim_random_init (&liar.random, test->seed);
   sim_config_init (&config);
   config.null_seal = true;
+  config.udt[0].max_message = 100000;
   config.link[0].loss = config.link[1].loss = 0.02;
   sim = sim_new (&config, test->seed);
   sim_connect (sim);
