@@ -11,7 +11,8 @@
  * nothing is lost when ours is closed.
  *
  * Threads: all on the thread that owns the context. The buffers are the
- * thread's, for all its paths.
+ * thread's, for all its paths, and so is when to look at their sockets again:
+ * the answers of many viewers to one frame are worth one wake-up.
  */
 #define _GNU_SOURCE /* recvmmsg */
 #include "p2pdirect.h"
@@ -53,27 +54,35 @@ typedef struct
   GSource source;
   P2pDirect *direct;
   GPollFD poll;
-  P2pHold hold;
 } IntakeSource;
 
+/* Of a thread. */
 typedef struct
 {
+  guint intakes;
+  P2pHold hold;
+  gboolean looked; /* in this turn of the loop */
+  guint taken;     /* datagrams, by that */
   struct mmsghdr headers[DATAGRAMS];
   struct iovec parts[DATAGRAMS];
   guint8 data[DATAGRAMS][DATAGRAM_BYTES];
-} Buffers;
+} Intakes;
 
-static GPrivate buffers = G_PRIVATE_INIT (g_free);
+static GPrivate intakes = G_PRIVATE_INIT (g_free);
 
-static Buffers *
-get_buffers (void)
+static Intakes *
+get_intakes (void)
 {
-  Buffers *own = g_private_get (&buffers);
+  Intakes *own = g_private_get (&intakes);
   guint i;
 
   if (own != NULL)
     return own;
+  /* Not cleared: what is touched is what is used. */
   own = g_malloc (sizeof *own);
+  own->intakes = own->taken = 0;
+  own->looked = FALSE;
+  own->hold = (P2pHold)P2P_HOLD_INIT;
   memset (own->headers, 0, sizeof own->headers);
   for (i = 0; i < DATAGRAMS; i++) {
     own->parts[i].iov_base = own->data[i];
@@ -81,40 +90,51 @@ get_buffers (void)
     own->headers[i].msg_hdr.msg_iov = &own->parts[i];
     own->headers[i].msg_hdr.msg_iovlen = 1;
   }
-  g_private_set (&buffers, own);
+  g_private_set (&intakes, own);
   return own;
 }
 
-/* While it is held the descriptor is not looked at, but for errors. */
+/* A single socket is read when its hold is over; of several poll() tells which.
+ */
+static gboolean
+is_due (const Intakes *own, gint64 now)
+{
+  return own->intakes == 1 && own->hold.until != 0
+         && !p2p_hold_is_on (&own->hold, now);
+}
+
+/* While it is held a descriptor is not looked at, but for errors. */
 static gboolean
 intake_prepare (GSource *source, gint *timeout_ms)
 {
   IntakeSource *intake = (IntakeSource *)source;
   gint64 now = g_source_get_time (source);
-  gboolean held = p2p_hold_is_on (&intake->hold, now);
+  Intakes *own = get_intakes ();
+  gboolean held;
 
+  if (own->looked)
+    p2p_hold_looked (&own->hold, own->taken, now);
+  own->looked = FALSE;
+  own->taken = 0;
+  held = p2p_hold_is_on (&own->hold, now);
   intake->poll.events = held ? 0 : G_IO_IN;
-  *timeout_ms = held ? (gint)((intake->hold.until - now + 999) / 1000) : -1;
-  return intake->hold.until != 0 && !held;
+  *timeout_ms = held ? (gint)((own->hold.until - now + 999) / 1000) : -1;
+  return is_due (own, now);
 }
 
 static gboolean
 intake_check (GSource *source)
 {
-  IntakeSource *intake = (IntakeSource *)source;
-
-  return intake->poll.revents != 0
-         || (intake->hold.until != 0
-             && !p2p_hold_is_on (&intake->hold, g_source_get_time (source)));
+  return ((IntakeSource *)source)->poll.revents != 0
+         || is_due (get_intakes (), g_source_get_time (source));
 }
 
 static gboolean
 intake_dispatch (GSource *source, GSourceFunc callback, gpointer user)
 {
-  IntakeSource *intake = (IntakeSource *)source;
-  P2pDirect *direct = intake->direct;
-  Buffers *own = get_buffers ();
-  guint calls = 0, taken = 0;
+  P2pDirect *direct = ((IntakeSource *)source)->direct;
+  Intakes *own = get_intakes ();
+  guint calls = 0;
   gint i, n;
 
   do {
@@ -122,9 +142,9 @@ intake_dispatch (GSource *source, GSourceFunc callback, gpointer user)
     for (i = 0; i < n; i++)
       if (!(own->headers[i].msg_hdr.msg_flags & MSG_TRUNC))
         direct->func (own->data[i], own->headers[i].msg_len, direct->user);
-    taken += (guint)MAX (n, 0);
+    own->taken += (guint)MAX (n, 0);
   } while (n == DATAGRAMS && ++calls < MAX_CALLS);
-  p2p_hold_looked (&intake->hold, taken, g_source_get_time (source));
+  own->looked = TRUE;
   return G_SOURCE_CONTINUE;
 }
 
@@ -205,7 +225,7 @@ take_in (P2pDirect *direct, gint buffer, GMainContext *context)
   intake->direct = direct;
   intake->poll.fd = direct->fd;
   intake->poll.events = G_IO_IN;
-  intake->hold = (P2pHold)P2P_HOLD_INIT;
+  get_intakes ()->intakes++;
   g_source_add_poll (direct->source, &intake->poll);
   /* It does not; but GLib would take the descriptor out of the context and put
    * it back around each dispatch, and wake the context both times. */
@@ -219,7 +239,7 @@ take_in (P2pDirect *direct, gint buffer, GMainContext *context)
 void
 p2p_direct_prepare (void)
 {
-  get_buffers ();
+  get_intakes ();
   p2p_train_give (p2p_train_take ());
 }
 
@@ -247,6 +267,7 @@ p2p_direct_free (P2pDirect *direct)
     g_source_destroy (direct->source);
     g_source_unref (direct->source);
     close (direct->fd);
+    get_intakes ()->intakes--;
   }
   g_object_unref (direct->shared);
   g_free (direct);
