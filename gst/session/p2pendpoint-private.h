@@ -108,7 +108,7 @@ struct _P2pEndpoint
   guint closing_agents;
   gboolean stopping;
   gint64 stop_deadline;
-  gint64 settled_us;            /* when the newest sessions' beginning is over */
+  gint64 settled_us;            /* when memory is given back next; 0: never */
   gboolean large_heap;          /* giving memory back takes long */
   gint64 started_us;
   gboolean online;

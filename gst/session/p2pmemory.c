@@ -33,6 +33,8 @@
 #define PACKET_BYTES 64
 /* After a session is up: its first messages are through. */
 #define SETTLE_US G_USEC_PER_SEC
+/* And then now and again: what waited while the network was slow is gone. */
+#define SETTLE_AGAIN_US (30 * G_USEC_PER_SEC)
 /* Of the network thread, between two packets of somebody else. */
 #define MAX_SETTLE_US 2000
 
@@ -191,8 +193,10 @@ p2p_memory_warm_up (P2pEndpoint *endpoint)
 void
 p2p_memory_settles (P2pEndpoint *endpoint)
 {
-  if (endpoint->settled_us == 0)
-    endpoint->settled_us = g_get_monotonic_time () + SETTLE_US;
+  gint64 at = g_get_monotonic_time () + SETTLE_US;
+
+  if (endpoint->settled_us == 0 || endpoint->settled_us > at)
+    endpoint->settled_us = at;
 }
 
 void
@@ -200,7 +204,7 @@ p2p_memory_tick (P2pEndpoint *endpoint, gint64 now)
 {
   if (endpoint->settled_us == 0 || now < endpoint->settled_us)
     return;
-  endpoint->settled_us = 0;
+  endpoint->settled_us = now + SETTLE_AGAIN_US;
   settle (endpoint);
 }
 

@@ -65,7 +65,7 @@ def report(results, facts, table, spread):
             f'{spread([s[f"gets-{what}"] for s in stats])}; '
             f'{spread([s[f"timer-{what}"] for s in stats])}'
             for what in ('mean', 'p99')] + [
-            spread(jitter(runs, 'mean')),
+            spread(jitter(runs, 'mean')), spread(jitter(runs, 'p99')),
             spread([100 * run['apps'] for run in runs]),
             spread([run['wake-ups'] for run in runs])])
     return f'''## A device on iv_av.h
@@ -80,9 +80,10 @@ the loader changes, and what the program itself counts in.
 
 ''' + table(['apps', 'good network, KB each', 'worst case, KB each'], rows) + '''
 How far the times between two calls for data of a handle are from 10 ms, beside
-those of a thread of the same process that does nothing but wait 10 ms, in
-microseconds; calls a second; and how often a second a thread that calls the
+those of a thread of the same process that does nothing but wait until the next
+10 ms, in microseconds: each second's mean and percentile, and of a run's seconds
+the median, for both alike; calls a second; and how often a second a thread that calls the
 program slept and went on.
 
 ''' + table(['apps', 'mean: calls; timer', 'p99: calls; timer', 'mean, ratio',
-             'calls/s', 'wake-ups/s'], times)
+             'p99, ratio', 'calls/s', 'wake-ups/s'], times)

@@ -20,11 +20,13 @@
  *   count N                  counted, once there have been N gets
  *   stats                    stats NAME=VALUE…: how far, in microseconds, the
  *                            times between two gets of a handle were from the
- *                            interval; the same of a thread that only waits;
- *                            and how often a thread was woken for a get
+ *                            interval, second by second, and of these the
+ *                            median; the same of a thread that only waits; and
+ *                            how often a thread was woken for a get
  *
- * Threads: `lock` covers what is counted. A handle belongs to the library's
- * calls for it.
+ * Threads: `lock` covers what is counted, `timer_lock`, within it, what the
+ * thread that only waits counts: neither disturbs the other. A handle belongs
+ * to the library's calls for it.
  */
 #define IV_AV_API 2
 #define _GNU_SOURCE /* RUSAGE_THREAD */
@@ -41,6 +43,8 @@
 
 #define INTERVAL_US 10000
 #define MAX_SAMPLES (1 << 17)
+#define MAX_SECONDS 128
+#define SECOND_US 1000000
 #define MAX_BLOCK (256 * 1024)
 #define LINE 256
 
@@ -48,6 +52,9 @@ typedef struct
 {
   float us[MAX_SAMPLES];
   size_t count;
+  size_t begin[MAX_SECONDS]; /* of each second */
+  size_t seconds;
+  int64_t second_end;
 } Deviations;
 
 typedef struct
@@ -60,9 +67,11 @@ typedef struct
 } Handle;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static Deviations gets, timer; /* [lock] */
-static uint64_t wake_ups;      /* [lock] */
-static size_t wanted_gets;     /* [lock] 0: none */
+static pthread_mutex_t timer_lock = PTHREAD_MUTEX_INITIALIZER;
+static Deviations gets;    /* [lock] */
+static Deviations timer;   /* [timer_lock] */
+static uint64_t wake_ups;  /* [lock] */
+static size_t wanted_gets; /* [lock] 0: none */
 static uint64_t bytes_a_second;
 static uint8_t block[MAX_BLOCK];
 static __thread long woken_before;
@@ -79,23 +88,36 @@ now_us (void)
 /* -- Counting -------------------------------------------------------------- */
 
 static void
-add (Deviations *d, int64_t interval_us)
+add (Deviations *d, int64_t interval_us, int64_t now)
 {
   int64_t off = interval_us - INTERVAL_US;
 
-  if (d->count < MAX_SAMPLES)
-    d->us[d->count++] = (float)(off < 0 ? -off : off);
+  if (d->count == MAX_SAMPLES)
+    return;
+  if (d->seconds == 0 || (now >= d->second_end && d->seconds < MAX_SECONDS)) {
+    d->begin[d->seconds++] = d->count;
+    d->second_end = now + SECOND_US;
+  }
+  d->us[d->count++] = (float)(off < 0 ? -off : off);
+}
+
+static void
+forget (Deviations *d)
+{
+  d->count = d->seconds = 0;
 }
 
 /* Whether this thread has slept since it was here last. */
-static void
-count_wake_up (void)
+static int
+has_slept (void)
 {
   struct rusage usage;
+  int slept;
 
   getrusage (RUSAGE_THREAD, &usage);
-  wake_ups += usage.ru_nvcsw != woken_before;
+  slept = usage.ru_nvcsw != woken_before;
   woken_before = usage.ru_nvcsw;
+  return slept;
 }
 
 static void *
@@ -113,10 +135,10 @@ timer_thread (void *unused)
     }
     clock_nanosleep (CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL);
     now = now_us ();
-    pthread_mutex_lock (&lock);
+    pthread_mutex_lock (&timer_lock);
     if (last != 0)
-      add (&timer, now - last);
-    pthread_mutex_unlock (&lock);
+      add (&timer, now - last, now);
+    pthread_mutex_unlock (&timer_lock);
     last = now;
   }
   return unused;
@@ -130,20 +152,41 @@ compare (const void *a, const void *b)
   return (*x > *y) - (*x < *y);
 }
 
+static double
+median (float *values, size_t n)
+{
+  qsort (values, n, sizeof *values, compare);
+  return (double)values[n / 2];
+}
+
+/* Of the seconds' means and percentiles the medians: a second in which the
+ * machine had other things to do counts as one, whichever thread it hit. */
 static void
 tell_deviations (const char *name, Deviations *d)
 {
-  double sum = 0;
-  size_t i;
+  float mean[MAX_SECONDS], p99[MAX_SECONDS], most = 0;
+  size_t i, k, n = 0;
 
-  if (d->count == 0)
-    return;
-  qsort (d->us, d->count, sizeof d->us[0], compare);
-  for (i = 0; i < d->count; i++)
-    sum += (double)d->us[i];
-  printf (" %s=%zu %s-mean=%.1f %s-p99=%.0f %s-max=%.0f", name, d->count, name,
-          sum / (double)d->count, name, (double)d->us[d->count * 99 / 100],
-          name, (double)d->us[d->count - 1]);
+  for (i = 0; i < d->seconds; i++) {
+    float *us = d->us + d->begin[i];
+    size_t count
+        = (i + 1 < d->seconds ? d->begin[i + 1] : d->count) - d->begin[i];
+    float sum = 0;
+
+    /* The last is not over, if there are others. */
+    if (count == 0 || (n > 0 && i + 1 == d->seconds))
+      continue;
+    qsort (us, count, sizeof *us, compare);
+    for (k = 0; k < count; k++)
+      sum += us[k];
+    mean[n] = sum / (float)count;
+    p99[n++] = us[count * 99 / 100];
+    if (us[count - 1] > most)
+      most = us[count - 1];
+  }
+  if (n > 0)
+    printf (" %s=%zu %s-mean=%.1f %s-p99=%.0f %s-max=%.0f", name, d->count,
+            name, median (mean, n), name, median (p99, n), name, (double)most);
 }
 
 /* -- The device ------------------------------------------------------------ */
@@ -166,6 +209,7 @@ on_send_get (void *handle)
   iv_cm_memory_s memory = { NULL, 0, NULL };
   int64_t now = now_us ();
   uint64_t due = (uint64_t)(now - h->start_us) * bytes_a_second / 1000000;
+  int slept;
 
   h->paused_gets += h->paused != 0;
   if (h->low_us != 0) {
@@ -173,10 +217,11 @@ on_send_get (void *handle)
             iv_avt_p2p_get_send_status (h).link_mode);
     h->low_us = h->last_us = 0; /* the pause is no deviation */
   }
+  slept = has_slept ();
   pthread_mutex_lock (&lock);
-  count_wake_up ();
+  wake_ups += (uint64_t)slept;
   if (h->last_us != 0)
-    add (&gets, now - h->last_us);
+    add (&gets, now - h->last_us, now);
   if (wanted_gets != 0 && gets.count >= wanted_gets) {
     wanted_gets = 0;
     printf ("counted\n");
@@ -260,8 +305,11 @@ static void
 on_line (const char *line)
 {
   pthread_mutex_lock (&lock);
+  pthread_mutex_lock (&timer_lock);
   if (strcmp (line, "reset\n") == 0) {
-    gets.count = timer.count = wake_ups = 0;
+    forget (&gets);
+    forget (&timer);
+    wake_ups = 0;
     printf ("ok\n");
   } else if (strncmp (line, "count ", 6) == 0) {
     wanted_gets = strtoul (line + 6, NULL, 10);
@@ -273,6 +321,7 @@ on_line (const char *line)
   } else {
     printf ("error %s", line);
   }
+  pthread_mutex_unlock (&timer_lock);
   pthread_mutex_unlock (&lock);
 }
 
