@@ -41,6 +41,7 @@ on_settled (gpointer user)
   guint i;
 
   g_clear_pointer (&endpoint->network_settle, g_source_unref);
+  p2p_signaller_network_changed (endpoint->signaller);
   for (i = 0; i < endpoint->peers->len; i++)
     look_at_peer (g_ptr_array_index (endpoint->peers, i));
   if (endpoint->config.role == P2P_ROLE_VIEWER && endpoint->redial != NULL)

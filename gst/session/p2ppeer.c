@@ -479,9 +479,10 @@ watch_silence (P2pPeer *peer, gint64 now)
     lost (peer, FALSE);
   } else if (silence >= SILENCE_LOST_US) {
     lost (peer, FALSE);
-  } else if (silence
-                 >= (peer->channel_lost ? SILENCE_GONE_US : SILENCE_RESTART_US)
+  } else if ((peer->channel_lost || silence >= SILENCE_RESTART_US)
              && peer->role == P2P_ROLE_VIEWER) {
+    /* Without a channel as soon as there is a doubt: the device may have moved,
+     * and gives us up after SILENCE_GONE_US. */
     p2p_peer_restart (peer);
   }
 }

@@ -169,6 +169,8 @@ on_channel_open (P2pSignaller *signaller, P2pChannel *channel, gpointer user)
     p2p_peer_step (peer, P2P_STEP_SERVER, NULL, NULL);
     p2p_peer_begin (peer);
   } else if (peer->state == P2P_PEER_UP) {
+    /* It was opened for that. */
+    peer->restart_at = 0;
     p2p_peer_restart (peer);
   }
 }

@@ -12,6 +12,11 @@
 
 #include "p2pconnect.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 typedef struct
 {
   P2pConnector *connector;
@@ -294,4 +299,29 @@ p2p_resolver_new (GMainContext *context, const gchar *host, guint16 port,
   connector->resolve_done = done;
   connector->user = user;
   return connector;
+}
+
+gboolean
+p2p_socket_is_at_home (int fd)
+{
+  union
+  {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  } address;
+  socklen_t len = sizeof address;
+  gboolean at_home;
+  int probe;
+
+  if (getsockname (fd, &address.any, &len) != 0)
+    return TRUE;
+  /* The same place in both. */
+  address.v4.sin_port = 0;
+  probe = socket (address.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0)
+    return TRUE;
+  at_home = bind (probe, &address.any, len) == 0 || errno != EADDRNOTAVAIL;
+  close (probe);
+  return at_home;
 }

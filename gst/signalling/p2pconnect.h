@@ -38,6 +38,11 @@ P2pConnector *p2p_resolver_new (GMainContext *context, const gchar *host,
                                 P2pResolveDone done, gpointer user);
 void p2p_connector_free (P2pConnector *connector);
 
+/* Whether this host still has the address that the socket sends from. */
+gboolean p2p_socket_is_at_home (int fd);
+/* Why a connection ends that is not. */
+#define P2P_MOVED_TEXT "this host has another address now"
+
 G_END_DECLS
 
 #endif /* P2P_CONNECT_H */

@@ -10,6 +10,7 @@
 #include "config.h"
 #endif
 
+#include "p2pconnect.h"
 #include "p2plink.h"
 
 #include <string.h>
@@ -342,4 +343,10 @@ gint64
 p2p_link_get_first_us (P2pLink *link)
 {
   return link->first_us;
+}
+
+gboolean
+p2p_link_is_at_home (P2pLink *link)
+{
+  return p2p_socket_is_at_home (g_socket_get_fd (link->socket));
 }

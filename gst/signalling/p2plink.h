@@ -57,6 +57,7 @@ gboolean p2p_link_send (P2pLink *link, P2pFrameType type, gconstpointer body,
                         gsize len);
 /* No frame any more: what comes is left unread. */
 void p2p_link_stop_reading (P2pLink *link);
+gboolean p2p_link_is_at_home (P2pLink *link);
 /* When the first byte came (monotonic, microseconds); 0: none yet. */
 gint64 p2p_link_get_first_us (P2pLink *link);
 

@@ -633,6 +633,14 @@ p2p_mqtt_client_new (P2pSignaller *signaller, const gchar *client_id,
 /* -- Use ------------------------------------------------------------------ */
 
 gboolean
+p2p_mqtt_client_is_at_home (P2pMqttClient *client)
+{
+  int fd = client->mosq ? mosquitto_socket (client->mosq) : -1;
+
+  return fd < 0 || p2p_socket_is_at_home (fd);
+}
+
+gboolean
 p2p_mqtt_client_publish (P2pMqttClient *client, const gchar *topic,
                          gconstpointer data, gsize len, gboolean retain)
 {

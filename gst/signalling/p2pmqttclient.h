@@ -44,6 +44,9 @@ P2pMqttClient *p2p_mqtt_client_new (P2pSignaller *signaller,
 /* Says goodbye if that takes no time. */
 void p2p_mqtt_client_free (P2pMqttClient *client);
 
+/* FALSE: what it sends goes nowhere, as this host has another address now. */
+gboolean p2p_mqtt_client_is_at_home (P2pMqttClient *client);
+
 gboolean p2p_mqtt_client_publish (P2pMqttClient *client, const gchar *topic,
                                   gconstpointer data, gsize len,
                                   gboolean retain);

@@ -177,4 +177,5 @@ const P2pTransportOps p2p_transport_lan = {
   .open = lan_open,
   .send = p2p_tcp_channel_send,
   .close = lan_close,
+  .network_changed = p2p_tcp_network_changed,
 };

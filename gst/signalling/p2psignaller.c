@@ -255,6 +255,16 @@ p2p_signaller_free (P2pSignaller *signaller)
   p2p_signaller_unref (signaller);
 }
 
+void
+p2p_signaller_network_changed (P2pSignaller *signaller)
+{
+  if (!signaller->running || signaller->stopped)
+    return;
+  p2p_signaller_ref (signaller);
+  signaller->ops->network_changed (signaller);
+  p2p_signaller_unref (signaller);
+}
+
 /* -- State and counters --------------------------------------------------- */
 
 P2pSignallerState

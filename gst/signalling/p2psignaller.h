@@ -134,6 +134,11 @@ void p2p_signaller_stop (P2pSignaller *signaller);
 /* Stops, if that was not done, and frees. Accepts NULL. */
 void p2p_signaller_free (P2pSignaller *signaller);
 
+/* The addresses of this host have changed: connections from one that it has no
+ * more would only be found dead much later. They end now (channel_closed(),
+ * with P2P_REASON_HEARTBEAT), and the broker is called again at once. */
+void p2p_signaller_network_changed (P2pSignaller *signaller);
+
 P2pSignallerState p2p_signaller_get_state (P2pSignaller *signaller);
 
 /* Device on tcp and lan: the port that it listens at (a tcp URI may say 0:

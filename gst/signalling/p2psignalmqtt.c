@@ -12,6 +12,7 @@
 #include "config.h"
 #endif
 
+#include "p2pconnect.h"
 #include "p2pmqtt.h"
 
 #include <string.h>
@@ -255,11 +256,29 @@ mqtt_close (P2pChannel *channel)
   g_free (state);
 }
 
+static void
+mqtt_network_changed (P2pSignaller *signaller)
+{
+  P2pMqtt *mqtt = signaller->transport;
+
+  if (mqtt->client && p2p_mqtt_client_is_at_home (mqtt->client))
+    return;
+  if (mqtt->client)
+    p2p_mqtt_go_offline (mqtt, P2P_REASON_HEARTBEAT, P2P_MOVED_TEXT);
+  if (signaller->stopped)
+    return;
+  /* No reason to wait: it is not the broker's doing. */
+  p2p_signaller_backoff_reset (signaller);
+  p2p_source_clear (&mqtt->retry);
+  mqtt->retry = p2p_signaller_timer (signaller, 0, on_retry, mqtt);
+}
+
 const P2pTransportOps p2p_transport_mqtt = {
   .start = mqtt_start,
   .stop = mqtt_stop,
   .open = p2p_mqtt_viewer_open,
   .send = mqtt_send,
   .close = mqtt_close,
+  .network_changed = mqtt_network_changed,
   .over_broker = TRUE,
 };

@@ -71,6 +71,8 @@ typedef struct
   /* The channel's transport state goes, what was sent is still delivered if
    * possible. */
   void (*close) (P2pChannel *channel);
+  /* What came from an address that is gone is dead; it may end the channels. */
+  void (*network_changed) (P2pSignaller *signaller);
   gboolean over_broker;
 } P2pTransportOps;
 

@@ -126,4 +126,5 @@ const P2pTransportOps p2p_transport_tcp = {
   .open = tcp_open,
   .send = p2p_tcp_channel_send,
   .close = p2p_tcp_channel_close,
+  .network_changed = p2p_tcp_network_changed,
 };

@@ -218,3 +218,22 @@ p2p_tcp_channel_close (P2pChannel *channel)
   g_free (peer->target);
   g_free (peer);
 }
+
+void
+p2p_tcp_network_changed (P2pSignaller *signaller)
+{
+  GList *channels
+      = g_list_copy_deep (signaller->channels,
+                          (GCopyFunc)(void (*) (void))p2p_channel_ref, NULL);
+  GList *l;
+
+  for (l = channels; l; l = l->next) {
+    P2pChannel *channel = l->data;
+    Peer *peer = channel->transport;
+
+    if (!signaller->stopped && peer && peer->link
+        && !p2p_link_is_at_home (peer->link))
+      p2p_channel_fail (channel, P2P_REASON_HEARTBEAT, P2P_MOVED_TEXT);
+  }
+  g_list_free_full (channels, (GDestroyNotify)p2p_channel_unref);
+}

@@ -35,6 +35,9 @@ void p2p_tcp_channel_connect (P2pChannel *channel, const gchar *host,
                               guint16 port, const guint8 *challenge,
                               const guint8 *channel_id);
 /* Device: `link`, whose other side has proved the key, is the channel's. */
+/* Of a signaller: ends its channels whose connection comes from an address that
+ * is gone. */
+void p2p_tcp_network_changed (P2pSignaller *signaller);
 void p2p_tcp_channel_adopt (P2pChannel *channel, P2pLink *link);
 gboolean p2p_tcp_channel_send (P2pChannel *channel, GBytes *envelope);
 void p2p_tcp_channel_close (P2pChannel *channel);

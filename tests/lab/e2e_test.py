@@ -391,6 +391,38 @@ def relayed_session_becomes_direct_when_it_can():
                      if step['status'] != 'ok'], [], 'failures')
 
 
+def move(side, signaller, **settings):
+    with Scene(signaller, rtt=20, **settings) as scene:
+        camera = scene.camera()
+        viewer = scene.viewer(sink=COUNTING)
+        expect_session(camera, viewer, 'direct')
+        scene.net.move(side)
+        moved = time.monotonic()
+        # What was on its way may still be told of as a second.
+        expect_seconds(viewer, 2)
+        note(f'{side} moved, {(signaller or "lan").partition(":")[0]}: a '
+             f'picture again after {time.monotonic() - moved:.1f} s')
+        expect_seconds(viewer, 1)
+        for process in (camera, viewer):
+            steps = [step['step'] for step in steps_of(process)]
+            check_equal(steps.count('media'), 1,
+                        f'sessions of the {process.name}')
+            failed = [step['step'] for step in steps_of(process)
+                      if step['status'] != 'ok' and step['step'] != 'server']
+            check_equal(failed, [], f'failures of the {process.name}')
+
+
+@case
+def another_address_does_not_end_the_session():
+    """A new lease in the middle of it: the sockets that were there send nothing
+    any more, who moved has lost the broker, and the picture goes on."""
+    move('app', MQTT, stun=True)
+    move('device', MQTT, stun=True)
+    if os.environ.get('P2P_SOAK'):
+        move('app', None, shape='lan')
+        move('app', TCP, shape='lan')
+
+
 @case
 def viewers_come_and_go_and_leave_nothing():
     rounds = 100 if os.environ.get('P2P_SOAK') else 6

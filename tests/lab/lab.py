@@ -165,6 +165,13 @@ class Lab:
                 f'ip route add default via {gateway}')
         host.wait_until_running('eth0')
 
+    def move(self, side):
+        """The host behind that NAT gets another address in its network."""
+        host = self.hosts[side]
+        behind, _, last = host.address.rpartition('.')
+        host.sh(f'ip addr del {host.address}/24 dev eth0')
+        self._address(host, f'{behind}.{int(last) + 100}', f'{behind}.1')
+
     def _build_internet(self):
         for name in ('device', 'device-router', 'internet', 'app-router',
                      'app'):
