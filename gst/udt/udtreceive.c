@@ -517,6 +517,27 @@ udt_drop_has_room (UdtConnection *conn, const UdtDropFrame *frame)
   return frame->end <= flow->floor || frame->end - flow->floor <= UDT_ID_WINDOW;
 }
 
+/* Room may have come back: flows whose windows were cut learn of it. In full,
+ * where all of it is back: a message may need the whole window, and what has not
+ * begun to come frees no more. */
+static void
+relax_windows (UdtConnection *conn)
+{
+  uint64_t mask = conn->window_tight ? conn->in_used : 0;
+  bool tight = false;
+
+  for (; mask != 0; mask &= mask - 1) {
+    UdtFlowIn *flow = &conn->flows_in[__builtin_ctzll (mask)];
+    size_t share = udt_flow_share (conn, flow);
+    bool cut = flow->announced < share;
+
+    udt_window_update (conn, flow,
+                       cut && udt_flow_window (conn, flow) == share);
+    tight = tight || cut;
+  }
+  conn->window_tight = tight;
+}
+
 uint32_t
 udt_in_give_up (UdtConnection *conn, UdtFlowIn *flow, uint64_t first,
                 uint64_t end)
@@ -545,6 +566,7 @@ udt_in_give_up (UdtConnection *conn, UdtFlowIn *flow, uint64_t first,
   udt_event_push (conn, UDT_EVENT_GAP, flow->flow, count, false, 0);
   advance_floor (conn, flow);
   udt_window_update (conn, flow, true);
+  relax_windows (conn);
   return count;
 }
 
@@ -566,6 +588,7 @@ udt_reset_received (UdtConnection *conn, const UdtFlowResetFrame *frame)
     reset_flow (conn, flow);
   else
     epoch_over (conn, frame->epoch);
+  relax_windows (conn);
 }
 
 /* --- Delivery --- */
@@ -583,23 +606,6 @@ next_ready (UdtConnection *conn)
       found = flow;
   }
   return found;
-}
-
-/* Room came back: flows whose windows were cut learn of it. */
-static void
-relax_windows (UdtConnection *conn)
-{
-  uint64_t mask = conn->in_used;
-  bool tight = false;
-
-  for (; mask != 0; mask &= mask - 1) {
-    UdtFlowIn *flow = &conn->flows_in[__builtin_ctzll (mask)];
-
-    udt_window_update (conn, flow, false);
-    if (!flow->window_due && flow->announced < udt_flow_share (conn, flow) / 2)
-      tight = true;
-  }
-  conn->window_tight = tight;
 }
 
 UdtStatus
@@ -633,8 +639,7 @@ udt_connection_receive (UdtConnection *conn, UdtReceived *message, UdtTime now)
   udt_window_update (conn, flow, false);
   if (flow->reset && flow->ready_head == NULL)
     free_flow (conn, flow);
-  if (conn->window_tight)
-    relax_windows (conn);
+  relax_windows (conn);
   return UDT_OK;
 }
 
