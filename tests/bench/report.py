@@ -349,11 +349,14 @@ def cpu(results, facts, plots):
             'The budget was set when SRT, in a program of its own, took 16 % '
             'of a core; compare with what its GStreamer elements take here. '
             'Making and checking the frames is in these figures, and weighs '
-            'more in the smaller ones. Of what is ours, the most is the '
-            'system\'s: some 200 wake-ups a second, a few for each frame and '
-            'its acknowledgements, and the way of each packet through it; '
-            'the seal of a packet, which SRT has not got in the clear, takes '
-            'about a microsecond.')
+            'more in the smaller ones. Waking up is the smaller part of what '
+            'is ours: two or three times for a frame on either side, which '
+            'tests/elements/cost.c counts. The rest is what each packet costs, '
+            'some 57 of them for a frame: about half is the system\'s, which '
+            'takes its way here packet by packet, as the link in user space '
+            'offers neither segmentation nor checksums; a fifth the seal, '
+            'which SRT has not got in the clear, under a microsecond; a fifth '
+            'the engine.')
     return f'''## CPU
 
 {CPU_RATE // MBIT} Mbit/s of video over a link without limits, on the same
