@@ -251,6 +251,38 @@ close_drains_empty_message (SimTest *test)
   sim_test_end (test, sim);
 }
 
+/* What a receiver has no room for waits, and begins when there is room again,
+ * also if it needs all of its flow's window. */
+static void
+room_comes_back (SimTest *test)
+{
+  SimConfig config;
+  SimFlow *held[2], *flow;
+  Sim *sim;
+
+  sim_config_init (&config);
+  config.udt[1].receive_limit = 400000;
+  sim = defect_sim (test, &config);
+  for (uint16_t i = 0; i < 2; i++)
+    held[i] = sim_flow_open (sim, 0, i, &flow_bulk);
+  flow = sim_flow_open (sim, 0, 2, &flow_bulk);
+  sim_connect (sim);
+  for (unsigned i = 0; i < 2; i++) {
+    sim_flow_hold (held[i], true);
+    sim_flow_send (held[i], i ? 95000 : 190000, 0);
+    sim_run_for (sim, SIM_SECOND);
+  }
+  sim_flow_send (flow, 150000, 0);
+  sim_run_for (sim, SIM_SECOND);
+  CHECK (test, !sim_flow_all_delivered (flow));
+  for (unsigned i = 0; i < 2; i++)
+    sim_flow_hold (held[i], false);
+  sim_run_for (sim, 5 * SIM_SECOND);
+  CHECK (test, sim_flow_all_delivered (flow));
+  sim_finish (sim);
+  sim_test_end (test, sim);
+}
+
 /* A peer that vanished is noticed by the keep-alives, not after minutes. */
 static void
 dead_peer (SimTest *test)
@@ -371,6 +403,7 @@ const SimCase defects_session[] = {
   { "defect-15-close-without-peer", close_without_peer },
   { "defect-15-close-drains", close_drains, 3 },
   { "defect-15-close-drains-empty-message", close_drains_empty_message },
+  { "defect-15-room-comes-back", room_comes_back },
   { "defect-15-dead-peer", dead_peer },
   { "defect-16-finds-packet-size", finds_packet_size },
   { "defect-16-packet-size-shrinks", packet_size_shrinks },
