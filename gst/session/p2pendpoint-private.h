@@ -35,7 +35,7 @@ G_BEGIN_DECLS
 #define P2P_MAX_OUT_STREAMS 48          /* of the engine's UDT_MAX_FLOWS */
 #define P2P_MAX_IN_STREAMS 48
 #define P2P_MAX_UNANNOUNCED 16          /* flows whose STREAM_OPEN is to come */
-#define P2P_MAX_PENDING_CAPS 8
+#define P2P_MAX_PENDING_CAPS 32
 #define P2P_MAX_CONTROL_QUEUE 512
 
 #define P2P_TICK_MS 100

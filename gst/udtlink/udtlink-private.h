@@ -26,7 +26,7 @@ G_BEGIN_DECLS
 
 #define UDT_LINK_ATTEMPT_US (10 * G_USEC_PER_SEC)
 #define UDT_LINK_STREAM 16   /* the first and only flow of the stream */
-#define UDT_LINK_MAX_CAPS 8  /* that wait for their frames */
+#define UDT_LINK_MAX_CAPS 64 /* that wait for their frames */
 #define UDT_LINK_MAX_EARLY 8 /* packets that overtook the last proof */
 #define UDT_LINK_MAX_CONTROL 64
 /* A sender of another name may take over after so long a silence. */
