@@ -24,7 +24,8 @@ describe () {
   cat <<'END'
 build-gcc    everything with gcc, warnings are errors
 build-clang  everything with clang, warnings are errors, and the fuzzers
-unit         pure logic: codecs, keys, signalling, timeline; what may include what
+unit         pure logic: codecs, keys, signalling, timeline; the wire as its document
+             has it; what may include what
 sim          the engine in virtual time: UDT4's defects, networks, invariants
 hal          SoC sources: back ends on simulated vendor libraries, layouts, qemu
 element      p2psink and p2psrc one by one
