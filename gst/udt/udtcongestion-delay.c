@@ -8,10 +8,9 @@
  * what random loss takes off the delivered rate is added back, as measured in
  * rounds that were not probing.
  *
- * A queue that stands after three times falling back is somebody else's: the
- * target rises until there is a fair share, what overflows is shed, and every
- * few seconds the rate is halved for a moment to see if he is still there, for
- * others like us leave when they can.
+ * A stream that does not fill the path has little delivered and learns of more
+ * by the trains that its frames are (udttrain.c). What becomes of others is
+ * udtcongestion-beside.c's.
  *
  * Phases: START doubles per round until a queue forms or the rate no longer
  * grows; DRAIN empties the queue; CRUISE; LOOK for others.
@@ -19,12 +18,9 @@
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
-#include "udtcongestion.h"
+#include "udtcongestion-delay.h"
 
 #include <string.h>
-
-#define MS 1000u
-#define SECOND 1000000u
 
 #define START_RATE (6000000u / 8) /* bytes per second */
 #define START_WINDOW 32           /* packets */
@@ -39,80 +35,24 @@
 #define MIN_WINDOW 8 /* packets */
 /* Packets a round: with fewer, no queue is ours and no rate the path's. */
 #define TRICKLE 2
-#define ROUNDS 10       /* the model remembers */
 #define CYCLE 8         /* rounds from probe to probe */
 #define PROBE_PACKETS 2 /* a round trip more, at least */
-#define MIN_TARGET (10 * MS)
-#define MAX_TARGET (40 * MS)
-#define MAX_CONTENDED_TARGET (120 * MS)
 #define START_FLAT_ROUNDS 3
 #define START_LATE_ACKS 4 /* in a row: a queue forms */
 #define LATE_ACKS 6
-#define MAX_LOSS_CREDIT 100 /* per mille */
 /* Of modest bursts, after a fast one has queued. */
 #define BURST_WAIT (1 * SECOND)
 
-/* Beside somebody who fills the queue: how often to look if he is still there,
- * and for how long at most. */
+/* Who has had little to send is taken for such a one for so long. */
+#define THIN_TIME (1 * SECOND)
+/* Loss, per mille beyond that of the path, and packets of it, that belie what
+ * trains said. */
+#define POLICED_LOSS 200
+#define POLICED_LEAST 5
+/* The peer's, at most. */
+#define ACK_DELAY (10 * MS)
+/* The lowest round trip is remembered for so long. */
 #define BASE_WINDOW (60 * SECOND)
-#define LOOK_EVERY (3 * SECOND)
-#define MAX_LOOK_EVERY (12 * SECOND)
-#define LOOK_DELAYS 6
-/* Loss beyond what the path has anyway, per mille, and what is left then. */
-#define CONTENDED_LOSS 10
-#define SHED 80
-/* Deviations of loss by chance that are none. */
-#define LUCK 3
-/* The same for who loses so much, per mille, and does not see a queue: one that
- * has stood since before he came would look like this. */
-#define DOUBTFUL_LOSS 10
-#define DOUBT_AFTER (1 * SECOND)
-#define MAX_DOUBT_AFTER (60 * SECOND)
-/* So many of a calm path show what it loses. */
-#define CALM_PACKETS 128
-/* The target rises by this. */
-#define BOOST (15 * MS)
-
-typedef enum { START, DRAIN, CRUISE, LOOK } Phase;
-
-typedef struct
-{
-  uint32_t mtu;
-  Phase phase;
-  bool start_planned;
-  unsigned cycle; /* round within CRUISE */
-  uint64_t start_window, start_rate;
-  uint64_t probe_from; /* the model when the probe began */
-  bool bold;           /* the last probe found more */
-  bool limited;        /* last round: not enough to send */
-  unsigned late_acks;  /* in a row */
-  UdtTime late_since, last_delay;
-  UdtTime burst_after; /* modest ones until then */
-  UdtTime now;
-  unsigned flat_rounds;
-  uint64_t flat_rate;
-  uint64_t best[ROUNDS]; /* delivered rate by round */
-  unsigned slot;
-  uint64_t model; /* the highest of them */
-  UdtTime min_rtt, srtt;
-  UdtTime base_now, base_before, base_at;
-  /* This round */
-  UdtTime round_delay, round_peak;
-  bool round_has_delay, round_limited, round_resumed;
-  uint64_t round_rate, round_acked, round_lost;
-  /* Queue */
-  unsigned over_rounds, backoffs;
-  UdtTime settled_at; /* what was under way then has arrived */
-  UdtTime target_boost;
-  bool shed; /* last round */
-  UdtTime look_at, look_until, look_every;
-  UdtTime known_boost, known_until; /* he was there not long ago */
-  uint32_t loss;                    /* per mille, averaged */
-  bool doubting;                    /* LOOK for the length of the path */
-  UdtTime doubt_at, doubt_after;
-  UdtTime most_delay;       /* that all of a round had, lately */
-  uint64_t calm, calm_lost; /* bytes, while delays were lower */
-} Law;
 
 static UdtTime
 target_delay (const Law *law)
@@ -154,8 +94,8 @@ find_model (Law *law)
   }
 }
 
-static void
-set_model (Law *law, uint64_t rate)
+void
+udt_law_set_model (Law *law, uint64_t rate)
 {
   unsigned i;
 
@@ -187,7 +127,9 @@ take_rate (Law *law, const UdtAckBatch *batch)
 static void
 enter_drain (Law *law)
 {
-  law->settled_at = law->now + law->srtt;
+  /* Under a thin stream a queue stands because the path has become slower, and
+   * one step down is not enough. */
+  law->settled_at = law->now + (law->limited ? 0 : law->srtt);
   law->phase = DRAIN;
   law->over_rounds = 0;
 }
@@ -196,28 +138,11 @@ enter_drain (Law *law)
 static void
 back_off (Law *law)
 {
+  if (law->round_rate > 0)
+    udt_trust_check (&law->trust, law->model, law->round_rate, law->now);
   if (law->round_rate > 0 && law->round_rate < law->model)
-    set_model (law, law->round_rate);
-  law->backoffs++;
-  if (law->known_boost > law->target_boost && law->now < law->known_until) {
-    /* He is still there. */
-    law->target_boost = law->known_boost;
-    law->known_boost = 0;
-    law->look_every *= 2;
-    if (law->look_every > MAX_LOOK_EVERY)
-      law->look_every = MAX_LOOK_EVERY;
-    law->look_at = law->now + law->look_every;
-  } else if (law->backoffs >= 2) {
-    /* It does not go away by itself: somebody else fills the queue. Stand
-     * beside him rather than starve. */
-    if (law->target_boost == 0) {
-      law->look_every = LOOK_EVERY;
-      law->look_at = law->now + LOOK_EVERY;
-    }
-    law->target_boost += BOOST;
-    if (law->target_boost > MAX_CONTENDED_TARGET)
-      law->target_boost = MAX_CONTENDED_TARGET;
-  }
+    udt_law_set_model (law, law->round_rate);
+  udt_law_stand (law);
   enter_drain (law);
 }
 
@@ -240,18 +165,6 @@ start_round (Law *law)
   }
 }
 
-/* The queue is empty: he has gone, or only paused. */
-static void
-forget_boost (Law *law, UdtTime boost)
-{
-  if (law->target_boost > law->known_boost || law->now >= law->known_until)
-    law->known_boost = law->target_boost;
-  if (law->target_boost > 0)
-    law->known_until = law->now + LOOK_EVERY;
-  law->target_boost = boost;
-  law->backoffs = 0;
-}
-
 static void
 steady_round (Law *law)
 {
@@ -272,7 +185,7 @@ steady_round (Law *law)
   } else {
     law->over_rounds = 0;
     if (law->round_delay < MIN_TARGET / 2) {
-      forget_boost (law, law->target_boost / 2);
+      udt_law_forget_boost (law, law->target_boost / 2);
     } else if (law->round_delay < target / 2) {
       law->backoffs = 0;
       if (law->target_boost > 0)
@@ -294,86 +207,18 @@ steady_round (Law *law)
     law->probe_from = law->model;
 }
 
-/* More was lost than the path loses, and by more than chance has it. */
-static bool
-lost_more (const Law *law, uint64_t total)
-{
-  uint64_t expected = total * law->loss / 1000, chance, more;
-
-  if (law->round_lost * 1000 < total * (law->loss + CONTENDED_LOSS))
-    return false;
-  /* The square of the deviation, of packets that are lost one by one. */
-  chance = expected * law->mtu;
-  more = law->round_lost - expected;
-  return more * more > LUCK * LUCK * chance;
-}
-
-/* Beside somebody who fills the queue, what it has no room for is shed by all
- * in equal parts. */
+/* A path that throws away what short trains said it would carry. */
 static void
-share_full_queue (Law *law, uint64_t total)
-{
-  if (total < 10ull * law->mtu || law->shed || !lost_more (law, total)) {
-    law->shed = false;
-    return;
-  }
-  /* Not twice for what was sent before the first. */
-  law->shed = true;
-  set_model (law, law->model * SHED / 100);
-}
-
-/* A queue that stands loses packets when it is full, and there is none longer
- * than that. What is lost while delays are low, lower than they have been, is
- * the path's. */
-static void
-note_calm_loss (Law *law, uint64_t total)
-{
-  if (!law->round_has_delay)
-    return;
-  if (law->round_delay > law->most_delay)
-    law->most_delay = law->round_delay;
-  if (law->most_delay < MIN_TARGET || law->round_peak > law->most_delay / 2)
-    return;
-  law->calm += total;
-  law->calm_lost += law->round_lost;
-  if (law->calm > CALM_PACKETS * (uint64_t)law->mtu * 4) {
-    law->calm /= 2;
-    law->calm_lost /= 2;
-    law->most_delay -= law->most_delay / 8;
-  }
-}
-
-static bool
-is_path_loss (const Law *law)
-{
-  return law->calm > CALM_PACKETS * (uint64_t)law->mtu
-         && law->calm_lost * 2000 >= law->calm * law->loss;
-}
-
-static void
-measure_loss (Law *law)
+judge_trust (Law *law)
 {
   uint64_t total = law->round_acked + law->round_lost;
-  uint32_t loss;
 
-  if (law->target_boost > 0) {
-    share_full_queue (law, total);
+  if (law->round_lost < (uint64_t)POLICED_LEAST * law->mtu
+      || law->round_lost * 1000 < total * (law->loss + POLICED_LOSS))
     return;
-  }
-
-  /* Not the loss that a probe or the start caused itself. */
-  if (total < 20ull * law->mtu || law->phase == START
-      || (law->phase == CRUISE && law->cycle <= 2))
-    return;
-  note_calm_loss (law, total);
-  loss = (uint32_t)(law->round_lost * 1000 / total);
-  if (loss > MAX_LOSS_CREDIT)
-    loss = MAX_LOSS_CREDIT;
-  law->loss = (7 * law->loss + loss) / 8;
-  if (law->loss >= DOUBTFUL_LOSS && law->doubt_after == 0) {
-    law->doubt_after = DOUBT_AFTER;
-    law->doubt_at = law->now + law->doubt_after;
-  }
+  if (udt_trust_check (&law->trust, law->model, law->round_rate, law->now)
+      && law->trust.before < law->model)
+    udt_law_set_model (law, law->trust.before);
 }
 
 /* The frames of a stream that does not fill the path are short trains. They go
@@ -393,7 +238,8 @@ end_round (Law *law, uint64_t in_flight)
   bool trickle = law->round_limited
                  && law->round_acked + in_flight < (uint64_t)TRICKLE * law->mtu;
 
-  measure_loss (law);
+  udt_law_measure_loss (law);
+  judge_trust (law);
   judge_bursts (law);
   if (!law->round_resumed && !trickle) {
     if (law->phase == START)
@@ -407,6 +253,8 @@ end_round (Law *law, uint64_t in_flight)
     find_model (law);
   }
   law->limited = law->round_limited;
+  if (law->limited)
+    law->thin_until = law->now + THIN_TIME;
   law->round_has_delay = false;
   law->round_resumed = false;
   law->round_limited = true;
@@ -494,56 +342,34 @@ watch_queue (Law *law, const UdtAckBatch *batch)
   back_off (law);
 }
 
-static void
-start_look (Law *law, UdtTime now, UdtTime time, bool doubting)
+void
+udt_law_enter_cruise (Law *law)
 {
-  law->phase = LOOK;
-  law->look_until = now + time;
-  law->doubting = doubting;
-}
-
-/* Is it the path that is long and loses packets, or a queue that has been full
- * all along? More and more rarely. */
-static void
-start_doubt (Law *law, UdtTime now)
-{
-  UdtTime time = law->min_rtt < MAX_TARGET ? law->min_rtt : MAX_TARGET;
-
-  start_look (law, now, time + LOOK_DELAYS * MIN_TARGET, true);
-  law->doubt_after *= 2;
-  if (law->doubt_after > MAX_DOUBT_AFTER)
-    law->doubt_after = MAX_DOUBT_AFTER;
-  law->doubt_at = law->look_until + law->doubt_after;
-}
-
-/* Others like us would leave as soon as they can: make room, and see. */
-static void
-look (Law *law, const UdtAckBatch *batch)
-{
-  if (law->phase == CRUISE && law->target_boost > 0
-      && batch->now >= law->look_at) {
-    start_look (law, batch->now, LOOK_DELAYS * (batch->delay_min + MIN_TARGET),
-                false);
-    return;
-  }
-  if (law->phase == CRUISE && !law->limited && law->doubt_after > 0
-      && law->loss >= DOUBTFUL_LOSS && batch->now >= law->doubt_at
-      && !is_path_loss (law)) {
-    start_doubt (law, batch->now);
-    return;
-  }
-  if (law->phase != LOOK)
-    return;
-  if (!law->doubting && batch->has_delay && !batch->resumed
-      && batch->delay_min < MIN_TARGET / 2)
-    forget_boost (law, 0);
-  else if (batch->now < law->look_until)
-    return;
-  if (!law->doubting)
-    law->look_at = batch->now + law->look_every;
   law->phase = CRUISE;
   law->cycle = 3;
   law->bold = false;
+}
+
+/* Who sends little has little that is delivered, and learns by that little if
+ * there is more. */
+static void
+take_trains (Law *law, const UdtAckBatch *batch)
+{
+  uint64_t rate;
+
+  if ((law->phase != CRUISE && law->phase != LOOK) || law->doubting
+      || batch->now >= law->thin_until || batch->resumed || !batch->has_delay
+      || batch->delay_min > MIN_TARGET)
+    return;
+  rate = udt_trust_raise (&law->trust, batch->trains, law->model, batch->now,
+                          batch->srtt);
+  if (rate <= law->model)
+    return;
+  law->best[law->slot] = rate;
+  law->model = rate;
+  /* There is nobody to look for. */
+  if (law->phase == LOOK)
+    udt_law_end_look (law, batch->now);
 }
 
 /* The connection forgets its lowest round trip after some seconds, because
@@ -552,7 +378,7 @@ look (Law *law, const UdtAckBatch *batch)
 static UdtTime
 find_base (Law *law, const UdtAckBatch *batch)
 {
-  UdtTime before;
+  UdtTime before, forgotten;
 
   if (law->base_now == 0 || batch->now - law->base_at > BASE_WINDOW / 2) {
     law->base_before = law->base_now == 0 ? batch->min_rtt : law->base_now;
@@ -569,7 +395,11 @@ find_base (Law *law, const UdtAckBatch *batch)
     law->loss = 0;
     law->doubt_after = 0;
   }
-  return batch->min_rtt - law->min_rtt;
+  forgotten = batch->min_rtt - law->min_rtt;
+  /* What acknowledges the last packet of a few has waited for more. */
+  if (batch->now < law->thin_until)
+    forgotten = forgotten > ACK_DELAY ? forgotten - ACK_DELAY : 0;
+  return forgotten;
 }
 
 static void
@@ -605,15 +435,13 @@ law_on_ack (void *state, const UdtAckBatch *acked)
   if (law->phase == DRAIN && !batch->resumed
       && (batch->in_flight <= flight_for (law, law->min_rtt)
           || (batch->has_delay && batch->delay_max < target_delay (law) / 2))) {
-    if (law->model == 0) {
+    if (law->model == 0)
       start_again (law);
-    } else {
-      law->phase = CRUISE;
-      law->cycle = 3;
-      law->bold = false;
-    }
+    else
+      udt_law_enter_cruise (law);
   }
-  look (law, batch);
+  udt_law_look (law, batch);
+  take_trains (law, batch);
   if (batch->round)
     end_round (law, batch->in_flight);
 }

@@ -24,6 +24,7 @@ typedef struct
   UdtTime delay_min, delay_max; /* queueing delay of the packets acked */
   uint64_t rate;                /* at which they arrived; 0: unknown */
   bool app_limited;             /* ... while there was nothing more to send */
+  uint64_t trains;              /* by short trains of packets; 0: unknown */
   bool round;                   /* a round trip has passed since the last */
   bool resumed;                 /* after a silence of the path: its delays and
                                    rates say nothing about queues */

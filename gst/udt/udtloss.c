@@ -317,7 +317,7 @@ static void
 note_delivery (UdtConnection *conn, Acked *acked, const UdtSent *sent,
                bool has_arrival, uint32_t arrival, UdtTime now)
 {
-  UdtTime delay;
+  UdtTime delay, measured;
 
   conn->delivered += sent->size;
   acked->batch.acked += sent->size;
@@ -329,7 +329,8 @@ note_delivery (UdtConnection *conn, Acked *acked, const UdtSent *sent,
   acked->any = true;
   if (!has_arrival)
     return;
-  delay = udt_delay_sample (conn, sent->sent, arrival, now);
+  delay = udt_delay_sample (conn, sent->sent, arrival, now, &measured);
+  udt_trains_add (&conn->trains, sent->sent, sent->size, measured);
   if (!acked->batch.has_delay || delay < acked->batch.delay_min)
     acked->batch.delay_min = delay;
   if (!acked->batch.has_delay || delay > acked->batch.delay_max)
@@ -529,6 +530,7 @@ learn (UdtConnection *conn, Acked *acked, const UdtAckFrame *frame, UdtTime now)
   batch->srtt = conn->srtt;
   batch->min_rtt = conn->min_rtt == UDT_NEVER ? 0 : conn->min_rtt;
   batch->resumed = newest->number < conn->resumed_until;
+  batch->trains = udt_trains_rate (&conn->trains, now);
   if (newest->number >= conn->round_end) {
     batch->round = true;
     conn->round_end = conn->next_number;

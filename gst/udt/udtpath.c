@@ -59,7 +59,7 @@ udt_rtt_sample (UdtConnection *conn, UdtTime rtt, UdtTime ack_delay,
 
 UdtTime
 udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
-                  UdtTime now)
+                  UdtTime now, UdtTime *measured)
 {
   UdtDelayFloor *f = &conn->delay_floor;
   int32_t delay, lowest;
@@ -83,7 +83,7 @@ udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
   lowest = f->current;
   if (f->has_previous && f->previous < lowest)
     lowest = f->previous;
-  queue = (UdtTime)((int64_t)delay - lowest);
+  queue = *measured = (UdtTime)((int64_t)delay - lowest);
   /* It cannot be more than the round trip has grown by; if it is, one of the
    * clocks has leapt, and all begins anew. */
   most = conn->min_rtt == UDT_NEVER || now - sent < conn->min_rtt
@@ -110,6 +110,7 @@ udt_path_init (UdtConnection *conn, UdtTime now)
   memset (&conn->delay_floor, 0, sizeof conn->delay_floor);
   conn->delay_floor.start = now;
   conn->queue_delay = conn->queue_empty_at = 0;
+  udt_trains_init (&conn->trains);
   conn->path_number = conn->next_number;
   conn->reorder_window = 0;
   conn->reorder_calm = now;

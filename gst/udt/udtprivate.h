@@ -17,6 +17,8 @@
  *   udtfec.c         the erasure code of both
  *   udtcopy.c        copies of what has no other chance
  *   udtpath.c        round trip, delay, MTU
+ *   udttrain.c       what a few packets tell about the rate
+ *   udtcongestion-*.c  the laws
  *   udtstats.c       counters
  *
  * Copyright (C) 2026 the iv-p2p authors
@@ -31,6 +33,7 @@
 #include "udtreceiving.h"
 #include "udtseen.h"
 #include "udtsending.h"
+#include "udttrain.h"
 
 #define MS UINT64_C (1000)
 #define SECOND UINT64_C (1000000)
@@ -222,6 +225,7 @@ struct _UdtConnection
   uint32_t delay_base;
   UdtDelayFloor delay_floor;
   UdtTime queue_delay, queue_empty_at;
+  UdtTrains trains;
   uint64_t path_number; /* older packets tell of another path */
 
   /* MTU */
@@ -273,8 +277,10 @@ void udt_close_confirmed (UdtConnection *conn);
 /* --- udtpath.c --- */
 void udt_rtt_sample (UdtConnection *conn, UdtTime rtt, UdtTime ack_delay,
                      UdtTime now);
+/* Returns the queueing delay; *measured is as the clocks have it, whatever the
+ * round trip says. */
 UdtTime udt_delay_sample (UdtConnection *conn, UdtTime sent, uint32_t arrival,
-                          UdtTime now);
+                          UdtTime now, UdtTime *measured);
 void udt_path_init (UdtConnection *conn, UdtTime now);
 void udt_mtu_start (UdtConnection *conn, UdtTime at);
 bool udt_mtu_probe_due (const UdtConnection *conn, UdtTime now);

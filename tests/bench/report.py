@@ -191,9 +191,9 @@ def step(results, facts, plots):
                 and statistics.median(back[key]) <= 1 for key in ours),
             'What is in the queue of the link when it falls takes its time to '
             'leave, whatever the sender does then. After the return an encoder '
-            'that follows sends little, by which more is found slowly: until '
-            'then its keyframes, five times as large as other frames, take '
-            'longer than 60 ms.')
+            'that follows sends little, and what is more is found by the few '
+            'packets of its frames: where several of them came late by chance, '
+            'that takes longer.')
     return f'''## A link that falls and returns
 
 {LIVE_RATE / MBIT:g} Mbit/s of video; {describe(STEP_LINK)}; from 3 s to 9 s the

@@ -73,6 +73,7 @@ typedef struct
   SimJitter jitter;
   UdtTime jitter_amount;
   bool jitter_reorders; /* else packets wait for those before them */
+  UdtTime clump;        /* what arrives within it arrives at its end */
 
   double loss;                     /* of each packet by itself */
   double burst_enter, burst_leave; /* Gilbert-Elliott: good to bad and
@@ -87,6 +88,8 @@ typedef struct
   double duplicate, corrupt, truncate;
 
   size_t queue_limit; /* bytes waiting at the bottleneck; 0: none */
+  size_t bucket;      /* so many pass at bucket_rate after a pause */
+  uint64_t bucket_rate;
   size_t mtu;         /* larger UDP payloads vanish; 0: none do */
 
   UdtTime freeze_first, freeze_every; /* nothing arrives for freeze_for, */

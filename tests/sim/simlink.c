@@ -25,6 +25,8 @@ struct _SimLink
   SimPacket *head, **tail; /* waiting at or leaving the bottleneck */
   size_t queued;           /* bytes of it */
   bool serving;
+  double tokens; /* bytes that may pass at bucket_rate */
+  UdtTime tokens_at;
   uint64_t offered; /* counts our packets at the bottleneck's exit */
   bool burst;       /* in the bad state of Gilbert-Elliott */
   bool calm;
@@ -178,6 +180,8 @@ propagate (SimLink *link, SimPacket *packet)
             arrive, link, (uintptr_t)packet);
     return;
   }
+  if (link->config.clump)
+    arrival += link->config.clump - arrival % link->config.clump;
   if (!link->config.jitter_reorders && arrival < link->last_arrival)
     arrival = link->last_arrival;
   arrival = after_freeze (link, arrival);
@@ -276,16 +280,43 @@ served (Sim *sim, void *arg, uint64_t value)
   serve (link);
 }
 
+/* What is in the bucket passes at its rate. */
+static UdtTime
+serving_time (SimLink *link, double bytes, uint64_t rate)
+{
+  const SimLinkConfig *config = &link->config;
+  UdtTime since = link->sim->now - link->tokens_at, takes = 0;
+
+  if (rate == 0)
+    return 0;
+  if (config->bucket) {
+    double fast;
+
+    link->tokens_at = link->sim->now;
+    link->tokens += (double)since * (double)rate / 8e6;
+    if (link->tokens > (double)config->bucket)
+      link->tokens = (double)config->bucket;
+    fast = bytes < link->tokens ? bytes : link->tokens;
+    takes = (UdtTime)(fast * 8e6 / (double)config->bucket_rate);
+    link->tokens -= fast;
+    bytes -= fast;
+  }
+  takes += (UdtTime)(bytes * 8e6 / (double)rate);
+  /* What came in meanwhile has been used up. */
+  if (bytes > 0)
+    link->tokens_at = link->sim->now + takes;
+  return takes;
+}
+
 static void
 serve (SimLink *link)
 {
-  uint64_t rate = rate_now (link);
   UdtTime takes;
 
   if (link->serving || !link->head)
     return;
   link->serving = true;
-  takes = rate ? weight (link->head) * 8 * SIM_SECOND / rate : 0;
+  takes = serving_time (link, (double)weight (link->head), rate_now (link));
   sim_at (link->sim, link->sim->now + takes, served, link, 0);
 }
 

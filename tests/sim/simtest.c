@@ -95,11 +95,20 @@ is_chosen (const Run *run, const char *name)
   return !run->n_names;
 }
 
+static unsigned
+seeds_of (const Run *run, const SimCase *a_case)
+{
+  if (run->seed_given)
+    return 1;
+  if (a_case->soak && getenv ("P2P_SOAK"))
+    return a_case->soak;
+  return a_case->seeds ? sim_test_fewer (a_case->seeds) : 1;
+}
+
 static void
 run_case (Run *run, const SimCase *a_case)
 {
-  unsigned seeds
-      = run->seed_given || !a_case->seeds ? 1 : sim_test_fewer (a_case->seeds);
+  unsigned seeds = seeds_of (run, a_case);
   bool failed = false;
 
   for (unsigned i = 0; i < seeds; i++) {

@@ -29,6 +29,7 @@ typedef struct
   const char *name;
   void (*run) (SimTest *test);
   unsigned seeds; /* how many to run by default; 0: one */
+  unsigned soak;  /* with $P2P_SOAK; 0: no more than that */
 } SimCase;
 
 /* Fewer than `n` where each takes long, under a sanitizer: $SIM_FEWER is what to
