@@ -181,9 +181,9 @@ test_no_marks (void)
 {
   guint port = device_open ();
   Side viewer;
-  Wish wish = { .refuse_new = TRUE };
-  Handle *h = &device.handles[0];
-  guint i;
+  Wish wish = { .refuse_new = TRUE }, running = { 0 };
+  Handle *h = &device.handles[0], *other = &device.handles[1];
+  guint i, seen;
 
   g_assert_cmpint (iv_avt_p2p_set_buf_watermark (0, 0, 0), ==, IV_ERR_NONE);
   device.model.blocks = 400;
@@ -191,7 +191,13 @@ test_no_marks (void)
   viewer_open (&viewer, port);
   wish_open (&wish, &viewer, LIVE);
   WAIT_FOR (device.n_handles == 1);
+  wish_open (&running, &viewer, LIVE);
   WAIT_FOR (iv_avt_p2p_get_send_buf (h) >= 512 * 1024);
+  /* Ten ticks later, as another handle's data shows, it is no more. */
+  seen = other->gets;
+  WAIT_FOR (other->gets >= seen + 10);
+  g_assert_cmpuint (iv_avt_p2p_get_send_buf (h), <, 512 * 1024 + 60000 + 4096);
+  wish_close (&running);
   g_mutex_lock (&world);
   g_assert_cmpuint (h->blocks, >, 300);
   for (i = 4; i < 7; i++)
@@ -201,6 +207,73 @@ test_no_marks (void)
                    IV_ERR_NONE);
   WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH] == 1);
   wish_close (&wish);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* From high to low nothing is asked for, however much room there would be by
+ * other limits: another handle's data shows that the ticks come. */
+static void
+test_pause (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish stalled = { .refuse_new = TRUE }, running = { 0 };
+  Handle *h = &device.handles[0], *other = &device.handles[1];
+  guint lows, gets, seen;
+  gboolean paused;
+
+  g_assert_cmpint (iv_avt_p2p_set_buf_watermark (100000, 200000, 300000), ==,
+                   IV_ERR_NONE);
+  device.model.blocks = 1000;
+  device.model.block_size = 60000;
+  viewer_open (&viewer, port);
+  wish_open (&stalled, &viewer, LIVE);
+  WAIT_FOR (device.n_handles == 1);
+  wish_open (&running, &viewer, LIVE);
+  WAIT_FOR (device.n_handles == 2);
+  do {
+    /* What the network takes at the start may end a first congestion. */
+    WAIT_FOR (h->events[IV_AVT_EVENT_P2P_WATERMARK_HIGH]
+              > h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW]);
+    g_mutex_lock (&world);
+    lows = h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW];
+    seen = other->gets;
+    g_mutex_unlock (&world);
+    WAIT_FOR (other->gets >= seen + 10);
+    g_mutex_lock (&world);
+    paused = h->events[IV_AVT_EVENT_P2P_WATERMARK_LOW] == lows;
+    gets = h->gets;
+    g_mutex_unlock (&world);
+  } while (!paused);
+  g_assert_cmpuint (gets, ==, h->gets_at[IV_AVT_EVENT_P2P_WATERMARK_HIGH]);
+  g_assert_cmpuint (h->blocks, >, 0);
+  wish_close (&stalled);
+  wish_close (&running);
+  side_close (&viewer);
+  end_device ();
+}
+
+/* A block of more than 16 MB is a mistake: it ends the stream, and is freed. */
+static void
+test_giant_block (void)
+{
+  guint port = device_open ();
+  Side viewer;
+  Wish wish = { 0 };
+  Received *r = NULL;
+  Handle *h = &device.handles[0];
+
+  device.model.blocks = 1;
+  device.model.block_size = (16 << 20) + 1;
+  viewer_open (&viewer, port);
+  wish_open (&wish, &viewer, LIVE);
+  WAIT_FOR ((r = wish_find (&wish, "data_0")) != NULL && r->ended);
+  g_assert_cmpuint (count_bytes (r), ==, 0);
+  g_assert_cmpuint (h->gets, ==, 1);
+  g_assert_cmpuint (h->frees, ==, 1);
+  wish_close (&wish);
+  WAIT_FOR (h->stops == 1);
   side_close (&viewer);
   end_device ();
 }
@@ -519,6 +592,8 @@ main (int argc, char **argv)
   g_test_add_data_func ("/iv/watermarks-small-blocks",
                         GUINT_TO_POINTER (128 * 1024), test_watermarks);
   g_test_add_func ("/iv/no-marks", test_no_marks);
+  g_test_add_func ("/iv/pause", test_pause);
+  g_test_add_func ("/iv/giant-block", test_giant_block);
   g_test_add_func ("/iv/blocked", test_blocked);
   g_test_add_func ("/iv/exit-open", test_exit_open);
   g_test_add_func ("/iv/exit-inside", test_exit_inside);
