@@ -33,6 +33,7 @@ struct _IvPool
   GQueue ready;
   GPtrArray *ticking;
   gint64 next_tick;
+  gint64 standby_at; /* when one looks whether it must lead; 0: none will */
   guint threads, idle, pokes;
   gboolean led;
   GThread *caller; /* who has called for a leader, and none has come yet */
@@ -108,6 +109,19 @@ wants_leader (IvPool *pool)
   return !pool->led && !pool->closed && pool->ticking->len > 0;
 }
 
+/* Half way between two ticks, and never at once, however late the leader is: it
+ * would not get the lock. */
+static gint64
+standby_time (IvPool *pool)
+{
+  gint64 now = g_get_monotonic_time ();
+  gint64 at = pool->next_tick - pool->interval_us / 2;
+
+  if (at <= now)
+    at += pool->interval_us;
+  return at > now ? at : now + pool->interval_us;
+}
+
 /* Whether an idle thread must be woken to lead; where there is none, a new one
  * comes. Asked before this thread goes out to call the program. Once is enough
  * for all that a tick brings: who is called leads, or calls another. */
@@ -117,6 +131,10 @@ calls_leader (IvPool *pool)
   gboolean wake = pool->idle > 0;
 
   if (!wants_leader (pool) || pool->caller == g_thread_self ())
+    return FALSE;
+  /* One looks for itself before the next tick. To wake it now would cost more
+   * than a callback does, and come before all of them. */
+  if (pool->standby_at != 0 && pool->standby_at <= pool->next_tick)
     return FALSE;
   pool->caller = wake || spawn (pool, leader_thread) ? g_thread_self () : NULL;
   return wake;
@@ -220,6 +238,20 @@ lead (IvPool *pool)
     pool->next_tick = 0;
 }
 
+/* One of those who wait stands by: it is awake once between two ticks, and
+ * leads where the one that did is still in the program. */
+static void
+wait_idle (IvPool *pool, gint64 until)
+{
+  if (pool->standby_at != 0 || pool->next_tick == 0) {
+    g_cond_wait_until (&pool->wake, &pool->lock, until);
+    return;
+  }
+  pool->standby_at = standby_time (pool);
+  g_cond_wait_until (&pool->wake, &pool->lock, pool->standby_at);
+  pool->standby_at = 0;
+}
+
 /* FALSE: nobody needs this thread. `leads`: it was called for that, and what
  * there is to do is somebody else's. */
 static gboolean
@@ -231,8 +263,10 @@ follow (IvPool *pool, gboolean *leads)
   if (pool->idle >= MAX_IDLE && pool->pokes == 0)
     return FALSE;
   pool->idle++;
-  while (in_time && pool->pokes == 0 && !pool->closed && !wants_leader (pool))
-    in_time = g_cond_wait_until (&pool->wake, &pool->lock, until);
+  while (in_time && pool->pokes == 0 && !pool->closed && !wants_leader (pool)) {
+    wait_idle (pool, until);
+    in_time = g_get_monotonic_time () < until;
+  }
   pool->idle--;
   if (pool->pokes > 0) {
     take_poke (pool);

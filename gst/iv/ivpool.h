@@ -9,10 +9,12 @@
  * time.
  *
  * One thread, the leader, waits for the tick and for nothing else; one wake-up
- * serves all that tick. When it has woken it lets another thread lead and calls
- * the program itself, one serial after the other. Where one of them blocks,
- * the next leader finds the rest, so that it costs the others a tick, once. So
- * there are two threads, and one more for each callback that takes its time.
+ * serves all that tick. When it has woken it calls the program itself, one
+ * serial after the other, and then leads again. Another one stands by: half way
+ * to the next tick it looks whether the leader is back, and leads if it is not.
+ * Where a callback blocks, the next leader finds the rest, so that it costs the
+ * others a tick, once. So there are two threads, and one more for each callback
+ * that takes its time.
  *
  * Lock: the pool's own, a leaf; no lock is held across run().
  */
