@@ -121,17 +121,18 @@ test_stream (gconstpointer keep)
 }
 
 /* A viewer that takes nothing: warn, high and a pause within one interval; when
- * it goes on, low, and data again. From `small_above` on in small blocks, which
- * are gathered. */
+ * it goes on, low, and data again within one interval. Intervals are those of
+ * another handle, which is asked all the while. From `small_above` on in small
+ * blocks, which are gathered. */
 static void
 test_watermarks (gconstpointer small_above)
 {
   guint port = device_open ();
   Side viewer;
-  Wish wish = { .refuse_new = TRUE };
+  Wish wish = { .refuse_new = TRUE }, other = { 0 };
   Received *r = NULL;
-  Handle *h = &device.handles[0];
-  guint gets, lows;
+  Handle *h = &device.handles[0], *clock = &device.handles[1];
+  guint gets, lows, ticks;
 
   device.model.blocks = 200;
   device.model.block_size = 60000;
@@ -154,6 +155,13 @@ test_watermarks (gconstpointer small_above)
   g_mutex_unlock (&world);
   WAIT_FOR ((r = wish_find (&wish, "data_0")) != NULL);
   /* The level is looked at, ticks come, and no get with them. */
+  g_mutex_lock (&world);
+  device.model.blocks = 0;
+  g_mutex_unlock (&world);
+  wish_open (&other, &viewer, LIVE);
+  WAIT_FOR (clock->gets > 0);
+  ticks = clock->gets;
+  WAIT_FOR (clock->gets >= ticks + 20);
   g_assert_cmpuint (iv_avt_p2p_get_send_buf (h), >, 200 * 1024);
   g_mutex_lock (&world);
   g_assert_cmpuint (h->gets, ==, gets);
@@ -169,6 +177,10 @@ test_watermarks (gconstpointer small_above)
   g_mutex_unlock (&world);
   WAIT_FOR (h->blocks == 0 && count_bytes (r) == h->given);
   check_bytes (r, h->given);
+  g_mutex_lock (&world);
+  g_assert_cmpuint (h->slowest, <=, 1);
+  g_mutex_unlock (&world);
+  wish_close (&other);
   wish_close (&wish);
   side_close (&viewer);
   end_device ();

@@ -156,7 +156,69 @@ test_values (void)
   CHECK_EQ (IV_ERR_AVT_SEND_DATA_TIMEOUT, -311);
   CHECK_EQ (IV_ERR_AVT_STATE_ERROR, -312);
   CHECK_EQ (IV_ERR_AVT_VIDEO_DATA_ERROR, -313);
+  CHECK_EQ (IV_ERR_SYS_NOT_SUPPORT, -105);
+  CHECK_EQ (IV_ERR_SYS_MALLOC_FAIL, -108);
+  CHECK_EQ (IV_ERR_SYS_COMMUNICATE_FAIL, -109);
+  CHECK_EQ (IV_ERR_SYS_COMMUNICATE_TIMEOUT, -110);
+  CHECK_EQ (IV_ERR_SYS_MAX_RETRY_COUNT, -111);
+  CHECK_EQ (IV_ERR_KP_PRM_NULL, -900);
+  CHECK_EQ (IV_ERR_KP_REGISTER_FAILED, -901);
+  CHECK_EQ (IV_ERR_KP_SEND_FAILED, -902);
+  CHECK_EQ (IV_ERR_KP_GET_TIMEOUT, -903);
+  CHECK_EQ (IV_ERR_DEVICE_OFFLINE, -1001);
 }
+
+#if IV_AV_API == 2
+static void
+test_newer_values (void)
+{
+  CHECK_EQ (IV_AVT_P2P_LOG_DISABLE, 0);
+  CHECK_EQ (IV_AVT_P2P_LOG_ERROR, 1);
+  CHECK_EQ (IV_AVT_P2P_LOG_WARN, 2);
+  CHECK_EQ (IV_AVT_P2P_LOG_INFO, 3);
+  CHECK_EQ (IV_AVT_P2P_LOG_DEBUG, 4);
+  CHECK_EQ (IV_AVT_P2P_LOG_VERBOSE, 5);
+  CHECK_EQ (IV_AVT_P2P_NIC_NORMAL, 0);
+  CHECK_EQ (IV_AVT_P2P_NIC_NAT_EX, 1);
+  CHECK_EQ (IV_AVT_P2P_TP_UDP, 0);
+  CHECK_EQ (IV_AVT_P2P_TP_TCP, 1);
+  CHECK_EQ (IV_AVT_P2P_TP_AUTO, 2);
+}
+
+/* The order of the members, and that none is between them. */
+static void
+test_newer_sizes (void)
+{
+#define FOLLOWS(type, member, after)                                           \
+  CHECK_EQ (offsetof (type, member),                                           \
+            (offsetof (type, after) + sizeof ((type *)NULL)->after             \
+             + _Alignof(__typeof__ (((type *)NULL)->member)) - 1)              \
+                / _Alignof(__typeof__ (((type *)NULL)->member))                \
+                * _Alignof(__typeof__ (((type *)NULL)->member)))
+  CHECK_EQ (offsetof (p2p_init_params_s, log_level), 0);
+  FOLLOWS (p2p_init_params_s, log_file_path, log_level);
+  FOLLOWS (p2p_init_params_s, log_file_size, log_file_path);
+  FOLLOWS (p2p_init_params_s, mtu_size, log_file_size);
+  FOLLOWS (p2p_init_params_s, nic_type, mtu_size);
+  FOLLOWS (p2p_init_params_s, sender_interval_ms, nic_type);
+  FOLLOWS (p2p_init_params_s, keepalive_interval_s, sender_interval_ms);
+  FOLLOWS (p2p_init_params_s, access_retry_times, keepalive_interval_s);
+  FOLLOWS (p2p_init_params_s, protocol, access_retry_times);
+  FOLLOWS (p2p_init_params_s, proxy_ip, protocol);
+  FOLLOWS (p2p_init_params_s, proxy_port, proxy_ip);
+  FOLLOWS (p2p_init_params_s, loopback_port, proxy_port);
+  FOLLOWS (p2p_init_params_s, thread_policy, loopback_port);
+  FOLLOWS (p2p_init_params_s, thread_priority, thread_policy);
+  FOLLOWS (p2p_init_params_s, need_pre_connect, thread_priority);
+  CHECK_EQ (offsetof (local_net_info_s, probe_port), 0);
+  FOLLOWS (local_net_info_s, trans_port, probe_port);
+  FOLLOWS (local_net_info_s, local_addr, trans_port);
+  FOLLOWS (local_net_info_s, vendor_id, local_addr);
+  FOLLOWS (local_net_info_s, device_id, vendor_id);
+  FOLLOWS (iv_p2p_parm_s, p2p_init_params, p2p_keep_alive);
+  FOLLOWS (iv_p2p_parm_s, net_info, p2p_init_params);
+}
+#endif
 
 static void
 test_sizes (void)
@@ -357,10 +419,15 @@ test_newer (void)
 #endif
 
 static const CheckCase cases[] = {
-  { "values", test_values }, { "sizes", test_sizes },
-  { "marks", test_marks },   { "outside", test_outside },
-  { "null", test_null },     { "settings", test_settings },
+  { "values", test_values },
+  { "sizes", test_sizes },
+  { "marks", test_marks },
+  { "outside", test_outside },
+  { "null", test_null },
+  { "settings", test_settings },
 #if IV_AV_API == 2
+  { "newer-values", test_newer_values },
+  { "newer-sizes", test_newer_sizes },
   { "newer", test_newer },
 #endif
 };

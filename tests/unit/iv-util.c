@@ -86,6 +86,18 @@ make_block (Handle *h, gsize level)
   return m;
 }
 
+/* Counted by the gets of the others. */
+static gint64
+intervals (const Handle *h)
+{
+  gint64 n = 0;
+  guint i;
+
+  for (i = 0; i < device.n_handles; i++)
+    n += &device.handles[i] == h ? 0 : device.handles[i].gets;
+  return n;
+}
+
 static iv_cm_memory_s
 on_send_get (void *handle)
 {
@@ -97,6 +109,10 @@ on_send_get (void *handle)
   lock ();
   enter (h);
   h->gets++;
+  if (h->low_at >= 0) {
+    h->slowest = MAX (h->slowest, (guint)(intervals (h) - h->low_at));
+    h->low_at = -1;
+  }
   while (h->hold) {
     h->holding = TRUE;
     g_cond_broadcast (&changed);
@@ -158,6 +174,8 @@ on_event (iv_avt_event_e event, void *handle)
     h->events[event]++;
     h->gets_at[event] = h->gets;
     h->levels_at[event] = level;
+    if (event == IV_AVT_EVENT_P2P_WATERMARK_LOW)
+      h->low_at = intervals (h);
     h->inside--;
   }
   unlock ();
@@ -255,6 +273,7 @@ device_reset (void)
   device.talk = g_byte_array_new ();
   device.command = g_byte_array_new ();
   device.model.block_size = 1000;
+  device.model.low_at = -1;
 }
 
 guint

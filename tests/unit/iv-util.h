@@ -33,6 +33,10 @@ typedef struct
   guint events[7];
   guint gets_at[7];    /* number of gets at the last event of a kind */
   size_t levels_at[7]; /* the level then */
+  /* Of a low that no get has followed, or -1; and the most intervals that have
+   * passed between the two, as the other handle has seen them. */
+  gint64 low_at;
+  guint slowest;
 } Handle;
 
 typedef struct
