@@ -533,7 +533,7 @@ relax_windows (UdtConnection *conn)
 
     udt_window_update (conn, flow,
                        cut && udt_flow_window (conn, flow) == share);
-    tight = tight || cut;
+    tight = tight || cut || flow->window_due;
   }
   conn->window_tight = tight;
 }

@@ -54,5 +54,7 @@ udt_window_update (UdtConnection *conn, UdtFlowIn *flow, bool force)
            && window >= flow->announced + share / 4))
     return;
   flow->window_due = true;
+  /* What it will say when it goes out may be less than all. */
+  conn->window_tight = true;
   conn->in_window_due |= UINT64_C (1) << flow->slot;
 }
