@@ -97,7 +97,8 @@ typedef enum
   P2P_FRAME_ALL = (1 << 8) - 1, /* others are ignored */
 } P2pFrameFlags;
 
-/* Times: the sender's running time in nanoseconds, or P2P_WIRE_TIME_NONE. */
+/* Times: the sender's running time in nanoseconds, as it goes on through pauses,
+ * or P2P_WIRE_TIME_NONE. */
 typedef struct
 {
   uint8_t caps_version;
