@@ -250,6 +250,7 @@ void p2p_peer_update_level (P2pPeer * peer);
 void p2p_peer_watch_level (P2pPeer * peer);
 /* Since HIGH, until LOW. [net] */
 gboolean p2p_peer_is_paused (const P2pPeer * peer);
+gboolean p2p_peer_is_silent (const P2pPeer * peer);
 
 /* One stream on its way to one peer, for one request. [net] */
 struct _P2pOutStream
@@ -436,6 +437,7 @@ struct _P2pPeer
   gboolean any_in;
   guint64 frames_sent, frames_received, frames_dropped, frames_missed;
   gboolean overflow_pending;
+  gboolean unheard;             /* it needs a keyframe once it is heard again */
   IvWatermark watermark;
   guint64 level_bytes, level_us;        /* measured last */
   guint64 mark_counts[3];       /* LOW, WARN, HIGH: told so often */

@@ -222,12 +222,15 @@ p2p_out_send_caps (P2pOutStream *out)
   p2p_peer_send_control (out->peer, &m);
 }
 
-/* While nothing is taken a keyframe would be lost as well. */
+/* While nothing is taken, or heard, a keyframe would be lost as well, and cost
+ * all the others. */
 void
 p2p_out_lost_sync (P2pOutStream *out)
 {
   out->flow.waiting_sync = TRUE;
-  if (!p2p_peer_is_paused (out->peer))
+  if (p2p_peer_is_silent (out->peer))
+    out->peer->unheard = TRUE;
+  else if (!p2p_peer_is_paused (out->peer))
     p2p_stream_want_key_unit (out->stream, FALSE);
 }
 

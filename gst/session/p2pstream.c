@@ -218,7 +218,8 @@ someone_waits (P2pStream *stream)
   for (i = 0; i < stream->outs->len; i++) {
     P2pOutStream *out = g_ptr_array_index (stream->outs, i);
 
-    if (out->flow.waiting_sync && !p2p_peer_is_paused (out->peer))
+    if (out->flow.waiting_sync && !p2p_peer_is_paused (out->peer)
+        && !p2p_peer_is_silent (out->peer))
       return TRUE;
   }
   return FALSE;

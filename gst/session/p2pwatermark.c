@@ -117,8 +117,21 @@ p2p_peer_update_level (P2pPeer *peer)
 void
 p2p_peer_watch_level (P2pPeer *peer)
 {
+  if (peer->unheard && !p2p_peer_is_silent (peer)) {
+    peer->unheard = FALSE;
+    if (!p2p_peer_is_paused (peer))
+      go_on (peer);
+  }
   if (iv_watermark_is_raised (&peer->watermark))
     p2p_peer_update_level (peer);
+}
+
+gboolean
+p2p_peer_is_silent (const P2pPeer *peer)
+{
+  return peer->engine != NULL
+         && udt_connection_is_silent (peer->engine,
+                                      (UdtTime)g_get_monotonic_time ());
 }
 
 gboolean

@@ -302,6 +302,10 @@ void udt_connection_path_changed (UdtConnection * conn, uint16_t max_mtu,
 /* The last packet that output() gave could not be handed to the network. */
 void udt_connection_send_failed (UdtConnection * conn, UdtTime now);
 
+/* For some while nothing was heard of what was sent: what is sent now does not
+ * arrive either, most likely. */
+bool udt_connection_is_silent (const UdtConnection * conn, UdtTime now);
+
 /* Latency that the peer announced; 0 before UDT_EVENT_CONNECTED. */
 UdtTime udt_connection_peer_latency (const UdtConnection * conn);
 void udt_connection_set_latency (UdtConnection * conn, UdtTime latency,

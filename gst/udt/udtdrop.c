@@ -171,6 +171,12 @@ silent_from (const UdtConnection *conn)
   return conn->expiries >= 2 ? conn->silent_since + UDT_SILENCE : UDT_NEVER;
 }
 
+bool
+udt_connection_is_silent (const UdtConnection *conn, UdtTime now)
+{
+  return silent_from (conn) <= now;
+}
+
 static uint64_t
 all_flows (const UdtConnection *conn)
 {

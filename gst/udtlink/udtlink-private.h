@@ -92,6 +92,7 @@ struct _UdtLinkPeer
   gboolean open;       /* the flow is */
   gboolean left_out;   /* mark of targets() */
   gboolean overflowed; /* it lost the stream */
+  gboolean unheard;    /* it needs a keyframe once it is heard again */
   P2pFlow out;
   guint8 caps_sent;
   gboolean end_owed, ended;
@@ -212,6 +213,10 @@ void udt_out_drain (UdtLink *link);
 void udt_out_open (UdtLinkPeer *peer);
 void udt_out_writable (UdtLinkPeer *peer);
 void udt_out_want_key_unit (UdtLink *link, gboolean all_headers);
+/* A frame that others depend on was lost. */
+void udt_out_lost_sync (UdtLinkPeer *peer);
+/* Asks for the keyframe of who could not be heard and now is. */
+void udt_out_listen (UdtLinkPeer *peer);
 gint64 udt_out_tick (UdtLink *link);
 void udt_out_publish (UdtLink *link, guint64 taken);
 void udt_out_clear (UdtLinkPeer *peer);

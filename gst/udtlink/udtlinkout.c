@@ -36,6 +36,34 @@ udt_out_want_key_unit (UdtLink *link, gboolean all_headers)
 }
 
 static gboolean
+is_silent (UdtLinkPeer *peer)
+{
+  return udt_connection_is_silent (peer->conn, (UdtTime)peer->link->now);
+}
+
+/* While nothing is heard a keyframe would be lost as well, and cost all the
+ * others. */
+void
+udt_out_lost_sync (UdtLinkPeer *peer)
+{
+  peer->out.waiting_sync = TRUE;
+  if (is_silent (peer))
+    peer->unheard = TRUE;
+  else
+    udt_out_want_key_unit (peer->link, FALSE);
+}
+
+void
+udt_out_listen (UdtLinkPeer *peer)
+{
+  if (!peer->unheard || is_silent (peer))
+    return;
+  peer->unheard = FALSE;
+  if (peer->open && peer->out.waiting_sync)
+    udt_out_want_key_unit (peer->link, FALSE);
+}
+
+static gboolean
 someone_waits (UdtLink *link)
 {
   guint i;
@@ -43,7 +71,8 @@ someone_waits (UdtLink *link)
   for (i = 0; i < link->peers->len; i++) {
     UdtLinkPeer *peer = g_ptr_array_index (link->peers, i);
 
-    if (peer->state == UDT_PEER_UP && peer->open && peer->out.waiting_sync)
+    if (peer->state == UDT_PEER_UP && peer->open && peer->out.waiting_sync
+        && !is_silent (peer))
       return TRUE;
   }
   return FALSE;
@@ -243,7 +272,7 @@ static void
 drop (UdtLinkPeer *peer, const P2pOutFrame *frame)
 {
   if (p2p_flow_drop (&peer->out, frame))
-    udt_out_want_key_unit (peer->link, FALSE);
+    udt_out_lost_sync (peer);
 }
 
 void

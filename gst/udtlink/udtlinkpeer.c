@@ -448,10 +448,8 @@ on_event (UdtLinkPeer *peer, const UdtEvent *event)
       break;
     case UDT_EVENT_DROPPED:
       peer->out.dropped += event->count;
-      if (peer->link->config.sender && event->need_sync) {
-        peer->out.waiting_sync = TRUE;
-        udt_out_want_key_unit (peer->link, FALSE);
-      }
+      if (peer->link->config.sender && event->need_sync)
+        udt_out_lost_sync (peer);
       break;
     case UDT_EVENT_GAP:
       if (!peer->link->config.sender)
@@ -515,6 +513,7 @@ udt_peer_work (UdtLinkPeer *peer)
   idle &= take_events (peer);
   if (peer->state == UDT_PEER_GONE)
     return;
+  udt_out_listen (peer);
   if (link->config.sender
       && (!g_queue_is_empty (&peer->out.pending) || peer->end_owed))
     udt_out_writable (peer);

@@ -503,6 +503,51 @@ key_units (void)
   end_free (sender);
 }
 
+/* A camera's next frame, 20 ms after the one before; a keyframe if one was asked
+ * for. Returns how many have been. */
+static guint
+film (End *sender, guint number, guint answered)
+{
+  gint64 until = g_get_monotonic_time () + 20 * 1000;
+  guint asked;
+
+  g_mutex_lock (&sender->lock);
+  while (g_cond_wait_until (&sender->cond, &sender->lock, until))
+    ;
+  asked = sender->key_units;
+  g_mutex_unlock (&sender->lock);
+  end_push (sender, number, 2000, asked > answered ? 0 : P2P_FRAME_DELTA_UNIT);
+  return asked;
+}
+
+/* A receiver that stands still loses what is sent to it, keyframes as well: the
+ * others would only pay for them. It gets one once it is back. */
+static void
+standstill (void)
+{
+  guint n, asked = 1;
+  End *sender, *receiver;
+
+  make_pair (&(Setup){ TRUE, TRUE, FALSE }, &sender, &receiver);
+  set_kind (sender, P2P_WIRE_VIDEO, 100);
+  CHECK (udt_link_set_caps (sender->link, CAPS));
+  CHECK (END_WAIT (receiver, e_->opened == 1));
+  CHECK (END_WAIT (sender, e_->key_units == 1));
+  end_push (sender, 0, 100, 0);
+  CHECK (END_WAIT (receiver, e_->frames->len == 1));
+  /* Its thread cannot hand on the next frame. */
+  g_mutex_lock (&receiver->lock);
+  for (n = 1; n < 70; n++)
+    asked = film (sender, n, asked);
+  g_mutex_unlock (&receiver->lock);
+  CHECK (asked <= 1 + 2);
+  CHECK (END_WAIT (sender, e_->key_units > asked));
+  film (sender, n, asked);
+  CHECK (END_WAIT (receiver, e_->frames->len > 2));
+  end_free (receiver);
+  end_free (sender);
+}
+
 static void
 bad_settings (void)
 {
@@ -546,6 +591,7 @@ static const CheckCase cases[] = {
   { "several callers, one stalled", several_callers },
   { "more callers than there may be", too_many_callers },
   { "key units", key_units },
+  { "no key units for who stands still", standstill },
   { "bad settings", bad_settings },
 };
 
