@@ -14,7 +14,7 @@
 #define KEY "0123456789abcdef0123456789abcdef"
 #define H264                                                                   \
   "video/x-h264, stream-format=(string)byte-stream, alignment=(string)au"
-#define SOAK_TIMES 100
+#define SOAK_TIMES 50
 #define MAX_TURNS 300
 #define PATIENCE_US (30 * G_TIME_SPAN_SECOND)
 
