@@ -56,7 +56,7 @@
 #define UDT_SETTLED_SIZE (UDT_ID_WINDOW / 8) /* bytes of a flow's ids */
 #define UDT_IN_BUCKETS 256
 #define UDT_FIRST_FLOWS 4 /* that there is room for at first */
-#define UDT_REPAIR_SHARE 18      /* repair bytes per 100 live bytes */
+#define UDT_REPAIR_SHARE 16      /* repair bytes per 100 live bytes */
 #define UDT_MAX_PROTECTED 512    /* messages sent with repair packets */
 #define UDT_MAX_COPIES 64        /* planned at a time */
 #define UDT_MAX_TWINS 256

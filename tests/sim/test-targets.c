@@ -174,7 +174,7 @@ loss_far (SimTest *test)
                       .least = 0.999,
                       .every_key = true,
                       .p50 = 65 * SIM_MS,
-                      .overhead = 1.25 });
+                      .overhead = 1.215 });
 }
 
 static void
@@ -188,7 +188,7 @@ loss_far_audio (SimTest *test)
                       .least = 0.999,
                       .every_key = true,
                       .p50 = 65 * SIM_MS,
-                      .overhead = 1.27 });
+                      .overhead = 1.23 });
 }
 
 /* ---- beside a file ---- */
