@@ -254,8 +254,8 @@ from_wifi (SimTest *test)
 
 /* ---- where short trains say too much ---- */
 
-/* Half a minute, from the tenth second on: frames come, in time, and the encoder
- * is asked for most of what there is. */
+/* Half a minute, from the tenth second on: frames come, in time, and the
+ * encoder is asked for most of what there is. */
 static void
 steady (SimTest *test, const Goal *goal)
 {
