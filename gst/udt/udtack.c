@@ -11,7 +11,9 @@
  */
 #include "udtprivate.h"
 
-#define FIRST_MISSING 8 /* ranges that there is room for at first */
+#define FIRST_MISSING 8   /* ranges that there is room for at first */
+#define VAIN_NAKS 1       /* for a hole, before they are sent more rarely */
+#define MAX_NAK_BACKOFF 4 /* doublings of the time to the next NAK */
 
 UdtTime
 udt_ack_delay (const UdtConnection *conn)
@@ -84,6 +86,7 @@ add_missing (UdtConnection *conn, uint64_t first, uint64_t last, UdtTime now)
   m->found = now;
   m->due = now + conn->reorder_wait;
   m->nak_number = UDT_NUMBER_NONE;
+  m->asks = 0;
   if (m->due < conn->nak_time)
     conn->nak_time = m->due;
 }
@@ -206,18 +209,39 @@ udt_ack_confirmed (UdtConnection *conn, uint64_t floor)
     conn->seen.floor = floor;
 }
 
+/* When a hole has been asked for in vain, much is lost, NAKs as well,
+ * and each of those is a hole for the peer then, and so to and fro: a packet
+ * for each hole each time would breed more of them than get through. They are
+ * asked for together, and ever more rarely. */
+static bool
+asks_with (const UdtMissing *missing, UdtTime interval, UdtTime now)
+{
+  return missing->due <= now
+         || (missing->asks >= VAIN_NAKS && now - missing->asked >= interval);
+}
+
+static UdtTime
+next_ask (const UdtMissing *missing, UdtTime interval, UdtTime now)
+{
+  uint32_t vain
+      = missing->asks > VAIN_NAKS ? missing->asks - (uint32_t)VAIN_NAKS : 0;
+
+  return now + (interval << (vain < MAX_NAK_BACKOFF ? vain : MAX_NAK_BACKOFF));
+}
+
 bool
 udt_write_nak (UdtConnection *conn, UdtWriter *w, UdtSent *sent, UdtTime now)
 {
   UdtRange ranges[UDT_MAX_NAK_RANGES];
   uint32_t index[UDT_MAX_NAK_RANGES];
+  UdtTime interval = nak_interval (conn);
   uint32_t i, n = 0;
   size_t written;
 
   if (conn->nak_time > now)
     return false;
   for (i = 0; i < conn->n_missing && n < UDT_MAX_NAK_RANGES; i++) {
-    if (conn->missing[i].due > now)
+    if (!asks_with (&conn->missing[i], interval, now))
       continue;
     ranges[n].first = conn->missing[i].first;
     ranges[n].last = conn->missing[i].last;
@@ -230,8 +254,13 @@ udt_write_nak (UdtConnection *conn, UdtWriter *w, UdtSent *sent, UdtTime now)
   }
   written = udt_nak_write (w, ranges, n);
   for (i = 0; i < written; i++) {
-    conn->missing[index[i]].nak_number = sent->number;
-    conn->missing[index[i]].due = now + nak_interval (conn);
+    UdtMissing *m = &conn->missing[index[i]];
+
+    m->nak_number = sent->number;
+    m->asked = now;
+    if (m->asks < UINT8_MAX)
+      m->asks++;
+    m->due = next_ask (m, interval, now);
   }
   update_nak_time (conn);
   if (written == 0)

@@ -75,8 +75,9 @@ struct _UdtFlowIn
 typedef struct
 {
   uint64_t first, last;
-  UdtTime found, due;
+  UdtTime found, asked, due;
   uint64_t nak_number; /* of the last packet that asked for it */
+  uint8_t asks;        /* packets that asked for it, 255 at most */
 } UdtMissing;
 
 /* --- udtack.c --- */

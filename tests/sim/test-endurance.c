@@ -1,4 +1,4 @@
-/* A day, and a flood.
+/* A day, a flood, and a path that loses half.
  *
  * Copyright (C) 2026 the iv-p2p authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -239,9 +239,43 @@ a_flood (SimTest *test)
   CHECK (test, live_trace (test, true) == calm);
 }
 
+/* What asks for what was lost is lost as well, and asked for. That must not feed
+ * itself without bounds, even where half of all gets lost: some tens of packets
+ * a second, not thousands. */
+static void
+half_is_lost (SimTest *test)
+{
+  const UdtFlowConfig config
+      = { .service = UDT_CLASS_COMMAND, .order = UDT_ORDER_STRICT };
+  SimConfig paths;
+  Sim *sim;
+  SimFlow *flow;
+  UdtStats before, after;
+
+  sim_config_init (&paths);
+  paths.link[0].loss = paths.link[1].loss = 0.5;
+  sim = sim_new (&paths, test->seed);
+  flow = sim_flow_open (sim, 0, 0, &config);
+  sim_connect (sim);
+  for (unsigned i = 0; i < 20; i++) {
+    sim_flow_send (flow, 100, 0);
+    sim_run_for (sim, SIM_SECOND);
+  }
+  sim_run_for (sim, 20 * SIM_SECOND);
+  CHECK_EQUAL (test, flow->delivered, 20);
+  sim_peer_stats (&sim->peer[0], &before);
+  CHECK_MOST (test, before.packets_sent, 5000);
+  sim_run_for (sim, 60 * SIM_SECOND);
+  sim_peer_stats (&sim->peer[0], &after);
+  CHECK_MOST (test, after.packets_sent - before.packets_sent, 3000);
+  sim_abandon (sim);
+  sim_test_end (test, sim);
+}
+
 static const SimCase cases[] = {
   { "a-day", a_day },
   { "a-flood", a_flood, 3 },
+  { "half-is-lost", half_is_lost, 20 },
   { NULL },
 };
 
