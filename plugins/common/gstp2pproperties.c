@@ -61,13 +61,13 @@ gst_p2p_install_key (GObjectClass *klass, guint key_id, guint file_id,
 
 void
 gst_p2p_install_keep_alive (GObjectClass *klass, guint interval_id,
-                            guint attempts_id)
+                            guint default_interval_s, guint attempts_id)
 {
   gst_p2p_install_uint (
       klass, interval_id, "keep-alive-interval", "Keep-alive Interval",
       "Seconds of silence before the peer is asked whether it is there; 0: "
       "never",
-      0, MAX_KEEP_ALIVE_INTERVAL_S, GST_P2P_KEEP_ALIVE_INTERVAL_S);
+      0, MAX_KEEP_ALIVE_INTERVAL_S, default_interval_s);
   gst_p2p_install_uint (
       klass, attempts_id, "keep-alive-attempts", "Keep-alive Attempts",
       "Count of questions without an answer after which the peer is gone; 0: "

@@ -34,7 +34,7 @@ void gst_p2p_install_uint (GObjectClass *klass, guint id, const gchar *name,
 void gst_p2p_install_key (GObjectClass *klass, guint key_id, guint file_id,
                           const gchar *blurb);
 void gst_p2p_install_keep_alive (GObjectClass *klass, guint interval_id,
-                                 guint attempts_id);
+                                 guint default_interval_s, guint attempts_id);
 void gst_p2p_install_stats (GObjectClass *klass, guint id, const gchar *blurb);
 
 /* Replaces a string, as a secret; an empty one means "none". */

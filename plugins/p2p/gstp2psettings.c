@@ -153,6 +153,7 @@ gst_p2p_settings_install (GObjectClass *klass, gboolean sink)
         "announced to the sender",
         0, MAX_LATENCY_MS, DEFAULT_LATENCY_MS);
   gst_p2p_install_keep_alive (klass, GST_P2P_PROP_KEEP_ALIVE_INTERVAL,
+                              GST_P2P_KEEP_ALIVE_INTERVAL_S,
                               GST_P2P_PROP_KEEP_ALIVE_ATTEMPTS);
 }
 

@@ -16,6 +16,10 @@
 #include "gstp2pproperties.h"
 #include "udtauth.h"
 
+/* Shorter than a session's: with no signalling to say so, it is how a caller
+ * learns that the listener is another one by now. */
+#define KEEP_ALIVE_INTERVAL_S 2
+
 GType
 gst_udt_mode_get_type (void)
 {
@@ -35,7 +39,7 @@ void
 gst_udt_settings_init (GstUdtSettings *settings)
 {
   memset (settings, 0, sizeof (*settings));
-  settings->keep_alive_interval = GST_P2P_KEEP_ALIVE_INTERVAL_S;
+  settings->keep_alive_interval = KEEP_ALIVE_INTERVAL_S;
   settings->keep_alive_attempts = GST_P2P_KEEP_ALIVE_ATTEMPTS;
 }
 
@@ -93,6 +97,7 @@ gst_udt_settings_install (GObjectClass *klass)
           "called",
           FALSE, GST_P2P_SETTING));
   gst_p2p_install_keep_alive (klass, GST_UDT_PROP_KEEP_ALIVE_INTERVAL,
+                              KEEP_ALIVE_INTERVAL_S,
                               GST_UDT_PROP_KEEP_ALIVE_ATTEMPTS);
   gst_p2p_install_stats (
       klass, GST_UDT_PROP_STATS,

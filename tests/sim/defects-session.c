@@ -362,6 +362,35 @@ packet_size_shrinks (SimTest *test)
   sim_test_end (test, sim);
 }
 
+/* ... also where all messages fill a packet and none arrives any more. */
+static void
+all_packets_too_large (SimTest *test)
+{
+  for (unsigned interval = 1; interval <= 20; interval += 3) {
+    SimConfig config;
+    UdtStats stats;
+    SimFlow *flow;
+    Sim *sim;
+
+    sim_config_init (&config);
+    config.link[0].mtu = 1472;
+    config.link[0].mtu_steps[0] = (SimStep){ 5 * SIM_SECOND, 1250 };
+    config.link[0].n_mtu_steps = 1;
+    sim = defect_sim (test, &config);
+    steady_source (sim, 0, 1, interval * SIM_MS, 1316);
+    flow = sim_flow_find (&sim->peer[0], 1);
+    sim_run_until (sim, 5 * SIM_SECOND - 1);
+    sim_peer_stats (&sim->peer[0], &stats);
+    CHECK_LEAST (test, stats.mtu, 1400);
+    sim_run_until (sim, 6 * SIM_SECOND);
+    sim_peer_stats (&sim->peer[0], &stats);
+    CHECK_EQUAL (test, stats.mtu, 1200);
+    CHECK_LEAST (test, flow->delivered, 5800 / interval);
+    sim_finish (sim);
+    sim_test_end (test, sim);
+  }
+}
+
 /* ... and does not survive a change of path. */
 static void
 path_changes (SimTest *test)
@@ -407,6 +436,7 @@ const SimCase defects_session[] = {
   { "defect-15-dead-peer", dead_peer },
   { "defect-16-finds-packet-size", finds_packet_size },
   { "defect-16-packet-size-shrinks", packet_size_shrinks },
+  { "defect-16-all-packets-too-large", all_packets_too_large },
   { "defect-16-path-changes", path_changes, 3 },
   { NULL },
 };
