@@ -88,9 +88,14 @@ after_cubic (SimTest *test)
   beside_cubic (test, false);
 }
 
+/* `n` that come `apart` after each other. What is measured begins WARM_UP after
+ * the first, or after the last where they come late. */
 static void
-like_itself (SimTest *test, unsigned n, UdtTime measured, double jain)
+like_itself (SimTest *test, unsigned n, UdtTime apart, UdtTime measured,
+             double jain)
 {
+  const UdtTime begin
+      = WARM_UP + (apart > 3 * SIM_SECOND ? (n - 1) * apart : 0);
   char name[64];
 
   for (size_t i = 0; i < sim_test_fewer (N_PATHS); i++) {
@@ -99,12 +104,12 @@ like_itself (SimTest *test, unsigned n, UdtTime measured, double jain)
     UdtTime longest, mean;
 
     for (unsigned j = 0; j < n; j++)
-      sim_share_add_session (share, NULL, 1 + j * 3 * SIM_SECOND);
-    sim_share_run_until (share, WARM_UP);
+      sim_share_add_session (share, NULL, 1 + j * apart);
+    sim_share_run_until (share, begin);
     sim_share_longest_wait (share, NULL);
     for (unsigned j = 0; j < n; j++)
       got[j] = (double)sim_share_passed (share, j);
-    sim_share_run_until (share, WARM_UP + measured);
+    sim_share_run_until (share, begin + measured);
     for (unsigned j = 0; j < n; j++) {
       got[j] = (double)sim_share_passed (share, j) - got[j];
       sum += got[j];
@@ -127,14 +132,31 @@ like_itself (SimTest *test, unsigned n, UdtTime measured, double jain)
 static void
 two_sessions (SimTest *test)
 {
-  like_itself (test, 2, MEASURED, 0.9);
+  like_itself (test, 2, 3 * SIM_SECOND, MEASURED, 0.9);
 }
 
 static void
 four_sessions (SimTest *test)
 {
   /* Shares move to and fro over some seconds. */
-  like_itself (test, 4, 2 * MEASURED, 0.9);
+  like_itself (test, 4, 3 * SIM_SECOND, 2 * MEASURED, 0.9);
+}
+
+/* The first one has had the link for itself for long. */
+static void
+late_comer (SimTest *test)
+{
+  like_itself (test, 2, 20 * SIM_SECOND, 30 * SIM_SECOND, 0.9);
+}
+
+/* At the same moment, or anywhere within the other's first rounds. Of 300 runs
+ * two were below 0.9. */
+static void
+close_together (SimTest *test)
+{
+  UdtTime apart = (UdtTime)(test->seed - 1) * 37 * SIM_MS;
+
+  like_itself (test, 2, apart, MEASURED, 0.85);
 }
 
 static const SimCase cases[] = {
@@ -142,6 +164,8 @@ static const SimCase cases[] = {
   { "after-cubic", after_cubic },
   { "two-sessions", two_sessions },
   { "four-sessions", four_sessions },
+  { "late-comer", late_comer },
+  { "close-together", close_together, 2, 60 },
   { NULL },
 };
 
