@@ -20,7 +20,7 @@ check_pure () {
   for file in "$dir"/*.[ch]; do
     bad=$(sed -n 's/^ *# *include *\(["<][^">]*[">]\).*/\1/p' "$file" \
       | grep -v -x -e '<std\(bool\|def\|int\)\.h>' -e '<string\.h>' \
-        -e '<limits\.h>' -e '"\(udt\|iv\)[a-z0-9]*\.h"')
+        -e '<limits\.h>' -e '"\(udt\|iv\)[a-z0-9-]*\.h"')
     [ -z "$bad" ] || fail "$file includes" $bad
   done
   for file in "$dir"/*.c; do
