@@ -305,6 +305,8 @@ set_flushing (GstUdtSink *sink, gboolean flushing)
 {
   g_mutex_lock (&sink->lock);
   sink->flushing = flushing;
+  if (flushing)
+    sink->unlocks++;
   g_cond_broadcast (&sink->cond);
   g_mutex_unlock (&sink->lock);
 }

@@ -38,6 +38,7 @@ struct _GstUdtSink
   GMutex lock;
   GCond cond;
   gboolean flushing;    /* [lock] */
+  guint unlocks;        /* [lock] how often it began */
   guint writable_count; /* [lock] */
   gboolean playing;     /* [lock] */
   gboolean end_wanted;  /* [lock] by the application */

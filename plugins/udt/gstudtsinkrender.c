@@ -273,20 +273,38 @@ writable_count (GstUdtSink *sink)
   return count;
 }
 
-/* Until writable() was called after `seen`. */
+/* Until writable() was called after `seen`. As where the base class waits for
+ * the clock, the lock that render holds is given back meanwhile: PAUSED to
+ * PLAYING takes it, and must not wait for the network. */
 static GstFlowReturn
-wait_writable (GstUdtSink *sink, guint seen)
+wait_writable (GstUdtSink *sink, GstBuffer *buffer, guint seen)
 {
-  gboolean flushing;
+  GstBaseSink *base = GST_BASE_SINK_CAST (sink);
+  gboolean flushing, interrupted;
+  guint unlocks;
 
   g_mutex_lock (&sink->lock);
-  while (!sink->flushing && sink->writable_count == seen)
-    g_cond_wait (&sink->cond, &sink->lock);
+  unlocks = sink->unlocks;
+  if (!sink->flushing) {
+    GST_BASE_SINK_PREROLL_UNLOCK (base);
+    while (sink->unlocks == unlocks && sink->writable_count == seen)
+      g_cond_wait (&sink->cond, &sink->lock);
+    g_mutex_unlock (&sink->lock);
+    GST_BASE_SINK_PREROLL_LOCK (base);
+    g_mutex_lock (&sink->lock);
+  }
   flushing = sink->flushing;
+  interrupted = sink->unlocks != unlocks;
   g_mutex_unlock (&sink->lock);
-  /* A flush, the end, or PAUSED: in that case it goes on in PLAYING. */
-  return flushing ? gst_base_sink_wait_preroll (GST_BASE_SINK_CAST (sink))
-                  : GST_FLOW_OK;
+  /* Who wants the lock is still to come, and wakes us: a flush, the end, or
+   * PAUSED, in which case it goes on in PLAYING. */
+  if (flushing)
+    return gst_base_sink_wait_preroll (base);
+  if (!interrupted)
+    return GST_FLOW_OK;
+  if (GST_PAD_IS_FLUSHING (GST_BASE_SINK_PAD (base)))
+    return GST_FLOW_FLUSHING;
+  return gst_base_sink_do_preroll (base, GST_MINI_OBJECT_CAST (buffer));
 }
 
 /* A stream of which nothing may be missing cannot go on without it. */
@@ -347,7 +365,7 @@ push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
         GST_LOG_OBJECT (sink, "waiting for the slowest peer");
         break;
     }
-    flow = wait_writable (sink, seen);
+    flow = wait_writable (sink, buffer, seen);
   }
   return flow;
 }

@@ -333,6 +333,59 @@ GST_START_TEST (test_end_without_receiver)
 }
 GST_END_TEST;
 
+static gint waits;
+
+static void
+count_waits (GstDebugCategory *category, GstDebugLevel level, const gchar *file,
+             const gchar *function, gint line, GObject *object,
+             GstDebugMessage *message, gpointer user)
+{
+  if (strcmp (gst_debug_message_get (message), "waiting for a peer") == 0)
+    g_atomic_int_inc (&waits);
+}
+
+static gpointer
+push_one (gpointer harness)
+{
+  return GINT_TO_POINTER (gst_harness_push (harness, make_frame (0, 50, 0)));
+}
+
+/* A frame may be waiting for a receiver already while the bin is still on its
+ * way to PLAYING: that must not wait, too. Then PAUSED and PLAYING, and the
+ * end. */
+GST_START_TEST (test_wait_holds_up_no_state)
+{
+  GstHarness *h = make_end ("udtsink", "udt://127.0.0.1:0?mode=listener", KEY);
+  GstElementClass *klass = GST_ELEMENT_GET_CLASS (h->element);
+  GThread *thread;
+  guint i;
+
+  gst_debug_set_threshold_for_name ("udtsink", GST_LEVEL_LOG);
+  gst_debug_remove_log_function (gst_debug_log_default);
+  gst_debug_add_log_function (count_waits, NULL, NULL);
+  gst_harness_set_src_caps_str (h, H264);
+  gst_harness_set_live (h, FALSE);
+  thread = g_thread_new ("push", push_one, h);
+  while (g_atomic_int_get (&waits) == 0)
+    g_thread_yield ();
+  for (i = 0; i < 100; i++)
+    fail_unless_equals_int (
+        klass->change_state (h->element, GST_STATE_CHANGE_PAUSED_TO_PLAYING),
+        GST_STATE_CHANGE_SUCCESS);
+  for (i = 0; i < 100; i++) {
+    fail_unless (gst_element_set_state (h->element, GST_STATE_PAUSED)
+                 != GST_STATE_CHANGE_FAILURE);
+    fail_unless (gst_element_set_state (h->element, GST_STATE_PLAYING)
+                 != GST_STATE_CHANGE_FAILURE);
+  }
+  gst_element_set_state (h->element, GST_STATE_NULL);
+  fail_unless_equals_int (GPOINTER_TO_INT (g_thread_join (thread)),
+                          GST_FLOW_FLUSHING);
+  gst_debug_remove_log_function (count_waits);
+  gst_harness_teardown (h);
+}
+GST_END_TEST;
+
 /* The sender goes and comes back: a new group, DISCONT, caps again, no EOS. */
 GST_START_TEST (test_reconnect)
 {
@@ -590,6 +643,7 @@ udt_loopback_suite (void)
   tcase_add_test (tc, test_file);
   tcase_add_test (tc, test_ends_of_the_receiver);
   tcase_add_test (tc, test_end_without_receiver);
+  tcase_add_test (tc, test_wait_holds_up_no_state);
   tcase_add_test (tc, test_reconnect);
   tcase_add_test (tc, test_key_unit);
   tcase_add_test (tc, test_stats);
