@@ -12,7 +12,6 @@
 #include "udtprivate.h"
 
 #define FIRST_MISSING 8   /* ranges that there is room for at first */
-#define VAIN_NAKS 1       /* for a hole, before they are sent more rarely */
 #define MAX_NAK_BACKOFF 4 /* doublings of the time to the next NAK */
 
 UdtTime
@@ -86,7 +85,7 @@ add_missing (UdtConnection *conn, uint64_t first, uint64_t last, UdtTime now)
   m->found = now;
   m->due = now + conn->reorder_wait;
   m->nak_number = UDT_NUMBER_NONE;
-  m->asks = 0;
+  m->backoff = 0;
   if (m->due < conn->nak_time)
     conn->nak_time = m->due;
 }
@@ -217,16 +216,8 @@ static bool
 asks_with (const UdtMissing *missing, UdtTime interval, UdtTime now)
 {
   return missing->due <= now
-         || (missing->asks >= VAIN_NAKS && now - missing->asked >= interval);
-}
-
-static UdtTime
-next_ask (const UdtMissing *missing, UdtTime interval, UdtTime now)
-{
-  uint32_t vain
-      = missing->asks > VAIN_NAKS ? missing->asks - (uint32_t)VAIN_NAKS : 0;
-
-  return now + (interval << (vain < MAX_NAK_BACKOFF ? vain : MAX_NAK_BACKOFF));
+         || (missing->nak_number != UDT_NUMBER_NONE
+             && now - missing->asked >= interval);
 }
 
 bool
@@ -258,9 +249,9 @@ udt_write_nak (UdtConnection *conn, UdtWriter *w, UdtSent *sent, UdtTime now)
 
     m->nak_number = sent->number;
     m->asked = now;
-    if (m->asks < UINT8_MAX)
-      m->asks++;
-    m->due = next_ask (m, interval, now);
+    m->due = now + (interval << m->backoff);
+    if (m->backoff < MAX_NAK_BACKOFF)
+      m->backoff++;
   }
   update_nak_time (conn);
   if (written == 0)

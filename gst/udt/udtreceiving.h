@@ -77,7 +77,7 @@ typedef struct
   uint64_t first, last;
   UdtTime found, asked, due;
   uint64_t nak_number; /* of the last packet that asked for it */
-  uint8_t asks;        /* packets that asked for it, 255 at most */
+  uint8_t backoff;     /* doublings of the time to the next NAK */
 } UdtMissing;
 
 /* --- udtack.c --- */
