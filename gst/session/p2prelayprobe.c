@@ -13,6 +13,7 @@
 #include "p2prelayprobe.h"
 
 #include <gio/gio.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <stun/usages/turn.h>
 
@@ -253,8 +254,8 @@ p2p_relay_probe_free (P2pRelayProbe *probe)
   stop_source (&probe->timeout);
   g_clear_object (&probe->socket);
   if (probe->password != NULL)
-    memset (probe->password, 0, strlen (probe->password));
-  memset (probe->request, 0, sizeof probe->request);
+    OPENSSL_cleanse (probe->password, strlen (probe->password));
+  OPENSSL_cleanse (probe->request, sizeof probe->request);
   g_free (probe->name);
   g_free (probe->password);
   g_free (probe);
