@@ -99,26 +99,36 @@ udt_address_same_host (const UdtAddress *a, const UdtAddress *b)
          && memcmp (bytes_a, bytes_b, len - 2) == 0;
 }
 
+/* An IPv6 socket speaks IPv4 by mapped addresses. */
+static void
+unmap (UdtAddress *address)
+{
+  UdtAddress plain;
+
+  if (address->any.sa_family != AF_INET6
+      || !IN6_IS_ADDR_V4MAPPED (&address->v6.sin6_addr))
+    return;
+  memset (&plain, 0, sizeof plain);
+  plain.v4.sin_family = AF_INET;
+  plain.v4.sin_port = address->v6.sin6_port;
+  memcpy (&plain.v4.sin_addr, address->v6.sin6_addr.s6_addr + 12, 4);
+  *address = plain;
+}
+
 void
 udt_address_text (const UdtAddress *address, gchar *text, gsize size)
 {
   gchar host[INET6_ADDRSTRLEN];
+  UdtAddress plain = *address;
 
-  if (address->any.sa_family == AF_INET6) {
-    const struct in6_addr *in = &address->v6.sin6_addr;
-    guint port = g_ntohs (address->v6.sin6_port);
-
-    if (IN6_IS_ADDR_V4MAPPED (in)) {
-      inet_ntop (AF_INET, in->s6_addr + 12, host, sizeof host);
-      g_snprintf (text, size, "%s:%u", host, port);
-    } else {
-      inet_ntop (AF_INET6, in, host, sizeof host);
-      g_snprintf (text, size, "[%s]:%u", host, port);
-    }
-    return;
+  unmap (&plain);
+  if (plain.any.sa_family == AF_INET6) {
+    inet_ntop (AF_INET6, &plain.v6.sin6_addr, host, sizeof host);
+    g_snprintf (text, size, "[%s]:%u", host, g_ntohs (plain.v6.sin6_port));
+  } else {
+    inet_ntop (AF_INET, &plain.v4.sin_addr, host, sizeof host);
+    g_snprintf (text, size, "%s:%u", host, g_ntohs (plain.v4.sin_port));
   }
-  inet_ntop (AF_INET, &address->v4.sin_addr, host, sizeof host);
-  g_snprintf (text, size, "%s:%u", host, g_ntohs (address->v4.sin_port));
 }
 
 gboolean
@@ -424,22 +434,6 @@ is_refusal (struct msghdr *message)
                || error.ee_origin == SO_EE_ORIGIN_ICMP6);
   }
   return FALSE;
-}
-
-/* An IPv6 socket speaks IPv4 by mapped addresses. */
-static void
-unmap (UdtAddress *address)
-{
-  UdtAddress plain;
-
-  if (address->any.sa_family != AF_INET6
-      || !IN6_IS_ADDR_V4MAPPED (&address->v6.sin6_addr))
-    return;
-  memset (&plain, 0, sizeof plain);
-  plain.v4.sin_family = AF_INET;
-  plain.v4.sin_port = address->v6.sin6_port;
-  memcpy (&plain.v4.sin_addr, address->v6.sin6_addr.s6_addr + 12, 4);
-  *address = plain;
 }
 
 gboolean
