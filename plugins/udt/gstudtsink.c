@@ -164,17 +164,6 @@ gst_udt_sink_stop (GstBaseSink *base)
 
 /* -- An end that the application wants ------------------------------------- */
 
-gboolean
-gst_udt_sink_end_is_wanted (GstUdtSink *sink)
-{
-  gboolean wanted;
-
-  g_mutex_lock (&sink->lock);
-  wanted = sink->end_wanted;
-  g_mutex_unlock (&sink->lock);
-  return wanted;
-}
-
 /* Where nothing is upstream, nothing else will bring the end. */
 static void
 check_unlinked_end (GstUdtSink *sink)

@@ -56,9 +56,6 @@ struct _GstUdtSink
 
 GST_DEBUG_CATEGORY_EXTERN (gst_udt_sink_debug);
 
-/* gstudtsink.c */
-gboolean gst_udt_sink_end_is_wanted (GstUdtSink *sink);
-
 /* gstudtsinkrender.c */
 void gst_udt_sink_reset_time (GstUdtSink *sink, gboolean rebase);
 GstFlowReturn gst_udt_sink_render (GstBaseSink *base, GstBuffer *buffer);

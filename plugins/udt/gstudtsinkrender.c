@@ -262,13 +262,15 @@ fill_frame (GstUdtSink *sink, GstBuffer *buffer, P2pWireFrame *frame)
 
 /* -- Data ------------------------------------------------------------------ */
 
+/* `end_wanted`: by the application. */
 static guint
-writable_count (GstUdtSink *sink)
+writable_count (GstUdtSink *sink, gboolean *end_wanted)
 {
   guint count;
 
   g_mutex_lock (&sink->lock);
   count = sink->writable_count;
+  *end_wanted = sink->end_wanted;
   g_mutex_unlock (&sink->lock);
   return count;
 }
@@ -346,13 +348,14 @@ push (GstUdtSink *sink, GstBuffer *buffer, GBytes *payload)
     sink->rebase = FALSE;
   }
   while (flow == GST_FLOW_OK) {
-    guint seen = writable_count (sink);
-    gboolean wait = patient && !gst_udt_sink_end_is_wanted (sink);
+    gboolean end_wanted;
+    guint seen = writable_count (sink, &end_wanted);
 
     if (waited)
       rebase (sink, buffer);
     fill_frame (sink, buffer, &frame);
-    switch (udt_link_push (sink->settings.link, payload, &frame, live, wait)) {
+    switch (udt_link_push (sink->settings.link, payload, &frame, live,
+                           patient && !end_wanted)) {
       case UDT_LINK_PUSH_OK:
         return GST_FLOW_OK;
       case UDT_LINK_PUSH_TOO_BIG:
